@@ -1,0 +1,295 @@
+"""The records that pass between stages, one dataclass a row, their fields in the order of the files' columns.
+
+Reading and writing them is in `core.files`; what they mean on disk is in docs/files.md. Empty cells are None.
+Coordinates are [row, column) in source pixels, origin top left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Label = Literal["normal", "benign", "malignant", "unknown"]
+NOTICE = "Research use only. Not a diagnosis."
+SEVERITY: dict[str, int] = {"unknown": 0, "normal": 1, "benign": 2, "malignant": 3}
+
+
+def worst_label(labels: list[str]) -> str:
+    """Return the worst of several labels; ``"unknown"`` for none.
+
+    Examples
+    --------
+    >>> worst_label(["benign", "malignant", "normal"]), worst_label([])
+    ('malignant', 'unknown')
+    """
+    return max(labels, key=SEVERITY.__getitem__, default="unknown")
+
+
+@dataclass(slots=True)
+class ImageRow:
+    """One image that a set lists: a row of images.csv. Paths are relative to the collection's root, with ``/``."""
+
+    set: str
+    image_id: str
+    path: str | None = None
+    present: int = 1
+    frame: str | None = None
+    patient_id: str | None = None
+    exam_id: str | None = None
+    date: str | None = None
+    days_from_first: int | None = None
+    age: float | None = None
+    modality: str | None = None
+    image_type: str | None = None
+    laterality: str | None = None
+    view: str | None = None
+    rows: int | None = None
+    cols: int | None = None
+    aspect: str | None = None
+    bit_depth: int | None = None
+    spacing_row_mm: float | None = None
+    spacing_col_mm: float | None = None
+    manufacturer: str | None = None
+    density: str | None = None
+    birads: str | None = None
+    label: str = "unknown"
+    part: str | None = None
+    origin: str = "real"
+    parent_image_id: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FindingRow:
+    """One annotated finding of an image: a row of findings.csv. ``points`` is ``"row,col row,col ..."``."""
+
+    set: str
+    finding_id: str
+    image_id: str
+    lesion_id: str | None = None
+    kind: str = "mass"
+    pathology: str = "unknown"
+    birads: str | None = None
+    subtlety: str | None = None
+    shape: str | None = None
+    margin: str | None = None
+    morphology: str | None = None
+    distribution: str | None = None
+    geometry: str = "none"
+    row0: float | None = None
+    col0: float | None = None
+    row1: float | None = None
+    col1: float | None = None
+    points: str | None = None
+    mask_path: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RegionRow:
+    """One region map of an image (breast, pectoral, tissue): a row of regions.csv."""
+
+    set: str
+    image_id: str
+    region: str
+    path: str
+    value: int | None = None
+
+
+@dataclass(slots=True)
+class Collection:
+    """A data set as breastcad keeps it: what a reader returns and `core.files.write_collection` writes.
+
+    ``root`` is the folder that the rows' paths are relative to. ``facts`` becomes part of collection.json:
+    ``set``, ``reader``, ``licence``, ``counts`` (str to int), ``problems`` (list of sentences), and what else the reader says.
+    """
+
+    root: str
+    images: list[ImageRow]
+    findings: list[FindingRow] = field(default_factory=list)
+    regions: list[RegionRow] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SplitRow:
+    """The part that one image has in one fold: a row of split.csv."""
+
+    set: str
+    id: str
+    group: str
+    repeat: int = 0
+    outer: int = 0
+    inner: int = 0
+    part: str = "train"
+
+
+@dataclass(slots=True)
+class PatchRow:
+    """One window on one image: a row of patches.csv. Position and size in source pixels, ``scale`` in network pixels a source pixel."""
+
+    sample_id: str
+    role: str
+    set: str
+    image_id: str
+    finding_id: str | None
+    row: float
+    col: float
+    height: float
+    width: float
+    scale: float = 1.0
+    roi_share: float | None = None
+    breast_share: float | None = None
+    label: str = "unknown"
+    group: str | None = None
+
+
+@dataclass(slots=True)
+class PredictionRow:
+    """What a run says of one sample in one fold: a row of predictions.csv.
+
+    ``raw`` and ``probability`` map a class (malignant, abnormal, ...) to a number; they are the columns ``raw_*``
+    and ``probability_*``. ``dice`` is the overlap of the predicted with the true lesion mask, in [0, 1].
+    """
+
+    set: str
+    id: str
+    patient: str | None
+    group: str
+    repeat: int
+    outer: int
+    inner: int
+    part: str
+    level: str
+    label: str
+    raw: dict[str, float] = field(default_factory=dict)
+    probability: dict[str, float] = field(default_factory=dict)
+    dice: float | None = None
+
+
+@dataclass(slots=True)
+class MarkRow:
+    """A place and score that a run reports on an image: a row of marks.csv. ``lesion_id`` is the lesion it hits, or None."""
+
+    set: str
+    image_id: str
+    repeat: int
+    outer: int
+    row: float
+    col: float
+    score: float
+    lesion_id: str | None = None
+
+
+# ---- findings.json, version 1: what an analysis says ----
+
+
+@dataclass(slots=True)
+class ModelUsed:
+    """A model that took part in an analysis."""
+
+    id: str
+    version: str
+    sha256: str
+    score_floor: float
+
+
+@dataclass(slots=True)
+class Interval:
+    """A range for a probability and the method that gave it, e.g. ``"three folds"``."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+@dataclass(slots=True)
+class Decision:
+    """A named operating point and the side of it that an image lies on; rates are those of the model's card."""
+
+    name: str
+    threshold: float
+    sensitivity: float
+    specificity: float
+    prevalence: float
+    positive: bool
+
+
+@dataclass(slots=True)
+class Finding:
+    """A mark above the model's score floor. ``box`` is [row0, col0, row1, col1) in source pixels, ``mask`` a file of the analysis folder."""
+
+    id: str
+    kind: str
+    box: list[int]
+    probability: dict[str, float]
+    mask: str | None = None
+
+
+@dataclass(slots=True)
+class HeatMap:
+    """A 16-bit grey picture in the analysis folder whose grey levels span ``range``."""
+
+    file: str
+    of: str
+    range: list[float]
+
+
+@dataclass(slots=True)
+class ImageResult:
+    """What an analysis says of one image (a frame of a file, where ``frame`` is set)."""
+
+    image: str
+    argument: int
+    source: str
+    frame: int | None
+    sha256: str
+    modality: str
+    laterality: str | None
+    view: str | None
+    rows: int
+    cols: int
+    spacing_mm: list[float] | None
+    models: list[str]
+    probability: dict[str, float] | None
+    raw: dict[str, float]
+    interval: dict[str, Interval] | None = None
+    decision: Decision | None = None
+    abstained: bool = False
+    warnings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    heatmap: HeatMap | None = None
+    overlay: str | None = None
+
+
+@dataclass(slots=True)
+class ExamResult:
+    """Views of one exam, joined: the worst probability a breast."""
+
+    exam: str
+    breasts: dict[str, dict[str, float]]
+    images: list[str]
+
+
+@dataclass(slots=True)
+class Skipped:
+    """A file that was not analysed, and why."""
+
+    argument: int
+    source: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Analysis:
+    """The whole of findings.json, version 1. ``analysis`` is an id made from the content of what was analysed."""
+
+    schema: str
+    breastcad: str
+    analysis: str
+    notice: str
+    models: list[ModelUsed]
+    images: list[ImageResult]
+    exams: list[ExamResult]
+    skipped: list[Skipped]
