@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.records import Analysis, Collection, FindingRow, ImageRow, MarkRow, PatchRow, PredictionRow, RegionRow, SplitRow
+from breastcad.core.records import Analysis, Collection, FindingRow, ImageRow, LesionRow, MarkRow, PatchRow, PredictionRow, RegionRow, SplitRow
 
 Row = TypeVar("Row")
 _OPEN_COLUMNS = {"extra": "x_", "raw": "raw_", "probability": "probability_"}
@@ -290,6 +290,16 @@ def write_marks(path: str | Path, rows: Iterable[MarkRow]) -> None:
 def read_marks(path: str | Path) -> list[MarkRow]:
     """Read marks.csv."""
     return read_table(path, MarkRow)
+
+
+def write_lesions(path: str | Path, rows: Iterable[LesionRow]) -> None:
+    """Write lesions.csv."""
+    write_table(path, LesionRow, rows)
+
+
+def read_lesions(path: str | Path) -> list[LesionRow]:
+    """Read lesions.csv."""
+    return read_table(path, LesionRow)
 
 
 # ---- findings.json ----

@@ -7,7 +7,11 @@ Coordinates are [row, column) in source pixels, origin top left.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Label = Literal["normal", "benign", "malignant", "unknown"]
 NOTICE = "Research use only. Not a diagnosis."
@@ -179,6 +183,45 @@ class MarkRow:
     col: float
     score: float
     lesion_id: str | None = None
+
+
+@dataclass(slots=True)
+class LesionRow:
+    """A true lesion of an image that a fold tested on, found or not: a row of lesions.csv; the denominator of marks.csv."""
+
+    set: str
+    image_id: str
+    repeat: int
+    outer: int
+    lesion_id: str
+    group: str
+
+
+@dataclass(slots=True)
+class Picture:
+    """One image (one frame) as every later step sees it, whatever file it came from.
+
+    ``pixels`` is (H, W) float32 in [0, 1], grey, tissue bright on dark. ``colour`` is (H, W, 3) uint8 where the source
+    has visible colour, else None. ``spacing_mm`` is (row, column); ``spacing_at`` says ``"detector"``, ``"object"`` or None.
+    ``private`` holds strings that must not be written anywhere (patient ID, name, UIDs). ``warnings`` are sentences for the result.
+    """
+
+    pixels: NDArray[np.float32]
+    colour: NDArray[np.uint8] | None = None
+    bit_depth: int = 8
+    modality: str | None = None
+    image_type: str | None = None
+    laterality: str | None = None
+    view: str | None = None
+    spacing_mm: tuple[float, float] | None = None
+    spacing_at: str | None = None
+    frame: int | None = None
+    manufacturer: str | None = None
+    patient_key: str | None = None
+    exam_key: str | None = None
+    patient_orientation: str | None = None
+    private: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 # ---- findings.json, version 1: what an analysis says ----
