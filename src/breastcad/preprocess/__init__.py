@@ -1,0 +1,1 @@
+"""Image in, image out: what is done to pixels before a network sees them."""
