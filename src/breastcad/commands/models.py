@@ -1,0 +1,48 @@
+"""``breastcad models``: the models that come with breastcad, their cards, and the networks that can be trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="List and show the bundled models and the network architectures.",
+)
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the bundled models and what they were trained on."""
+    from breastcad.models.catalogue import bundled, bundled_path, read_metadata
+
+    for name in bundled():
+        path = bundled_path(name)
+        facts = read_metadata(path)
+        size = path.stat().st_size / 2**20
+        typer.echo(f"{name:12} {facts['version']:8} {facts['modality']:3} {size:5.1f} MiB  trained on {', '.join(facts['trained_on'])}")
+
+
+@app.command("show")
+def show_model(model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's id, or an .onnx file.")]) -> None:
+    """Print a model's card, or the facts that its file holds."""
+    import json
+
+    from breastcad.models.catalogue import find_model, read_metadata
+
+    path = find_model(model)
+    facts = read_metadata(path)
+    card = path.with_name(facts.get("card") or f"{path.stem}.md")
+    typer.echo(card.read_text(encoding="utf-8") if card.is_file() else json.dumps(facts, indent=1, ensure_ascii=False))
+
+
+@app.command("networks")
+def list_networks() -> None:
+    """List the network architectures."""
+    from breastcad.models.registry import NETWORKS
+
+    for name, line in NETWORKS.items():
+        typer.echo(f"{name:24} {line}")
