@@ -1,0 +1,174 @@
+"""From logits to probabilities that mean what they say: one temperature a head, and how well the result is calibrated.
+
+The temperature is fitted on validation samples, never on those that a figure is about. No scipy here: inference applies
+temperatures too, and importing an optimiser would cost it more than the network's pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from breastcad.evaluate.metrics import checked
+
+LOWEST_TEMPERATURE = 0.05
+HIGHEST_TEMPERATURE = 20.0
+
+
+def sigmoid(logits: ArrayLike) -> NDArray[np.floating]:
+    """Return 1 / (1 + exp(-logit)), without overflow, in the precision of the logits (float64 for integers).
+
+    Examples
+    --------
+    >>> sigmoid([0.0, 800.0, -800.0]).tolist()
+    [0.5, 1.0, 0.0]
+    """
+    given = np.asarray(logits)
+    values = given if np.issubdtype(given.dtype, np.floating) else given.astype(np.float64)
+    small = np.exp(-np.abs(values))
+    result: NDArray[np.floating] = np.where(values >= 0, 1, small) / (1 + small)
+    return result
+
+
+def apply_temperature(logits: ArrayLike, temperature: float) -> NDArray[np.floating]:
+    """Return the probabilities sigmoid(logit / temperature).
+
+    Parameters
+    ----------
+    logits : array_like of float, any shape
+    temperature : float
+        Positive; above 1 it draws probabilities towards one half.
+
+    Returns
+    -------
+    ndarray of float, of the same shape
+        In [0, 1], in the precision of `logits`.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not positive and finite.
+
+    Examples
+    --------
+    >>> apply_temperature([0.0, 2.0], 2.0).round(4).tolist()
+    [0.5, 0.7311]
+    """
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    given = np.asarray(logits)
+    values = given if np.issubdtype(given.dtype, np.floating) else given.astype(np.float64)
+    return sigmoid(values / values.dtype.type(temperature))
+
+
+def negative_log_likelihood(labels: ArrayLike, logits: ArrayLike, temperature: float = 1.0) -> float:
+    """Return the mean of -log P(label) in nats, at a temperature.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does.
+
+    Examples
+    --------
+    >>> round(negative_log_likelihood([1, 0], [0.0, 0.0]), 6)
+    0.693147
+    """
+    truth, values = checked(labels, logits)
+    return float(np.logaddexp(0, np.where(truth, -values, values) / temperature).mean())
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the temperature at which the logits explain the labels best (least negative log-likelihood).
+
+    In 1 / temperature the likelihood is concave, so its one maximum is found by halving the interval in which its slope changes
+    sign. Where the data set no limit (logits that part the classes fully ask for temperature 0, logits that
+    point the wrong way for infinity), the nearest of `LOWEST_TEMPERATURE` and `HIGHEST_TEMPERATURE` is given. With one class
+    only, or with logits that are all 0, there is nothing to fit: 1.0.
+
+    Parameters
+    ----------
+    logits : (N,) array_like of float
+    labels : (N,) array_like of 0 and 1, or bool
+
+    Returns
+    -------
+    float
+        In [`LOWEST_TEMPERATURE`, `HIGHEST_TEMPERATURE`].
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does.
+
+    References
+    ----------
+    .. [1] C. Guo et al., On calibration of modern neural networks, ICML 2017, section 4.2.
+
+    Examples
+    --------
+    >>> fit_temperature([1.0, 1.0, 1.0, 1.0], [1, 1, 1, 1])
+    1.0
+    >>> round(fit_temperature([2.0, 2.0, 2.0, -2.0, -2.0, -2.0], [1, 1, 0, 0, 0, 1]), 4)  # log(2/1) = 2 / T
+    2.8854
+    """
+    truth, values = checked(labels, logits)
+    if truth.all() or not truth.any() or not values.any():
+        return 1.0
+
+    def slope(inverse: float) -> float:
+        return float((values * (truth - sigmoid(values * inverse))).sum())
+
+    low, high = 1 / HIGHEST_TEMPERATURE, 1 / LOWEST_TEMPERATURE
+    if slope(low) <= 0:
+        return HIGHEST_TEMPERATURE
+    if slope(high) >= 0:
+        return LOWEST_TEMPERATURE
+    for _ in range(60):  # 20 / 2**60 is below what float64 can tell apart here
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return 2 / (low + high)
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """One bin of a reliability figure: mean probability stated, frequency observed, samples in it."""
+
+    probability: float
+    frequency: float
+    n: int
+
+
+def reliability(labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10) -> list[ReliabilityBin]:
+    """Return stated probability against observed frequency in bins of equally many samples, lowest probability first.
+
+    The bins are those of `metrics.expected_calibration_error`.
+
+    Parameters
+    ----------
+    labels : (N,) array_like of 0 and 1, or bool
+    probabilities : (N,) array_like of float
+    bins : int
+        At least 1; fewer where there are fewer samples.
+
+    Returns
+    -------
+    list of ReliabilityBin
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does, or if `bins` is less than 1.
+
+    Examples
+    --------
+    >>> reliability([0, 1], [0.25, 0.75], bins=1)
+    [ReliabilityBin(probability=0.5, frequency=0.5, n=2)]
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    truth, values = checked(labels, probabilities)
+    parts = np.array_split(np.argsort(values, kind="stable"), min(bins, truth.size))
+    return [ReliabilityBin(float(values[part].mean()), float(truth[part].mean()), int(part.size)) for part in parts]
