@@ -6,14 +6,14 @@ every command by `breastcad.commands`; no function needs to take it.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-class DeviceName(str, Enum):
+class DeviceName(StrEnum):
     """Where networks are computed; ``auto`` takes a GPU where there is one."""
 
     auto = "auto"

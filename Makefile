@@ -1,0 +1,78 @@
+# Each target sets up what it needs in .venv by itself, with uv; where that is done it takes a moment.
+# After set-up nothing here needs a network but `make test-all` (it installs breastcad afresh).
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# What is installed depends on these two files and on the place of the checkout; a stamp in .venv remembers for which it was done.
+KEY := $(shell (cat pyproject.toml constraints.txt; pwd) | cksum | cut -d' ' -f1)
+DEMO_STAMP := .venv/.breastcad-demo-$(KEY)
+DEV_STAMP := .venv/.breastcad-dev-$(KEY)
+BIN := .venv/bin
+# Looked up when a recipe needs it: the rule `uv` may just have installed it.
+UV = $(shell command -v uv || ls .uv/bin/uv 2>/dev/null || echo python3 -m uv)
+
+.PHONY: help demo test check test-all bench docs format clean uv setup-demo setup-dev
+
+help:
+	@echo "make demo      analyse real example images; ends with the path of a report"
+	@echo "make test      the tests (under ten minutes on two cores)"
+	@echo "make check     style, types, floors, docs up to date"
+	@echo "make test-all  the slow tests, an install in a fresh environment, the demo"
+	@echo "make bench     measure the budgets of speed"
+	@echo "make docs      write again what is generated in docs/"
+	@echo "make format    put the code into its form"
+	@echo "make clean     remove caches and the environment"
+
+demo: setup-demo
+	$(BIN)/breastcad demo --out demo-report --overwrite
+
+test: setup-dev
+	$(BIN)/python -m pytest -m "not slow" --cov=breastcad --cov-branch --cov-report=term:skip-covered --cov-fail-under=85
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/build.py --check
+	$(BIN)/python -m pytest -q tests/test_project.py tests/test_docs.py -m "not slow"
+
+test-all: setup-dev
+	$(BIN)/python -m pytest -m slow
+	$(MAKE) --no-print-directory demo
+
+bench: setup-dev
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+docs: setup-dev
+	$(BIN)/python docs/build.py
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .uv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist demo-report
+
+# The extra [dev] holds [demo]: where its stamp is, the demo has all it needs. Installing one never removes what the other brought.
+setup-demo:
+	@test -e $(DEMO_STAMP) -o -e $(DEV_STAMP) || $(MAKE) --no-print-directory $(DEMO_STAMP)
+
+setup-dev:
+	@test -e $(DEV_STAMP) || $(MAKE) --no-print-directory $(DEV_STAMP)
+
+$(DEMO_STAMP): | .venv/bin/python
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[demo]'
+	@rm -f .venv/.breastcad-demo-*; touch $@
+
+$(DEV_STAMP): | .venv/bin/python
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@rm -f .venv/.breastcad-dev-*; touch $@
+
+.venv/bin/python: | uv
+	$(UV) venv --allow-existing --python '>=3.11,<3.14' .venv
+
+uv:
+	@$(UV) --version >/dev/null 2>&1 || { echo "installing uv into .uv"; python3 -m venv .uv && .uv/bin/python -m pip install --quiet uv; } \
+	  || { rm -rf .uv; python3 -m pip install --quiet uv; }
