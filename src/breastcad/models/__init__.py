@@ -1,0 +1,1 @@
+"""Model files and how networks are built, kept and exported. Importing this package loads no torch; `catalogue` never does."""
