@@ -1,0 +1,111 @@
+"""The sets that breastcad reads, by name. A new set is a module in this folder and a line here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from breastcad.core.errors import InputError
+from breastcad.core.records import Collection
+from breastcad.read import bus_bra, busi, cbis_ddsm, mini_mias
+from breastcad.read.trees import Progress
+
+
+class ReadSet(Protocol):
+    """A set's ``read`` function."""
+
+    def __call__(
+        self,
+        folder: str | Path,
+        *,
+        tables: str | Path | None = None,
+        words: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Collection:
+        """Read a set's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one set is read: ``find`` gives the set's own folder or raises InputError, ``read`` a collection."""
+
+    name: str
+    find: Callable[[str | Path], Path]
+    read: ReadSet
+
+
+READERS: dict[str, Reader] = {
+    module.NAME: Reader(module.NAME, module.find, module.read) for module in (mini_mias, busi, bus_bra, cbis_ddsm)
+}
+
+
+def reader_for(name: str, folder: str | Path) -> Reader:
+    """Return a set's reader; ``"auto"`` takes the one set whose files `folder` holds.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or with "auto" none or several sets fit.
+    """
+    if name == "auto":
+        return _recognised(folder)
+    if name not in READERS:
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), READERS, n=2, cutoff=0.5)
+        hint = f"near names: {', '.join(map(repr, near))}. " if near else ""
+        raise InputError(f"unknown set '{name}'; {hint}Sets: auto, {', '.join(READERS)}")
+    return READERS[name]
+
+
+def _recognised(folder: str | Path) -> Reader:
+    if not Path(folder).is_dir():
+        raise InputError(f"'{folder}' is no folder; name the folder of a data set")
+    fitting = []
+    for reader in READERS.values():
+        try:
+            reader.find(folder)
+        except InputError:
+            continue
+        fitting.append(reader)
+    if len(fitting) != 1:
+        said = f"several sets ({', '.join(reader.name for reader in fitting)})" if fitting else "no set that is known here"
+        raise InputError(f"'{folder}' holds {said}; name the set: {', '.join(READERS)}")
+    return fitting[0]
+
+
+def read_set(
+    name: str,
+    folder: str | Path,
+    *,
+    tables: str | Path | None = None,
+    words: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Collection:
+    """Read a data set's own folder by the set's name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `READERS`, or ``"auto"``.
+    folder : str or Path
+        The set's folder, or the one above or below it.
+    tables : str or Path, optional
+        Folder of the set's tables where they lie elsewhere.
+    words : mapping, optional
+        The user's label words (`tables.read_words`); they win over the set's own.
+    progress : callable, optional
+        Called with (done, total).
+
+    Returns
+    -------
+    Collection
+        Its ``facts`` hold set, reader, licence, cite, counts and problems.
+
+    Raises
+    ------
+    InputError
+        If the set is unknown, its files are not there, or a label word is unknown.
+    """
+    return reader_for(name, folder).read(folder, tables=tables, words=words, progress=progress)

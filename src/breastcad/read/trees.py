@@ -1,0 +1,171 @@
+"""What the readers of sets share: finding the set's own folder, looking at pictures without decoding them, counting, telling.
+
+What one set has and means is in the set's own module; decoding pixels is in `files` and `dicom`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from breastcad.core.errors import InputError, ReadError
+from breastcad.core.records import FindingRow, ImageRow
+
+Progress = Callable[[int, int], None]
+_BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 16, "F": 32}
+_ENDINGS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
+_TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What a picture file's header says."""
+
+    rows: int
+    cols: int
+    bit_depth: int
+
+
+def picture_facts(path: str | Path) -> PictureFacts:
+    """Read a picture's size and depth from its header, and see that the file has its end; nothing is decoded.
+
+    Parameters
+    ----------
+    path : str or Path
+        A raster file (PNG, JPEG, PGM, TIFF, BMP).
+
+    Raises
+    ------
+    ReadError
+        If it cannot be opened, is no picture, claims an absurd size, or is cut short.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                facts = PictureFacts(image.height, image.width, _BITS.get(image.mode, 8))
+                kind, tile = image.format, list(image.tile)
+    except UnidentifiedImageError as error:
+        raise ReadError(path, "is no picture") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ReadError(path, "claims to be larger than any breast image; the file is broken or not of this set") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ReadError(path, f"cannot be opened as a picture ({error})") from error
+    raw = kind == "PPM" and len(tile) == 1 and tile[0][0] == "raw"
+    needed = tile[0][2] + facts.rows * facts.cols * (2 if facts.bit_depth == 16 else 1) if raw else 0
+    if _is_cut(path, _ENDINGS.get(kind or ""), needed):
+        raise ReadError(path, "is cut short; fetch it again")
+    return facts
+
+
+def _is_cut(path: Path, ending: bytes | None, needed: int) -> bool:
+    """Say if a file has fewer bytes than needed, or its last ones lack the mark that ends its format."""
+    size = path.stat().st_size
+    if size < needed:
+        return True
+    if ending is None:
+        return False
+    with open(path, "rb") as stream:
+        stream.seek(max(0, size - _TAIL_BYTES))
+        return ending not in stream.read()
+
+
+def put_picture(row: ImageRow, path: Path | None, root: Path) -> str | None:
+    """Enter a picture's path, size and depth into its row; a missing or broken one leaves the row with ``present`` 0.
+
+    Returns
+    -------
+    str or None
+        What is wrong with a file that is there but cannot be used.
+    """
+    row.present = 0
+    if path is None:
+        return None
+    row.path = path.relative_to(root).as_posix()
+    try:
+        facts = picture_facts(path)
+    except ReadError as error:
+        return str(error)
+    row.rows, row.cols, row.bit_depth, row.present = facts.rows, facts.cols, facts.bit_depth, 1
+    return None
+
+
+def find_tree(folder: str | Path, is_tree: Callable[[Path], bool], needed: str) -> Path:
+    """Find a set's own folder: the one given, else within two levels below it, else the one above it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What the user named.
+    is_tree : callable
+        Says if a folder is the set's own.
+    needed : str
+        What the set's own folder holds, for the message.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no folder, nothing fits, or several folders fit.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is no folder; name the folder that holds {needed}")
+    children = _folders(folder)
+    levels = [[folder], children, [grandchild for child in children for grandchild in _folders(child)], [folder.resolve().parent]]
+    for level in levels:
+        found = [place for place in level if is_tree(place)]
+        if len(found) > 1:
+            raise InputError(f"'{folder}' holds several copies ('{found[0].name}', '{found[1].name}'); name one of them")
+        if found:
+            return found[0]
+    raise InputError(f"'{folder}' does not hold {needed}; name the folder that does")
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted; none where it may not be listed."""
+    try:
+        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []
+
+
+def told(what: str, items: Sequence[str], shown: int = 4) -> list[str]:
+    """Return one sentence for collection.json that counts items and names the first ones; none where there are none.
+
+    Examples
+    --------
+    >>> told("images that cannot be read", ["b.png", "a.png"]), told("images that cannot be read", [])
+    (['images that cannot be read: 2 (b.png, a.png)'], [])
+    """
+    if not items:
+        return []
+    return [f"{what}: {len(items):,} ({', '.join(items[:shown])}{', ...' if len(items) > shown else ''})"]
+
+
+def counts(images: Sequence[ImageRow], findings: Sequence[FindingRow]) -> dict[str, int]:
+    """Count what every set counts: images listed, read and missing, findings, patients, and the labels of the images read."""
+    read = [row for row in images if row.present]
+    ids = {row.image_id for row in read}
+    result = {
+        "listed": len(images),
+        "read": len(read),
+        "missing": len(images) - len(read),
+        "findings": len(findings),
+        "findings_read": sum(row.image_id in ids for row in findings),
+        "findings_with_place": sum(row.geometry != "none" for row in findings),
+        "patients": _patients(images),
+        "patients_read": _patients(read),
+    }
+    for label in ("normal", "benign", "malignant", "unknown"):
+        result[f"read_{label}"] = sum(row.label == label for row in read)
+    return result
+
+
+def _patients(images: Iterable[ImageRow]) -> int:
+    return len({row.patient_id for row in images} - {None})
