@@ -170,7 +170,8 @@ def _hit(row: float, col: float, finding: FindingRow) -> float | None:
     centre = box_centre(box)
     down, right = row - centre[0], col - centre[1]
     if finding.geometry in ("circle", "ellipse"):
-        inside = (down / ((box[2] - box[0]) / 2)) ** 2 + (right / ((box[3] - box[1]) / 2)) ** 2 <= 1
+        height, width = box[2] - box[0], box[3] - box[1]
+        inside = bool(np.hypot(down * (width / height), right) <= width / 2)  # for a circle exactly distance <= radius
     else:
         inside = point_in_box((row, col), box)
     return float(np.hypot(down, right)) if inside else None
