@@ -44,5 +44,5 @@ def list_networks() -> None:
     """List the network architectures."""
     from breastcad.models.registry import NETWORKS
 
-    for name, line in NETWORKS.items():
-        typer.echo(f"{name:24} {line}")
+    for name, network in NETWORKS.items():
+        typer.echo(f"{name:28} {network.about}")

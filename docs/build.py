@@ -1,0 +1,117 @@
+"""Writes what is generated in docs/: commands.md from the commands' own help, the tables of files.md from the records.
+
+``python docs/build.py`` writes; with ``--check`` nothing is written, and the exit code is 1 if a file is not up to date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+OPEN_COLUMNS = {"extra": "x_*", "raw": "raw_*", "probability": "probability_*"}
+_TABLE = re.compile(r"(<!-- columns of (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_HELP_WIDTH = 110
+
+
+def commands_page() -> str:
+    """Return docs/commands.md: the help of breastcad, of every command and of every subcommand."""
+    os.environ["COLUMNS"] = os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
+    from breastcad.commands import COMMANDS, app, load_command
+    from typer.main import get_command
+
+    parts = [
+        "# Commands\n\n"
+        "Written by `make docs` from what `--help` prints. What the files hold is in [files.md](files.md).\n\n"
+        "Exit codes: 0 done; 1 done, and the answer is no (a split leaks, a recheck differs, nothing could be analysed);\n"
+        "2 the call cannot be taken; 130 interrupted. An error is one line on stderr, and `--debug` adds its traceback.\n"
+    ]
+    parts += _help_sections("breastcad", get_command(app), level=2, below={})
+    for name in COMMANDS:
+        command = load_command(name)
+        parts += _help_sections(f"breastcad {name}", command, level=2, below=getattr(command, "commands", {}))
+    return "\n".join(parts)
+
+
+def _help_sections(path: str, command: typing.Any, *, level: int, below: dict[str, typing.Any]) -> list[str]:
+    context = command.make_context(path, [], resilient_parsing=True, terminal_width=_HELP_WIDTH, max_content_width=_HELP_WIDTH)
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    sections = [f"{'#' * level} {path}\n\n```text\n{text}\n```\n"]
+    for name, sub in below.items():
+        sections += _help_sections(f"{path} {name}", sub, level=level + 1, below={})
+    return sections
+
+
+def files_page(text: str) -> str:
+    """Return docs/files.md with its tables of columns in the order and of the types of the records; meanings are kept.
+
+    A column that has no meaning written yet gets ``?``, which `main` refuses.
+    """
+    from breastcad.core import records
+
+    def table(match: re.Match[str]) -> str:
+        record = getattr(records, match[2])
+        meanings = dict(re.findall(r"^\| `([^`]+)` \|[^|]*\| (.*) \|$", match[3], re.MULTILINE))
+        rows = ["| column | type | meaning |", "|---|---|---|"]
+        rows += [f"| `{name}` | {kind} | {meanings.get(name, '?')} |" for name, kind in _columns(record)]
+        return match[1] + "\n".join(rows) + "\n" + match[4]
+
+    return _TABLE.sub(table, text)
+
+
+def _columns(record: typing.Any) -> list[tuple[str, str]]:
+    """List a record's columns and their types as the files have them: fixed ones first, then the open ones."""
+    hints = typing.get_type_hints(record)
+    names = [field.name for field in dataclasses.fields(record)]
+    fixed = [(name, _type_name(hints[name])) for name in names if name not in OPEN_COLUMNS]
+    opened = [(OPEN_COLUMNS[name], "text" if name == "extra" else "number") for name in names if name in OPEN_COLUMNS]
+    return fixed + opened
+
+
+def _type_name(hint: typing.Any) -> str:
+    words = {int: "whole number", float: "number", str: "text"}
+    if isinstance(hint, types.UnionType):
+        return f"{_type_name(next(part for part in typing.get_args(hint) if part is not type(None)))} or empty"
+    return words[hint]
+
+
+def main(check: bool) -> int:
+    """Write the generated pages, or say which are not up to date.
+
+    Parameters
+    ----------
+    check : bool
+        Write nothing; return 1 if a page differs from what would be written.
+
+    Returns
+    -------
+    int
+        0 if all is well; 1 if a page is not up to date, or a column has no meaning written.
+    """
+    pages: dict[str, Callable[[], str]] = {
+        "commands.md": commands_page,
+        "files.md": lambda: files_page((DOCS / "files.md").read_text(encoding="utf-8")),
+    }
+    code = 0
+    for name, make in pages.items():
+        path = DOCS / name
+        text = make()
+        if check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
+            print(f"docs/{name} is not up to date; write it with: make docs", file=sys.stderr)
+            code = 1
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        for column in re.findall(r"^\| `([^`]+)` \|[^|]*\| \? \|$", text, re.MULTILINE):
+            print(f"docs/{name}: the column '{column}' has no meaning written", file=sys.stderr)
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(check="--check" in sys.argv[1:]))
