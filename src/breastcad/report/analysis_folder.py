@@ -1,0 +1,101 @@
+"""Writing an analysis folder: a folder of pictures an image, then report.html, and findings.json last.
+
+Each image is written as it comes from the analysis and forgotten but for its row, so that memory holds one image at a time.
+A folder that has a findings.json is whole. What the pictures look like is in `overlay`, the page in `html`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from breastcad.core.files import write_analysis, write_bytes, write_text
+from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
+from breastcad.report.html import ReportNotes, render_report
+from breastcad.report.overlay import draw_overlay, encode, heat_map_png, mask_png, thumbnail_jpeg
+
+if TYPE_CHECKING:
+    from breastcad.infer.results import Analysed
+
+
+def write_analysis_folder(
+    folder: str | Path,
+    analysed: Iterable[Analysed | Skipped],
+    assemble: Callable[[list[ImageResult], list[Skipped]], Analysis],
+    *,
+    notes: ReportNotes | None = None,
+    floor: float = 0.05,
+    progress: Callable[[Analysed | Skipped], None] | None = None,
+) -> Analysis:
+    """Write an analysis as it comes: pictures an image, then report.html, then findings.json.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made by the caller (`core.files.output_folder`).
+    analysed : iterable of Analysed or Skipped
+        Taken one at a time; of each image only its result is kept.
+    assemble : callable
+        Joins results and skipped files to the whole (models, exams, id), when all have come.
+    notes : ReportNotes, optional
+        What the report says beside the analysis.
+    floor : float
+        The heat map's values up to here are not drawn in overlays; the heat map's file has them all.
+    progress : callable, optional
+        Called with each element when it has been written.
+
+    Returns
+    -------
+    Analysis
+        As in findings.json.
+    """
+    folder = Path(folder)
+    images: list[ImageResult] = []
+    skipped: list[Skipped] = []
+    for item in analysed:
+        if isinstance(item, Skipped):
+            skipped.append(item)
+        else:
+            write_image(folder, item, floor=floor)
+            images.append(item.result)
+        if progress:
+            progress(item)
+    analysis = assemble(images, skipped)
+    write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes()))
+    write_analysis(folder / "findings.json", analysis)
+    return analysis
+
+
+def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> None:
+    """Write the pictures of one image into ``<folder>/<image>/`` and enter their names in its result.
+
+    They are heatmap.png, finding-<n>.png for each finding that has an outline, source.jpg (reduced, for the report) and overlay.png.
+
+    Parameters
+    ----------
+    folder : Path
+        The analysis folder.
+    item : Analysed
+        Its masks are None, or one a finding in the same order; an empty one is not written, and its finding is drawn as a box.
+    floor : float
+        The heat map's values up to here are not drawn.
+
+    Raises
+    ------
+    ValueError
+        If there are masks, but not one a finding.
+    """
+    result, masks = item.result, item.masks or []
+    overlay = draw_overlay(item.picture.pixels, result.findings, masks, item.heat_map, floor=floor, of=item.heat_map_of)
+    result.heatmap = HeatMap(f"{result.image}/heatmap.png", item.heat_map_of, [0, 1])
+    write_bytes(folder / result.heatmap.file, heat_map_png(item.heat_map))
+    for number, (finding, mask) in enumerate(zip(result.findings, masks, strict=False), start=1):
+        if mask.any():
+            finding.mask = f"{result.image}/finding-{number}.png"
+            write_bytes(folder / finding.mask, mask_png(mask))
+    picture = item.picture
+    source_jpeg = thumbnail_jpeg(picture.pixels if picture.colour is None else picture.colour)
+    write_bytes(folder / result.image / "source.jpg", source_jpeg)
+    result.overlay = f"{result.image}/overlay.png"
+    write_bytes(folder / result.overlay, encode(".png", overlay))
