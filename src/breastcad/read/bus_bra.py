@@ -64,7 +64,7 @@ def read(
         If a table lacks a column.
     """
     place = find(folder if tables is None else tables)
-    root = place if tables is None else Path(folder)
+    root = place if tables is None else find_tree(folder, lambda spot: spot.joinpath("Images").is_dir(), "the folders Images and Masks")
     listed = table_rows(place / _TABLE, _COLUMNS)
     folds = {count: _folds(place / f"{count}-fold-cv.csv") for count in (5, 10)}
     images: list[ImageRow] = []

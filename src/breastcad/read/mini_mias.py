@@ -16,6 +16,7 @@ NAME = "mini-mias"
 NEEDED = "mini-MIAS (its Info.txt, and mdb001.pgm, mdb002.pgm, ...)"
 SIDE_PX = 1024
 SPACING_MM = 0.2
+_TABLE_BYTES = 1_000_000  # a text larger than this is no table of 322 films
 _LINE = re.compile(r"^mdb\d{3}\s")
 _LABELS = {"norm": "normal", "b": "benign", "m": "malignant"}
 _KINDS = {"CALC": "calcification", "CIRC": "mass", "SPIC": "mass", "MISC": "mass", "ARCH": "distortion", "ASYM": "asymmetry"}
@@ -44,7 +45,7 @@ class _Line:
 
 def find(folder: str | Path) -> Path:
     """Return the folder that holds the table; InputError if there is none."""
-    return find_tree(folder, lambda place: _table(place) is not None, NEEDED)
+    return find_tree(folder, lambda place: bool(_tables(place)), NEEDED)
 
 
 def read(
@@ -75,10 +76,9 @@ def read(
     ReadError
         If a line of the table cannot be understood.
     """
-    root = find(folder) if tables is None else Path(folder)
-    table = _table(find(tables) if tables is not None else root)
-    assert table is not None  # find() returns only folders that have one
-    lines = _lines(table)
+    place = find(folder if tables is None else tables)
+    root = place if tables is None else find_tree(folder, lambda spot: bool(_films(spot)), "films mdb001.pgm, mdb002.pgm, ...")
+    lines = _lines(_tables(place)[0])
     films = _films(root)
     by_image: dict[str, list[_Line]] = {}
     for line in lines:
@@ -101,18 +101,21 @@ def read(
     return Collection(str(root), images, findings, facts=facts)
 
 
-def _table(folder: Path) -> Path | None:
-    """Return the file that has the set's lines: Info.txt, else README, else any text that has them."""
-    texts = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in ("", ".txt", ".csv")] if folder.is_dir() else []
-    for path in sorted(texts, key=lambda path: (path.name.lower() != "info.txt", path.name.lower() != "readme", path.name)):
-        if path.stat().st_size < 1_000_000 and any(_LINE.match(line) for line in path.read_text("latin-1").splitlines()):
-            return path
-    return None
+def _tables(folder: Path) -> list[Path]:
+    """Return the files that have the set's lines, Info.txt first, then README, then other texts."""
+    texts = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in ("", ".txt", ".csv")]
+    texts.sort(key=lambda path: (path.name.lower() != "info.txt", path.name.lower() != "readme", path.name))
+    return [path for path in texts if path.stat().st_size < _TABLE_BYTES and _numbered(path)]
+
+
+def _numbered(table: Path) -> list[tuple[int, str]]:
+    """Return the lines of a text that begin with a film's name, and their numbers; prose, headers and empty lines are left out."""
+    lines = enumerate(table.read_text("latin-1").splitlines(), start=1)
+    return [(number, text) for number, text in lines if _LINE.match(text)]
 
 
 def _lines(table: Path) -> list[_Line]:
-    numbered = enumerate(table.read_text("latin-1").splitlines(), start=1)
-    return [_parse(table, number, text.split()) for number, text in numbered if _LINE.match(text)]
+    return [_parse(table, number, text.split()) for number, text in _numbered(table)]
 
 
 def _parse(table: Path, number: int, cells: list[str]) -> _Line:

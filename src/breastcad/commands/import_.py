@@ -1,0 +1,71 @@
+"""``breastcad import``: read a data set's own folder and write a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastcad.commands.options import Out, Overwrite
+
+if TYPE_CHECKING:
+    from breastcad.core.records import Collection
+
+
+def command(
+    set_name: Annotated[str, typer.Argument(metavar="SET", help="mini-mias, busi, bus-bra, cbis-ddsm; or auto: see by the files.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The set's folder as it was downloaded, whole or in part.")],
+    out: Out,
+    words: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="What label words mean that are not known: lines 'word,label'.")
+    ] = None,
+    tables: Annotated[Path | None, typer.Option("--tables", metavar="FOLDER", help="The set's tables, where they lie elsewhere.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Read a data set's own folder and write a collection: a row an image, a row a finding, what was counted and what is wrong.
+
+    Images are not copied. What is listed but missing or broken gets a row with 'present' 0, and never stops the import.
+    """
+    from breastcad.core.files import output_folder, write_collection
+    from breastcad.read.sets import reader_for
+    from breastcad.read.tables import read_words
+
+    reader = reader_for(set_name, folder)
+    meanings = read_words(words) if words is not None else None
+    output_folder(out, overwrite=overwrite)
+    with _progress(f"reading {reader.name}") as progress:
+        collection = reader.read(folder, tables=tables, words=meanings, progress=progress)
+    for name in ("collection.json", "regions.csv"):
+        (out / name).unlink(missing_ok=True)  # an old collection that is half overwritten is none
+    write_collection(out, collection)
+    _tell(collection, out)
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar on stderr where it is a terminal; what is yielded takes (done, total)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell(collection: Collection, out: Path) -> None:
+    """Print the counts, the problems and the next step."""
+    facts = collection.facts
+    typer.echo(f"{facts['title']}: {facts['licence']}. Cite: {facts['cite']}")
+    for name, count in facts["counts"].items():
+        typer.echo(f"  {name.replace('_', ' '):48}{count:>7,}")
+    for problem in facts["problems"]:
+        typer.echo(f"  ! {problem}")
+    typer.echo(f"Written: {out}")
+    if facts["counts"]["read"]:
+        typer.echo(f"Next: breastcad split {out} --out SPLIT_FOLDER")
+    else:
+        typer.echo("No image was read; give the folder that holds them to train or to measure.")
