@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import PurePath
+
+_UID = re.compile(r"\d+(\.\d+){5,}")
 
 
 class InputError(Exception):
@@ -18,12 +22,22 @@ class ReadError(InputError):
         The file; only its name enters the message, since folders may hold identifiers.
     reason : str
         What is wrong with it, and what to do, without the file's name.
+    private : sequence of str, optional
+        Strings of the file's content (patient ID, name, UIDs) that must not be shown. A name that holds one, or a
+        DICOM UID, is shown as ``#``.
     """
 
-    def __init__(self, path: str | PurePath, reason: str) -> None:
-        super().__init__(f"{PurePath(path).name}: {reason}")
+    def __init__(self, path: str | PurePath, reason: str, private: Sequence[str] = ()) -> None:
+        name = PurePath(path).name
+        hidden = _UID.search(name) or any(part.lower() in name.lower() for part in private)
+        super().__init__(f"{'#' if hidden else name}: {reason}")
         self.path = str(path)
         self.reason = reason
+        self.private = list(private)
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[str, str, list[str]]]:
+        """Pickle by its own arguments, so that it passes from a worker process whole."""
+        return type(self), (self.path, self.reason, self.private)
 
 
 class MissingExtra(InputError):

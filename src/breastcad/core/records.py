@@ -204,6 +204,7 @@ class Picture:
     ``pixels`` is (H, W) float32 in [0, 1], grey, tissue bright on dark. ``colour`` is (H, W, 3) uint8 where the source
     has visible colour, else None. ``spacing_mm`` is (row, column); ``spacing_at`` says ``"detector"``, ``"object"`` or None.
     ``private`` holds strings that must not be written anywhere (patient ID, name, UIDs). ``warnings`` are sentences for the result.
+    ``regions`` are the boxes [row0, col0, row1, col1) of 2D tissue that an ultrasound file names; the rest is screen.
     """
 
     pixels: NDArray[np.float32]
@@ -222,6 +223,7 @@ class Picture:
     patient_orientation: str | None = None
     private: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    regions: list[tuple[int, int, int, int]] = field(default_factory=list)
 
 
 # ---- findings.json, version 1: what an analysis says ----

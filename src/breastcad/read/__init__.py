@@ -1,0 +1,55 @@
+"""Others' formats: pictures (files, dicom) and data sets (a file a set). `open_picture` reads any picture that breastcad knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from breastcad.core.errors import ReadError
+from breastcad.core.records import Picture
+from breastcad.read import files
+
+__all__ = ["count_frames", "open_picture"]
+
+
+def open_picture(path: str | Path, frame: int | None = None) -> Picture:
+    """Read a picture of any kind, by its content and not by its name: DICOM, PNG, JPEG, TIFF or PGM.
+
+    Parameters
+    ----------
+    path : str or Path
+    frame : int, optional
+        Which frame of a multi-frame DICOM or page of a TIFF; the first if None. Only that one is decoded.
+
+    Returns
+    -------
+    Picture
+        ``pixels`` (H, W) float32 in [0, 1]; for DICOM after the steps of docs/dicom.md.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read; the reason says why.
+    """
+    if files.kind_of(path) != "DICOM":
+        return files.read_picture(path, frame)
+    from breastcad.read import dicom  # noqa: PLC0415 - pydicom is slow to import; only a DICOM needs it
+
+    return dicom.read_dicom(path, frame)
+
+
+def count_frames(path: str | Path) -> int:
+    """Count the frames of a DICOM or the pages of a TIFF; 1 for every other picture. No pixel is decoded.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, or is no picture.
+    """
+    kind = files.kind_of(path)
+    if kind is None:
+        raise ReadError(path, "is no PNG, JPEG, TIFF, PGM or DICOM file")
+    if kind != "DICOM":
+        return files.count_pages(path)
+    from breastcad.read import dicom  # noqa: PLC0415 - as above
+
+    return dicom.count_frames(path)

@@ -1,0 +1,324 @@
+"""Picture and mask files that are not DICOM: PNG, JPEG, TIFF, PGM; and what kind a file is, by its content.
+
+DICOM is in `dicom`, TIFF and 16-bit colour PNG are decoded in `deep_pictures` (loaded when one comes), data sets have files of their own.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+
+from breastcad.core.errors import ReadError
+from breastcad.core.records import Picture
+
+MAX_PIXELS = 100_000_000
+"""Largest picture (or frame) that is decoded: rows x columns. The largest films are near 35 million; 100 million take 400 MB as float32."""
+
+COLOUR_STEP = 16
+"""Grey levels of 255 by which the channels of one pixel must differ for a picture to count as coloured; below it, it is grey."""
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+_READABLE = "PNG, JPEG, TIFF, PGM or DICOM"
+_PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile, "PGM": PpmImageFile}
+_FIRST_VALUES = {b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"ST", b"PN", b"AE", b"OB"}
+
+
+@dataclass(slots=True)
+class Raster:
+    """A decoded picture before it is made grey.
+
+    ``array`` is (H, W) or (H, W, 3), ``alpha`` (H, W) or None, both unsigned integers or bool in which ``white`` is full.
+    """
+
+    array: NDArray[Any]
+    white: int
+    alpha: NDArray[Any] | None = None
+    premultiplied: bool = False
+    orientation: int = 1
+    warnings: list[str] = field(default_factory=list)
+
+
+def kind_of(path: str | Path) -> str | None:
+    """Tell what a file holds by its first bytes; its name is not looked at.
+
+    Returns
+    -------
+    str or None
+        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6) or None if it is none of these.
+
+    Raises
+    ------
+    ReadError
+        If it is missing, no regular file, cannot be opened or is empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ReadError(path, "is no file" if path.exists() else "does not exist")
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(140)
+    except OSError as error:
+        raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    if not head:
+        raise ReadError(path, "is empty (0 bytes)")
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n#":
+        return "PGM"
+    return "DICOM" if _starts_as_headerless_dicom(head) else None
+
+
+def _starts_as_headerless_dicom(head: bytes) -> bool:
+    """Tell if a file begins with an element of group 0002 or 0008, as a DICOM data set without preamble does."""
+    if len(head) < 16 or head[:2] not in (b"\x02\0", b"\x08\0", b"\0\x08"):
+        return False
+    little = head[1] == 0
+    explicit = head[4:6] in _FIRST_VALUES
+    implicit = little and int.from_bytes(head[4:8], "little") <= 256
+    return int.from_bytes(head[2:4], "little" if little else "big") < 0x100 and (explicit or implicit)
+
+
+def check_size(path: str | Path, rows: int, cols: int) -> None:
+    """Refuse a picture that declares more than `MAX_PIXELS`, before memory is taken for it.
+
+    Raises
+    ------
+    ReadError
+    """
+    if rows * cols > MAX_PIXELS:
+        raise ReadError(path, f"declares {rows} x {cols} pixels; at most {MAX_PIXELS} are read (rows x columns)")
+
+
+def read_picture(path: str | Path, frame: int | None = None) -> Picture:
+    """Read a PNG, JPEG, TIFF or PGM file as every later step sees it.
+
+    Grey is value / (2**bits - 1), or value / maximum for PGM. Of a colour picture the grey is its luminance (ITU-R BT.601), and
+    ``colour`` keeps it if a pixel's channels differ by more than `COLOUR_STEP` levels. Transparency is laid on black. A picture
+    with an orientation mark (EXIF, TIFF) is turned as a viewer shows it, and this is warned about: coordinates are those of the
+    turned picture. Colour profiles and gamma are not applied.
+
+    Parameters
+    ----------
+    path : str or Path
+    frame : int, optional
+        Page of a TIFF; the first if None. Other kinds have only page 0.
+
+    Returns
+    -------
+    Picture
+        ``pixels`` (H, W) float32 in [0, 1].
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, of no known kind, truncated, damaged, or declares more than `MAX_PIXELS`.
+    """
+    raster = _decode(Path(path), frame)
+    shown = _turned(raster.array, raster.orientation)
+    pixels, colour = grey_and_colour(shown, raster.white)
+    notes = list(raster.warnings)
+    if raster.alpha is not None:
+        cover = _turned(raster.alpha, raster.orientation).astype(np.float32) / np.float32(raster.white)
+        if not raster.premultiplied:
+            pixels = pixels * cover
+            colour = None if colour is None else np.rint(colour * cover[..., None]).astype(np.uint8)
+    if raster.orientation != 1:
+        notes.append(f"the picture was turned as its orientation mark ({raster.orientation}) says")
+    pages = count_pages(path) if frame is None else 1
+    if pages > 1:
+        notes.append(f"the file holds {pages} pages; the first was read")
+    return Picture(pixels=pixels, colour=colour, bit_depth=int(raster.white).bit_length(), frame=frame, warnings=notes)
+
+
+def read_mask(path: str | Path) -> NDArray[np.bool_]:
+    """Read a mask of any picture kind: mode 1, grey, palette, RGB and RGBA alike.
+
+    A pixel is inside where any colour channel is above half of white (127 of 255) and, where there is transparency, so is its opacity.
+
+    Returns
+    -------
+    (H, W) ndarray of bool
+
+    Raises
+    ------
+    ReadError
+        As `read_picture`, or if the file holds values but none above half (a map of small numbers, no black-and-white mask).
+    """
+    raster = _decode(Path(path), None)
+    half = raster.white // 2
+    array = _turned(raster.array, raster.orientation)
+    inside: NDArray[np.bool_] = array > half if array.ndim == 2 else (array > half).any(axis=2)
+    if not inside.any() and array.any():
+        raise ReadError(path, f"holds values up to {array.max()} of {raster.white}, none above half; a mask must be black and white")
+    if raster.alpha is not None:
+        inside &= _turned(raster.alpha, raster.orientation) > half
+    return inside
+
+
+def count_pages(path: str | Path) -> int:
+    """Count the pages of a TIFF; 1 for every other kind.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read.
+    """
+    path = Path(path)
+    if kind_of(path) != "TIFF":
+        return 1
+    from breastcad.read.deep_pictures import count_tiff_pages  # noqa: PLC0415 - tifffile is slow to import; only a TIFF needs it
+
+    return count_tiff_pages(path)
+
+
+def grey_and_colour(array: NDArray[Any], white: int) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Make a picture grey, and keep its colour where there is any to see.
+
+    Parameters
+    ----------
+    array : (H, W) or (H, W, 3) ndarray of unsigned integers or bool
+    white : int
+        The value of full white.
+
+    Returns
+    -------
+    pixels : (H, W) ndarray of float32
+        In [0, 1].
+    colour : (H, W, 3) ndarray of uint8, or None
+        None if no pixel's channels differ by more than `COLOUR_STEP` of 255.
+    """
+    if array.ndim == 2:
+        return array.astype(np.float32) / np.float32(white), None
+    red, green, blue = (array[..., channel] for channel in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return red.astype(np.float32) / np.float32(white), None
+    pixels = np.clip(array.astype(np.float32) @ _LUMINANCE / np.float32(white), 0, 1)
+    spread = array.max(axis=2) - array.min(axis=2)
+    if int(spread.max()) * 255 <= COLOUR_STEP * white:
+        return pixels, None
+    return pixels, array.astype(np.uint8) if white == 255 else np.rint(array * (255 / white)).astype(np.uint8)
+
+
+def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn an array as TIFF's and EXIF's tag 274 says; 1 is upright, and so is a value that is not known."""
+    turns: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: a[::-1].swapaxes(0, 1),
+        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+        8: lambda a: a[:, ::-1].swapaxes(0, 1),
+    }
+    return np.ascontiguousarray(turns[orientation](array)) if orientation in turns else array
+
+
+def _decode(path: Path, frame: int | None) -> Raster:
+    """Decode a file of any kind but DICOM, with every fault of the decoders as a ReadError."""
+    kind = kind_of(path)
+    if kind is None or kind == "DICOM":
+        named = f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm") else ""
+        what = "is DICOM, which is read by its own reader" if kind else f"is no {_READABLE} file{named}"
+        raise ReadError(path, what)
+    if frame not in (None, 0) and kind != "TIFF":
+        raise ReadError(path, f"has one frame only, but frame {frame} was asked for")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if kind == "TIFF":
+                from breastcad.read.deep_pictures import decode_tiff  # noqa: PLC0415 - as in count_pages
+
+                return decode_tiff(path, frame or 0)
+            return _decode_with_pillow(path, kind)
+    except ReadError:
+        raise
+    except Exception as error:  # broken bytes make the decoders raise anything, and each of it means the same
+        raise ReadError(path, f"cannot be decoded as {kind}, it is truncated or damaged ({fault(error)})") from error
+
+
+def fault(error: BaseException) -> str:
+    """Return what an exception says, in one line and without a path: an OSError's own text may name the whole of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _decode_with_pillow(path: Path, kind: str) -> Raster:
+    with open(path, "rb") as stream:
+        if kind == "PNG":
+            _check_png_end(path, stream)
+        # The plugin's class is used rather than Image.open: no guess by other plugins, and our own limit instead of two others.
+        image = _PILLOW[kind](stream)
+        check_size(path, image.height, image.width)
+        if kind == "PNG" and image.mode != "I;16" and str(image.tile[0].args).endswith(";16B"):
+            from breastcad.read.deep_pictures import decode_deep_png  # noqa: PLC0415 - imagecodecs is needed by few files
+
+            return decode_deep_png(path)
+        bits = _pillow_bits(image)
+        image.load()
+        orientation = image.getexif().get(274, 1)
+        return _raster(image, bits, orientation)
+
+
+def _check_png_end(path: Path, stream: BinaryIO) -> None:
+    """Refuse a PNG without its last chunk: Pillow takes one that lost its end if all rows are there."""
+    stream.seek(max(0, stream.seek(0, 2) - 65536))
+    ended = b"IEND" in stream.read()
+    stream.seek(0)
+    if not ended:
+        raise ReadError(path, "is truncated (a PNG's last chunk, IEND, is missing)")
+
+
+def _pillow_bits(image: ImageFile.ImageFile) -> int:
+    """Return how deep Pillow's array will be: 1, 8 or 16 bits."""
+    return {"1": 1, "I": 16, "I;16": 16, "I;16B": 16}.get(image.mode, 8)
+
+
+def _raster(image: ImageFile.ImageFile, bits: int, orientation: int) -> Raster:
+    """Turn Pillow's modes into an array of grey or RGB with its opacity apart."""
+    notes = []
+    if "transparency" in image.info and bits == 16:
+        notes.append("the picture names a transparent grey value; it was not applied")
+    if image.mode in ("P", "CMYK", "PA") or ("transparency" in image.info and bits < 16):
+        upright = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+        array = np.asarray(upright)
+    else:
+        array = np.asarray(image)
+    if bits == 16:
+        array = array.astype(np.uint16)
+    raster = split_alpha(array, 2**bits - 1)
+    raster.orientation, raster.warnings = orientation, notes
+    return raster
+
+
+def split_alpha(array: NDArray[Any], white: int) -> Raster:
+    """Take an (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4) array apart into grey or colour, and opacity.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    if array.ndim == 2:
+        return Raster(array, white)
+    if array.ndim != 3 or not 1 <= array.shape[2] <= 4:
+        raise ValueError(f"a picture must have 1 to 4 channels, got an array of shape {array.shape}")
+    channels = array.shape[2]
+    picture = array[..., :3] if channels > 2 else array[..., 0]
+    return Raster(picture, white, alpha=array[..., -1] if channels in (2, 4) else None)
