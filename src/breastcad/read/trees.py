@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import FindingRow, ImageRow
+from breastcad.read.files import MAX_PIXELS, check_size, fault
 
 Progress = Callable[[int, int], None]
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 16, "F": 32}
@@ -42,26 +43,32 @@ def picture_facts(path: str | Path) -> PictureFacts:
     Raises
     ------
     ReadError
-        If it cannot be opened, is no picture, claims an absurd size, or is cut short.
+        If it cannot be opened, is no picture, declares more pixels than are ever read, or is cut short.
     """
     path = Path(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
             with Image.open(path) as image:
                 facts = PictureFacts(image.height, image.width, _BITS.get(image.mode, 8))
-                kind, tile = image.format, list(image.tile)
+                kind, bands, start = image.format, len(image.getbands()), image.tile[0][2] if image.tile else 0
     except UnidentifiedImageError as error:
         raise ReadError(path, "is no picture") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ReadError(path, "claims to be larger than any breast image; the file is broken or not of this set") from error
+    except Image.DecompressionBombError as error:
+        raise ReadError(path, f"declares more pixels than any breast image has; at most {MAX_PIXELS} are read") from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise ReadError(path, f"cannot be opened as a picture ({error})") from error
-    raw = kind == "PPM" and len(tile) == 1 and tile[0][0] == "raw"
-    needed = tile[0][2] + facts.rows * facts.cols * (2 if facts.bit_depth == 16 else 1) if raw else 0
+        raise ReadError(path, f"cannot be opened as a picture ({fault(error)})") from error
+    check_size(path, facts.rows, facts.cols)
+    needed = start + facts.rows * facts.cols * bands * (2 if facts.bit_depth == 16 else 1) if kind == "PPM" and _is_binary(path) else 0
     if _is_cut(path, _ENDINGS.get(kind or ""), needed):
         raise ReadError(path, "is cut short; fetch it again")
     return facts
+
+
+def _is_binary(path: Path) -> bool:
+    """Say if a PGM or PPM file has its pixels as bytes, not as text or bits."""
+    with open(path, "rb") as stream:
+        return stream.read(2) in (b"P5", b"P6")
 
 
 def _is_cut(path: Path, ending: bytes | None, needed: int) -> bool:

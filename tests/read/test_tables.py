@@ -1,0 +1,81 @@
+"""Others' tables and label words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breastcad.core.errors import InputError, ReadError
+from breastcad.read.tables import label_of, read_words, table_rows
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_quoted_line_break_at_the_end_of_a_cell_is_stripped(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f'\ufeffname , path{end}one,"a/b.dcm\n"{end}{end} two ,"c,d"{end}'.encode())
+    assert table_rows(path, ["name"]) == [{"name": "one", "path": "a/b.dcm"}, {"name": "two", "path": "c,d"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,size\na,1\n", "lacks the column 'path'"),
+        (b"", "lacks the column 'path'"),
+        (b"path,size\na\n", "the row that ends on line 2 has 1 cells, the header 2"),
+        (b"path\n\xff\xfe\n", r"is no UTF-8 text \(byte 5\)"),
+    ],
+)
+def test_table_that_cannot_be_understood_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=f"a.csv: {message}"):
+        table_rows(path, ["path"])
+
+
+def test_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"none\.csv: cannot be opened \(No such file"):
+        table_rows(tmp_path / "none.csv")
+
+
+def test_unknown_label_word_is_refused_and_not_guessed() -> None:
+    with pytest.raises(InputError, match=r"a\.csv, row 3: 'B3' is no label .* --map \(a line 'B3,benign'\)"):
+        label_of("B3", {"benign": "benign"}, {"b4": "malignant"}, "a.csv, row 3")
+
+
+def test_words_of_the_user_win() -> None:
+    assert label_of(" Benign ", {"benign": "benign"}, {"benign": "unknown"}, "") == "unknown"
+
+
+def test_map_file_with_header_comment_and_empty_line(tmp_path: Path) -> None:
+    path = tmp_path / "map.csv"
+    path.write_text('word,label\n# ours\n\nB3 , benign\n"high risk, atypia",Malignant\nB3,benign\n')
+    assert read_words(path) == {"b3": "benign", "high risk, atypia": "malignant"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("B3,dubious\n", "line 1: the label must be one of normal, benign, malignant, unknown, got 'dubious'"),
+        ("B3\n", "line 1 must be 'word,label', got 1 cells"),
+        ("B3,benign\nb3,malignant\n", "line 2: 'b3' was 'benign' before and is 'malignant' here; keep one"),
+    ],
+)
+def test_map_file_that_cannot_be_understood_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "map.csv"
+    path.write_text(content)
+    with pytest.raises(ReadError, match=message):
+        read_words(path)
+
+
+@given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), min_size=2, max_size=2)))
+def test_any_cells_come_back_stripped(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    import csv
+
+    path = tmp_path_factory.mktemp("tables") / "a.csv"
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([["one", "two"], *rows])
+    expected = [{"one": one.strip(), "two": two.strip()} for one, two in rows if one.strip() or two.strip()]
+    assert table_rows(path) == expected
