@@ -23,8 +23,9 @@ _HELP_WIDTH = 110
 def commands_page() -> str:
     """Return docs/commands.md: the help of breastcad, of every command and of every subcommand."""
     os.environ["COLUMNS"] = os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
-    from breastcad.commands import COMMANDS, app, load_command
     from typer.main import get_command
+
+    from breastcad.commands import COMMANDS, app, load_command
 
     parts = [
         "# Commands\n\n"

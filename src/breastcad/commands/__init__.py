@@ -194,6 +194,8 @@ def _usage_sentence(error: typer.TyperException) -> str:
     """Return one line for a call that does not parse; the whole help where nothing was asked for."""
     context = getattr(error, "ctx", None)
     message = error.format_message()
-    if context is None or message == context.get_help():
+    if context is None:
+        return f"breastcad: {message}"
+    if message == context.get_help():
         return message
     return f"{context.command_path}: {' '.join(message.split()).rstrip('.')}; see: {context.command_path} --help"

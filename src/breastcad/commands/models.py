@@ -17,9 +17,13 @@ app = typer.Typer(
 @app.command("list")
 def list_models() -> None:
     """List the bundled models and what they were trained on."""
+    from breastcad.core.errors import AnswerNo
     from breastcad.models.catalogue import bundled, bundled_path, read_metadata
 
-    for name in bundled():
+    names = bundled()
+    if not names:
+        raise AnswerNo("no model comes with this copy of breastcad")
+    for name in names:
         path = bundled_path(name)
         facts = read_metadata(path)
         size = path.stat().st_size / 2**20

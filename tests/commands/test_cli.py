@@ -1,0 +1,169 @@
+"""The command line: lists, exit codes, errors as one line. What each command does is tested beside its own module."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+
+import pytest
+import typer
+
+from breastcad import __version__
+from breastcad.commands import COMMANDS, load_command, main
+from breastcad.core.errors import AnswerNo, InputError, ReadError
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs breastcad in this process: arguments -> exit code, stdout, stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
+    """Return a function that adds a command ``stand-in`` which raises what it is given."""
+
+    def add(error: BaseException | None) -> None:
+        def command(name: str = "x") -> None:
+            """Do what a command does.
+
+            Parameters
+            ----------
+            name : str
+                Of no use.
+            """
+            if error is not None:
+                raise error
+
+        module = types.ModuleType("breastcad.commands.stand_in")
+        module.command = command  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(COMMANDS, "stand-in", ("stand_in", "A stand-in."))
+
+    return add
+
+
+def options_of(command: object) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}  # type: ignore[attr-defined]
+
+
+def test_help_lists_every_command_with_its_line(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    told = " ".join(out.split())
+    for name, (_, line) in COMMANDS.items():
+        assert f"{name} {line}" in told
+
+
+def test_no_arguments_show_the_help_and_are_no_success(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: breastcad")
+
+
+def test_version(run: Callable[..., tuple[int, str, str]]) -> None:
+    assert run("--version") == (0, f"breastcad {__version__}\n", "")
+
+
+def test_a_command_that_ends_well_exits_with_0(run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]) -> None:
+    stand_in(None)
+    assert run("stand-in") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["analyse"], "breastcad: No such command 'analyse'. Did you mean 'analyze'?; see: breastcad --help"),
+        (["--bogus"], "breastcad: No such option: --bogus; see: breastcad --help"),
+        (["models", "show"], "breastcad models show: Missing argument 'MODEL'; see: breastcad models show --help"),
+        (["stand-in", "one"], "breastcad stand-in: Got unexpected extra argument(s) (one); see: breastcad stand-in --help"),
+    ],
+)
+def test_a_call_that_does_not_parse_is_one_line_and_2(
+    arguments: list[str], told: str, run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(None)
+    assert run(*arguments) == (2, "", told + "\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (InputError("no image in 'x'; name another folder"), 2, "breastcad: no image in 'x'; name another folder\n"),
+        (ReadError("folder/scan.png", "is cut off"), 2, "breastcad: scan.png: is cut off\n"),
+        (AnswerNo("split leaks: 3 patients"), 1, "breastcad: split leaks: 3 patients\n"),
+        (PermissionError(13, "Permission denied", "out/x.csv"), 2, "breastcad: out/x.csv: Permission denied\n"),
+        (OSError("no space"), 2, "breastcad: no space\n"),
+        (KeyboardInterrupt(), 130, "breastcad: interrupted\n"),
+        (typer.TyperException("no such thing"), 2, "breastcad: no such thing\n"),
+        (typer.Abort(), 2, "breastcad: stopped\n"),
+        (typer.BadParameter("must be even"), 2, "breastcad stand-in: Invalid value: must be even; see: breastcad stand-in --help\n"),
+        (
+            ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"),
+            2,
+            "breastcad: this command (it uses torch) needs packages that are not installed; "
+            "install them with: pip install 'breastcad[train]'\n",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_an_exit_code(
+    error: BaseException, code: int, told: str, run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(error)
+    assert run("stand-in") == (code, "", told)
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("a bug"), ModuleNotFoundError("No module named 'ours'", name="ours"), AssertionError("a bug")]
+)
+def test_a_bug_shows_its_traceback_and_is_not_taken_for_the_answer_no(
+    error: BaseException, run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(error)
+    code, _, err = run("stand-in")
+    assert code == 2
+    assert "Traceback" in err
+    assert str(error) in err
+
+
+@pytest.mark.parametrize("arguments", [("stand-in", "--debug"), ("--debug", "stand-in")])
+def test_debug_adds_the_traceback(
+    arguments: tuple[str, ...], run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(InputError("no"))
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "Traceback" in err
+    assert err.endswith("breastcad: no\n")
+
+
+def test_help_of_a_command_leaves_out_the_sections_of_its_docstring(
+    run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(None)
+    _, out, _ = run("stand-in", "--help")
+    assert "Do what a command does." in out
+    assert "Of no use" not in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_debug_and_those_that_write_take_overwrite(name: str) -> None:
+    command = load_command(name)
+    for each in getattr(command, "commands", {"": command}).values():
+        options = options_of(each)
+        assert "--debug" in options
+        if "--out" in options and name != "train":  # train continues what it finds instead
+            assert "--overwrite" in options
+
+
+def test_an_unknown_command_cannot_be_loaded() -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        load_command("nothing")
