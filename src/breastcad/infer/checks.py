@@ -1,0 +1,158 @@
+"""What a reader of a result must be told about its picture: reasons to abstain, and warnings. Each is a plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breastcad.core.records import Picture
+from breastcad.infer.modality import is_colour_photograph
+from breastcad.preprocess.breast import breast_mask
+from breastcad.preprocess.overlays import overlay_mask
+
+FLAT_SPREAD = 0.02
+SMALLEST_BREAST_SHARE = 0.02
+OVERLAY_SHARE = 0.002
+LONGEST_ASPECT = 4.0
+SMALL_SHARE = 0.5
+SIDE_STRIP_SHARE = 0.02
+SIDE_RATIO = 3.0
+DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d"})
+# In the usual hanging the chest wall lies right for a right breast, left for a left one.
+USUAL_SIDE = {"R": "right", "L": "left"}
+# First value of Patient Orientation (0020,0020): where the rows lead to. To the front: the chest wall is left.
+ORIENTED_SIDE = {"A": "left", "P": "right"}
+
+
+def is_two_valued(pixels: NDArray[np.float32]) -> bool:
+    """Say if a picture has two grey levels only, as a mask has; a sample is looked at first.
+
+    Examples
+    --------
+    >>> is_two_valued(np.array([[0, 1, 1]], np.float32)), is_two_valued(np.array([[0, 1, 0.5]], np.float32))
+    (True, False)
+    """
+    return _two_valued(pixels[::16, ::16]) and _two_valued(pixels)
+
+
+def _two_valued(pixels: NDArray[np.float32]) -> bool:
+    return bool(((pixels == pixels.min()) | (pixels == pixels.max())).all())
+
+
+def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None:
+    """Return why nothing should be concluded from a picture; None where nothing speaks against it.
+
+    Parameters
+    ----------
+    picture : Picture
+    breast : (H, W) ndarray of bool or None
+        The breast of a mammogram; None for ultrasound.
+    """
+    low, high = np.percentile(picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // 100_000)], (1, 99))
+    if high - low < FLAT_SPREAD:
+        return "abstained: the picture is almost uniform"
+    if is_colour_photograph(picture.colour):
+        return "abstained: most of the picture is vividly coloured, so it is like neither a mammogram nor an ultrasound image"
+    if breast is not None and (breast.all() or breast.mean() < SMALLEST_BREAST_SHARE):
+        return "abstained: no breast could be told from the background"
+    return None
+
+
+def find_breast(picture: Picture, modality: str) -> NDArray[np.bool_] | None:
+    """Return the mask of the breast of a mammogram; None for ultrasound."""
+    return breast_mask(picture.pixels) if modality == "MG" else None
+
+
+def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] | None) -> list[str]:
+    """Return what to say of the picture itself, whatever model looks at it.
+
+    Parameters
+    ----------
+    picture : Picture
+    modality : str
+        MG or US, as it is analysed.
+    breast : (H, W) ndarray of bool or None
+        The breast of a mammogram; None for ultrasound.
+    """
+    rows, cols = picture.pixels.shape
+    warnings = list(picture.warnings)
+    if max(rows, cols) > LONGEST_ASPECT * min(rows, cols):
+        warnings.append(f"unusual shape: {rows} x {cols} pixels")
+    if modality == "US":
+        share = float(overlay_mask(picture.pixels, picture.colour).mean())
+        if share >= OVERLAY_SHARE:
+            warnings.append(f"burnt-in overlay covers {100 * share:.1f} % of the image")
+    side = _side_warning(picture, breast) if breast is not None else None
+    return [*warnings, side] if side else warnings
+
+
+def chest_wall_side(breast: NDArray[np.bool_]) -> str | None:
+    """Return the side of the picture, left or right, at which a breast ends; None where it is not clear.
+
+    Parameters
+    ----------
+    breast : (H, W) ndarray of bool
+
+    Examples
+    --------
+    >>> mask = np.zeros((10, 8), bool); mask[2:8, :5] = True
+    >>> chest_wall_side(mask), chest_wall_side(mask[:, ::-1]), chest_wall_side(np.ones((10, 8), bool))
+    ('left', 'right', None)
+    """
+    cols = np.flatnonzero(breast.any(axis=0))
+    if cols.size == 0:
+        return None
+    # Looked for within the breast's own extent: films keep a margin, or white edges, beyond it.
+    strip = max(1, round(SIDE_STRIP_SHARE * cols.size))
+    left, right = (int(breast[:, part].sum()) for part in (cols[:strip], cols[-strip:]))
+    if left > SIDE_RATIO * right:
+        return "left"
+    return "right" if right > SIDE_RATIO * left else None
+
+
+def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:
+    """Say where what the file says of orientation or laterality does not fit the side at which the tissue lies."""
+    side = chest_wall_side(breast)
+    oriented = ORIENTED_SIDE.get((picture.patient_orientation or " ")[0]) if _is_direction(picture.patient_orientation) else None
+    if side is None:
+        return None
+    if oriented is not None and oriented != side:
+        return f"the chest wall lies {side} in the picture, but Patient Orientation (0020,0020) says {oriented}; trust neither"
+    usual = USUAL_SIDE.get(picture.laterality or "")
+    if oriented is None and usual is not None and usual != side:
+        return (
+            f"laterality is {picture.laterality}, but the chest wall lies {side} in the picture, where it usually lies {usual}: "
+            "the picture is mirrored or the laterality wrong"
+        )
+    return None
+
+
+def _is_direction(orientation: str | None) -> bool:
+    """Say if Patient Orientation holds directions (``A\\F``); scanned films may hold the view there (``MLO``)."""
+    return orientation is not None and "\\" in orientation
+
+
+def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
+    """Return what to say of a model looking at this picture: what it has not seen, and its own standing warnings.
+
+    Parameters
+    ----------
+    picture : Picture
+    facts : mapping
+        The model's metadata.
+    """
+    warnings = []
+    seen, given = str(facts.get("seen", "")), facts["input"]
+    rows, cols = picture.pixels.shape
+    if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
+        warnings.append(
+            f"the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
+        )
+    if "film" in seen and picture.image_type in DIGITAL_TYPES:
+        warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
+    if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:
+        warnings.append(f"tiny: {rows} x {cols} pixels, where the model {facts['id']} sees {given['rows']} x {given['cols']}")
+    return [*warnings, *map(str, facts.get("warnings", []))]

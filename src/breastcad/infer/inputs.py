@@ -1,0 +1,106 @@
+"""Which files a call names, in what order, and which of them are known by their names not to be images: masks and crops."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from breastcad.core.errors import InputError
+
+OWN_RESULT = "findings.json"
+_OWN_MARK = b"breastcad-findings/"
+
+# Layouts of public sets (docs/findings.md lists them): a pattern for the stem of a file's name, and what such a file is.
+_MASK_STEMS = (
+    (re.compile(r".*_mask(_\d+)?", re.IGNORECASE), "a mask (named as BUSI's are)"),
+    (re.compile(r"mask_.*", re.IGNORECASE), "a mask (named as BUS-BRA's are)"),
+    (re.compile(r"case\d+_(tumor|other\d*)", re.IGNORECASE), "a mask (named as BrEaST-Lesions_USG's are)"),
+    (re.compile(r".*_LI"), "a map of tissue labels (named as the DDSM tissue set's are)"),
+    (re.compile(r".*_GT", re.IGNORECASE), "a mask (named as BUSIS's are)"),
+)
+_MASK_FOLDERS = frozenset({"masks", "mask", "gt", "ground_truth", "groundtruth", "segmentations"})
+_CBIS_FINDING = re.compile(r"(Calc|Mass)-(Training|Test)_P_\d{5}_(LEFT|RIGHT)_(CC|MLO)_\d+")
+_CBIS_SERIES = re.compile(r"(roi mask|cropped) images", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a call names: the number of its argument, where it is, and its path relative to the argument."""
+
+    argument: int
+    path: Path
+    relative: PurePath
+
+
+def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
+    """Return the files that arguments name: files as they are, folders walked in sorted order, without what is hidden.
+
+    A file that several arguments name is taken once, at its first place. Analysis folders of breastcad are not walked into.
+
+    Parameters
+    ----------
+    arguments : sequence of str or Path
+        Files and folders.
+
+    Raises
+    ------
+    InputError
+        If there is no argument, or one does not exist.
+    """
+    if not arguments:
+        raise InputError("no file or folder to analyse was given")
+    seen: set[Path] = set()
+    files = []
+    for number, argument in enumerate(map(Path, arguments)):
+        if not argument.exists():
+            raise InputError(f"no such file or folder: '{argument}'")
+        for path in _walk(argument) if argument.is_dir() else [argument]:
+            real = path.resolve()
+            if real not in seen:
+                seen.add(real)
+                files.append(InputFile(number, path, path.relative_to(argument) if argument.is_dir() else PurePath(path.name)))
+    return files
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        if OWN_RESULT in names and _is_own_result(Path(place, OWN_RESULT)):
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_own_result(path: Path) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            return _OWN_MARK in stream.read(200)
+    except OSError:
+        return False
+
+
+def known_reason(file: InputFile) -> str | None:
+    """Return why a file is not analysed, as far as its name tells; None where it must be opened.
+
+    Examples
+    --------
+    >>> known_reason(InputFile(0, Path("benign (4)_mask_1.png"), PurePath("benign (4)_mask_1.png")))
+    "a mask (named as BUSI's are)"
+    >>> known_reason(InputFile(0, Path("benign (4).png"), PurePath("benign (4).png"))) is None
+    True
+    """
+    if not file.path.is_file():
+        return "not a regular file"
+    name = PurePath(file.relative.name)
+    for pattern, reason in _MASK_STEMS:
+        if pattern.fullmatch(name.stem):
+            return reason
+    if any(_CBIS_FINDING.fullmatch(part) or _CBIS_SERIES.search(part) for part in file.path.parts[:-1]):
+        return "a mask or a crop (foldered as CBIS-DDSM's are)"
+    # Folders are looked at below the argument only: who names a folder of masks by itself may call his images so.
+    if any(part.lower() in _MASK_FOLDERS for part in file.relative.parts[:-1]):
+        return "in a folder of masks"
+    return None

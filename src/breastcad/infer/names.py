@@ -1,0 +1,83 @@
+"""Keeping identifiers out of results: parts of a path that hold a patient's id or name, or a DICOM UID, become ``#k``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+# A DICOM UID: an arc 0, 1 or 2 and at least four further numbers; 2.25 and one long number is the form made from a UUID.
+_UID = re.compile(r"(?<![\d.])(?:[0-2](?:\.\d+){4,}|2\.25\.\d{10,})(?![\d])")
+# UIDs of the standard itself (transfer syntaxes, kinds of object) identify nobody and may stand in a reason.
+_STANDARD_UID = "1.2.840.10008."
+_SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp"})
+_SHORTEST_ANYWHERE = 4
+_NUMBERED = re.compile(r"#\d+(\.\w+)?$")
+
+
+def looks_like_uid(text: str) -> bool:
+    """Say if a text holds something that looks like a DICOM UID.
+
+    Examples
+    --------
+    >>> looks_like_uid("IM-1.2.826.0.1.3680043.dcm"), looks_like_uid("2024.01.31")
+    (True, False)
+    """
+    return _UID.search(text) is not None
+
+
+class Names:
+    """Sources as they may be written: the same part of a path has the same number wherever it stands.
+
+    Numbers are given in the order of reading, from 1, so that who holds the files can find the part again.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._whole: set[str] = set()
+        self._texts: set[str] = set()
+
+    def learn(self, private: Iterable[str]) -> None:
+        """Take in strings that must not be written, e.g. `core.records.Picture.private`: patient's id and name, UIDs."""
+        for text in private:
+            self._whole |= {_plain(text)} - {""}
+            # Of a name, each part by itself gives it away too; shorter ones stand in too many words.
+            parts = [_plain(part) for part in re.split(r"[\^=]", text)] if "^" in text else []
+            self._whole |= {part for part in parts if len(part) >= _SHORTEST_ANYWHERE}
+            if len(text.strip()) >= _SHORTEST_ANYWHERE:
+                self._texts.add(text.strip())
+
+    def source(self, relative: str | PurePath) -> str:
+        """Return a path, relative to its argument, as it may be written; with ``/``.
+
+        Examples
+        --------
+        >>> names = Names()
+        >>> names.learn(["DOE^JANE"])
+        >>> names.source("a/jane doe/1.2.840.113619.2.55.3.dcm"), names.source("b/Jane Doe")
+        ('a/#1/#2.dcm', 'b/#3')
+        """
+        return "/".join(self._part(part) for part in PurePath(relative).parts)
+
+    def text(self, text: str) -> str:
+        """Return a sentence without private strings and UIDs."""
+        for private in sorted(self._texts, key=len, reverse=True):
+            text = re.sub(re.escape(private), "#", text, flags=re.IGNORECASE)
+        return _UID.sub(lambda found: found.group() if found.group().startswith(_STANDARD_UID) else "#", text)
+
+    def _part(self, part: str) -> str:
+        if _NUMBERED.match(part) or not (looks_like_uid(part) or self._is_private(part)):
+            return part
+        suffix = PurePath(part).suffix
+        suffix = suffix if suffix.lower() in _SUFFIXES else ""
+        return f"#{self._numbers.setdefault(part, len(self._numbers) + 1)}{suffix}"
+
+    def _is_private(self, part: str) -> bool:
+        plain = _plain(part)
+        words = {_plain(word) for word in re.split(r"[\W_]+", PurePath(part).stem)}
+        return any(private in plain if len(private) >= _SHORTEST_ANYWHERE else private in words for private in self._whole)
+
+
+def _plain(text: str) -> str:
+    """Return letters and digits only, in lower case: ``DOE^JANE`` and ``doe_jane`` are the same."""
+    return "".join(character for character in text.casefold() if character.isalnum())

@@ -1,0 +1,126 @@
+"""From a network's logits to probabilities: temperature, the mean over folds, their spread, an operating point. Pure numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breastcad.core.records import Decision, Interval
+from breastcad.infer.model import Outputs
+
+Real = TypeVar("Real", np.float32, np.float64)
+_NUMBER_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+
+
+@dataclass(slots=True)
+class ImageNumbers:
+    """An image's numbers: calibrated probability, the same without temperature, and its range over folds (None for one fold)."""
+
+    probability: dict[str, float]
+    raw: dict[str, float]
+    interval: dict[str, Interval] | None
+
+
+@dataclass(slots=True)
+class LesionMaps:
+    """Calibrated maps, the mean over folds, (h, w) float32 in [0, 1]: ``lesion``, ``malignant`` (lesion and malignant), ``given``.
+
+    ``given`` is the probability of malignancy where there is a lesion.
+    """
+
+    lesion: NDArray[np.float32]
+    malignant: NDArray[np.float32]
+    given: NDArray[np.float32]
+
+
+def sigmoid(logits: NDArray[Real]) -> NDArray[Real]:
+    """Return 1 / (1 + exp(-logits)), without overflow.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(logits.dtype, copy=False)
+
+
+def image_numbers(outputs: Outputs, temperature: Mapping[str, float], classes: Sequence[str]) -> ImageNumbers:
+    """Return what a model says of a whole image.
+
+    Each fold's logits are divided by their temperature and made probabilities; P(malignant) = P(abnormal) P(malignant given
+    abnormal), P(benign) = P(abnormal) - P(malignant), P(normal) = 1 - P(abnormal); then the mean over folds. A model that does not
+    know the class normal was shown abnormal images only: there P(abnormal) is left out, and benign and malignant sum to 1.
+
+    Parameters
+    ----------
+    outputs : Outputs
+    temperature : mapping of str to float
+        For ``"abnormal"`` and ``"malignant"``; 1 where it is missing.
+    classes : sequence of str
+        Those that the model knows, of normal, benign, malignant.
+    """
+    calibrated = _classes(outputs.logits, temperature, classes)
+    plain = _classes(outputs.logits, {}, classes)
+    raw = {name: float(values.mean()) for name, values in plain.items() if name in ("malignant", "abnormal")}
+    probability = {name: float(values.mean()) for name, values in calibrated.items()}
+    return ImageNumbers(probability, raw, _intervals({name: calibrated[name] for name in raw}))
+
+
+def _classes(logits: NDArray[np.float32], temperature: Mapping[str, float], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return each class's probability in each fold, (F,) float64, in the order of findings.json."""
+    logits64 = logits.astype(np.float64)
+    abnormal = sigmoid(logits64[:, 0] / temperature.get("abnormal", 1.0)) if "normal" in classes else np.ones(len(logits64))
+    malignant = abnormal * sigmoid(logits64[:, 1] / temperature.get("malignant", 1.0))
+    known = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant}
+    chosen = {name: values for name, values in known.items() if name in classes}
+    if "normal" in classes:
+        chosen["abnormal"] = abnormal
+    return chosen
+
+
+def _intervals(folds: dict[str, NDArray[np.float64]]) -> dict[str, Interval] | None:
+    """Return the lowest and highest fold.
+
+    Of n folds alike, one more would lie between the lowest and the highest with probability (n - 1) / (n + 1): the level.
+    """
+    count = len(next(iter(folds.values()), []))
+    if count < 2:
+        return None
+    method = f"{_NUMBER_WORDS.get(count, str(count))} folds"
+    level = (count - 1) / (count + 1)
+    return {name: Interval(float(values.min()), float(values.max()), level, method) for name, values in folds.items()}
+
+
+def lesion_maps(outputs: Outputs, temperature: Mapping[str, float]) -> LesionMaps:
+    """Return a model's maps as probabilities, the mean over folds.
+
+    Parameters
+    ----------
+    outputs : Outputs
+    temperature : mapping of str to float
+        For ``"lesion"`` and ``"malignant"``; 1 where it is missing.
+    """
+    lesion = sigmoid(outputs.maps[:, 0] / np.float32(temperature.get("lesion", 1.0)))
+    given = sigmoid(outputs.maps[:, 1] / np.float32(temperature.get("malignant", 1.0)))
+    return LesionMaps(*(values.mean(axis=0).astype(np.float32) for values in (lesion, lesion * given, given)))
+
+
+def decision(points: Sequence[Mapping[str, Any]], probability: Mapping[str, float]) -> Decision | None:
+    """Return the side of a model's first operating point that an image lies on; None where the model has none.
+
+    Parameters
+    ----------
+    points : sequence of mapping
+        The model's ``operating_points``; each has name, of, threshold, sensitivity, specificity, prevalence.
+    probability : mapping of str to float
+        Calibrated, as the thresholds are.
+    """
+    point = next((point for point in points if point["of"] in probability), None)
+    if point is None:
+        return None
+    rates = {name: float(point[name]) for name in ("threshold", "sensitivity", "specificity", "prevalence")}
+    return Decision(str(point["name"]), **rates, positive=probability[point["of"]] >= rates["threshold"])

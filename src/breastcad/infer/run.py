@@ -1,0 +1,312 @@
+"""Many files, one after another: read, choose a model, look, and hand on one result at a time, so that memory stays bounded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import breastcad
+from breastcad.core.errors import InputError, ReadError
+from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Picture, Skipped
+from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_warnings, picture_warnings
+from breastcad.infer.exams import View, join_exams
+from breastcad.infer.image import HEAT_MAP_OF, look
+from breastcad.infer.inputs import InputFile, known_reason, list_files
+from breastcad.infer.modality import guess_modality
+from breastcad.infer.model import Model
+from breastcad.infer.names import Names
+from breastcad.infer.results import Analysed
+from breastcad.models.catalogue import MODEL_OF_MODALITY, bundled, find_model
+from breastcad.read import count_frames, open_picture
+from breastcad.read.files import kind_of
+
+SCHEMA = "breastcad-findings/1"
+MODALITIES = ("MG", "US")
+EXAMS = ("study", "folder")
+# Kinds of DICOM object whose modality says too little to be believed: what they show is anybody's guess.
+UNSPECIFIC = frozenset({"OT", "SC", "CR", "DX", "XC", "DOC"})
+FRAMES_AT_MOST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The modality that a picture is analysed as, and what must be said of how it was chosen (None: the file's tag says so)."""
+
+    modality: str
+    warning: str | None = None
+
+
+class Run:
+    """One call of `analyze_files`: iterate over it once, then let `assemble` join what came.
+
+    Parameters
+    ----------
+    files : sequence of InputFile
+    model : Model or None
+        The one to use for all; None to choose a bundled one by modality.
+    modality : str or None
+    exam : str
+    """
+
+    def __init__(self, files: Sequence[InputFile], model: Model | None, modality: str | None, exam: str) -> None:
+        self.files = list(files)
+        self._model, self._modality, self._exam = model, modality, exam
+        self._models: dict[str, Model] = {}
+        self._names = Names()
+        self._exam_of: dict[str, str] = {}
+        self._results = self._all()
+
+    def __iter__(self) -> Iterator[Analysed | Skipped]:
+        return self._results
+
+    def __next__(self) -> Analysed | Skipped:
+        return next(self._results)
+
+    def model_facts(self) -> dict[str, dict[str, object]]:
+        """Return the metadata of the models used so far, by their ids."""
+        return {model.used.id: model.facts for model in self._used_models()}
+
+    def assemble(self, images: Sequence[ImageResult], skipped: Sequence[Skipped]) -> Analysis:
+        """Join the results of this run; identifiers that became known late are taken out of the earlier ones too.
+
+        Parameters
+        ----------
+        images, skipped : sequences
+            What the iteration gave, in its order.
+
+        Returns
+        -------
+        Analysis
+            What findings.json holds. Its id is made from the contents of the files, the models and the way exams are joined.
+        """
+        for image in images:
+            image.source = self._names.source(image.source)
+        for item in skipped:
+            item.source = self._names.source(item.source)
+        models = [model.used for model in self._used_models()]
+        views = [View(self._exam_of[image.image], image) for image in images if image.image in self._exam_of]
+        identity = _identity(images, models, self._exam)
+        return Analysis(SCHEMA, breastcad.__version__, identity, NOTICE, models, list(images), join_exams(views), list(skipped))
+
+    def _used_models(self) -> list[Model]:
+        return list(self._models.values())
+
+    def _all(self) -> Iterator[Analysed | Skipped]:
+        count = 0
+        for file in self.files:
+            for item in self._file(file, count):
+                count += isinstance(item, Analysed)
+                yield item
+
+    def _file(self, file: InputFile, count: int) -> Iterator[Analysed | Skipped]:
+        """Give one result a frame of a file, or one reason why there is none."""
+        reason = known_reason(file)
+        if reason is not None:
+            yield self._skip(file, reason)
+            return
+        try:
+            if kind_of(file.path) is None:
+                raise NotForAnalysis("not an image")
+            frames, cut = _frames(file.path)
+            sha256 = _sha256(file.path)
+        except Exception as error:  # whatever a damaged file does to a decoder, the others are still analysed
+            yield self._skip(file, _reason(error))
+            return
+        for frame in frames:
+            try:
+                picture = open_picture(file.path, frame)
+                self._names.learn(picture.private)
+                self._refuse(picture, len(frames))
+            except Exception as error:  # as above
+                yield self._skip(file, _reason(error) if frame is None else f"frame {frame}: {_reason(error)}")
+                continue
+            picture.warnings.extend(cut)
+            yield self._analysed(file, picture, sha256, f"{count:04d}")
+            count += 1
+
+    def _skip(self, file: InputFile, reason: str) -> Skipped:
+        return Skipped(file.argument, self._names.source(file.relative), self._names.text(reason))
+
+    def _refuse(self, picture: Picture, frames: int) -> None:
+        """Raise NotForAnalysis for what opens as a picture but must not be analysed as one."""
+        modality = picture.modality
+        if modality is not None and modality not in MODALITIES and modality not in UNSPECIFIC:
+            raise NotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
+        if modality == "MG" and frames > 1:
+            raise NotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
+        if is_two_valued(picture.pixels) and picture.pixels.max() > picture.pixels.min():
+            raise NotForAnalysis("a mask (it has two grey levels only)")
+
+    def _choose(self, picture: Picture) -> Chosen:
+        """Choose the modality: the file's tag, else what the caller says, else the model's own, else a guess."""
+        tag = picture.modality if picture.modality in MODALITIES else None
+        if tag is not None:
+            differs = self._modality is not None and self._modality != tag
+            return Chosen(tag, f"analysed as {tag}, as its tag says, although the call says {self._modality}" if differs else None)
+        if self._modality is not None:
+            return Chosen(self._modality)
+        guess = guess_modality(picture.pixels)
+        if self._model is not None:
+            unlike = guess.sure and guess.modality != self._model.modality
+            warning = f"the picture looks like {guess.modality}, but the model {self._model.used.id} is for {self._model.modality}"
+            return Chosen(self._model.modality, warning if unlike else None)
+        doubt = "" if guess.sure else ", not clear"
+        return Chosen(guess.modality, f"modality guessed as {guess.modality} from the picture's texture{doubt}; say which with --modality")
+
+    def _model_for(self, modality: str) -> Model:
+        if self._model is not None:
+            return self._models.setdefault("", self._model)
+        if modality not in self._models:
+            self._models[modality] = Model(find_model(MODEL_OF_MODALITY[modality]))
+        return self._models[modality]
+
+    def _analysed(self, file: InputFile, picture: Picture, sha256: str, image_id: str) -> Analysed:
+        chosen = self._choose(picture)
+        model = self._model_for(chosen.modality)
+        breast = find_breast(picture, chosen.modality)
+        looked = look(picture, model, image_id)
+        abstained = abstention(picture, breast)
+        said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality, breast), *model_warnings(picture, model.facts)]
+        result = ImageResult(
+            image=image_id,
+            argument=file.argument,
+            source=self._names.source(file.relative),
+            frame=picture.frame,
+            sha256=sha256,
+            modality=chosen.modality,
+            laterality=picture.laterality,
+            view=picture.view,
+            rows=picture.pixels.shape[0],
+            cols=picture.pixels.shape[1],
+            spacing_mm=None if picture.spacing_mm is None else [float(value) for value in picture.spacing_mm],
+            models=[model.used.id],
+            probability=looked.numbers.probability,
+            raw=looked.numbers.raw,
+            interval=looked.numbers.interval,
+            decision=looked.decision if abstained is None else None,
+            abstained=abstained is not None,
+            warnings=list(dict.fromkeys(self._names.text(text) for text in said if text)),
+            findings=looked.findings,
+        )
+        self._note_exam(file, picture, image_id)
+        return Analysed(result, picture, file.path, picture.frame, looked.heat_map, HEAT_MAP_OF, looked.masks)
+
+    def _note_exam(self, file: InputFile, picture: Picture, image_id: str) -> None:
+        if self._exam == "folder":
+            self._exam_of[image_id] = str(file.path.resolve().parent)
+        elif picture.exam_key is not None:
+            self._exam_of[image_id] = picture.exam_key
+
+
+class NotForAnalysis(InputError):
+    """A picture that opens, but is none that is analysed; the message is the reason for `skipped`."""
+
+
+def analyze_files(
+    arguments: Sequence[str | Path], *, model: str | Path | None = None, modality: str | None = None, exam: str = "study"
+) -> Run:
+    """Analyse files and folders, one result at a time.
+
+    Parameters
+    ----------
+    arguments : sequence of str or Path
+        Files and folders; folders are walked in sorted order, without hidden files.
+    model : str or Path, optional
+        A bundled model's id, an .onnx file, or a run folder that holds model.onnx; by default one is chosen by modality.
+    modality : {"MG", "US"}, optional
+        For pictures that do not say; the tag of one that does goes before it. By default a stated guess.
+    exam : {"study", "folder"}
+        What makes images one exam: what the file says of its study, or the folder that they lie in.
+
+    Returns
+    -------
+    Run
+        An iterator of `Analysed` and `Skipped`; its `assemble` joins them. Nothing is read before it is iterated.
+
+    Raises
+    ------
+    InputError
+        If an argument does not exist, there is no such model, or `modality` or `exam` is unknown.
+    """
+    if modality is not None and modality not in MODALITIES:
+        raise InputError(f"modality must be MG or US, got '{modality}'")
+    if exam not in EXAMS:
+        raise InputError(f"exam must be study or folder, got '{exam}'")
+    if model is None and not bundled():
+        raise InputError("no models are bundled in this installation; name an .onnx file or a run folder with --model")
+    return Run(list_files(arguments), None if model is None else Model(find_model(model)), modality, exam)
+
+
+def analyze(
+    path_or_paths: str | Path | Sequence[str | Path], *, model: str | Path | None = None, modality: str | None = None, exam: str = "study"
+) -> Analysis:
+    """Analyse images, and return what findings.json would hold; nothing is written.
+
+    Parameters
+    ----------
+    path_or_paths : str, Path or sequence of them
+        Files, folders, DICOM exams.
+    model, modality, exam
+        As for `analyze_files`.
+
+    Returns
+    -------
+    Analysis
+        Without heat maps, overlays and masks, which are files of an analysis folder: ``breastcad analyze`` writes one. What could not
+        be analysed stands in ``skipped``; ``images`` is empty if nothing could.
+
+    Raises
+    ------
+    InputError
+        If the call cannot be taken.
+
+    Examples
+    --------
+    >>> breastcad.analyze("exam/").images[0].probability  # doctest: +SKIP
+    {'normal': 0.06, 'benign': 0.87, 'malignant': 0.07, 'abnormal': 0.94}
+    """
+    arguments = [path_or_paths] if isinstance(path_or_paths, str | Path) else list(path_or_paths)
+    run = analyze_files(arguments, model=model, modality=modality, exam=exam)
+    images: list[ImageResult] = []
+    skipped: list[Skipped] = []
+    for item in run:
+        if isinstance(item, Skipped):
+            skipped.append(item)
+        else:
+            images.append(item.result)
+    return run.assemble(images, skipped)
+
+
+def _frames(path: Path) -> tuple[list[int | None], list[str]]:
+    """Return the frames of a file to look at, evenly spaced where there are too many, and a warning where some are left out."""
+    count = count_frames(path)
+    if count <= 1:
+        return [None], []
+    if count <= FRAMES_AT_MOST:
+        return list(range(count)), []
+    chosen: list[int | None] = [round(k * (count - 1) / (FRAMES_AT_MOST - 1)) for k in range(FRAMES_AT_MOST)]
+    return chosen, [f"{FRAMES_AT_MOST} of the file's {count} frames were analysed, evenly spaced"]
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file was skipped; of an error that nobody foresaw its kind only, since its text may hold anything."""
+    if isinstance(error, ReadError):
+        return error.reason
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot be opened ({error.strerror or type(error).__name__})"
+    return f"cannot be read ({type(error).__name__})"
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _identity(images: Sequence[ImageResult], models: Sequence[ModelUsed], exam: str) -> str:
+    parts = [exam, [model.sha256 for model in models], [(image.sha256, image.frame, image.modality) for image in images]]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
