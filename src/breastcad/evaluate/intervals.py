@@ -19,6 +19,10 @@ from breastcad.evaluate.weighted import Statistic
 _CELLS = 2_000_000  # weights held at a time: 16 MB
 
 
+class UndefinedFigure(ValueError):
+    """The data do not hold what a figure or its interval needs (two clusters, both classes)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterInterval:
     """A figure with its interval; ``redrawn`` counts resamples that left the figure undefined and were drawn again."""
@@ -62,8 +66,9 @@ def cluster_bootstrap(
     Raises
     ------
     ValueError
-        If there are fewer than two clusters, `repeats` or `level` is out of range, the figure is undefined on the data
-        itself, or nine of ten resamples leave it undefined.
+        If `repeats` or `level` is out of range.
+    UndefinedFigure
+        If there are fewer than two clusters, the figure is undefined on the data itself, or nine of ten resamples leave it undefined.
 
     References
     ----------
@@ -84,10 +89,10 @@ def cluster_bootstrap(
         raise ValueError(f"level must lie in (0, 1), got {level}")
     names, cluster_of_row = np.unique(np.asarray(clusters), return_inverse=True)
     if names.size < 2:
-        raise ValueError(f"an interval needs at least two clusters, got {names.size}")
+        raise UndefinedFigure(f"an interval needs at least two clusters, got {names.size}")
     value = float(statistic(np.ones((1, cluster_of_row.size)))[0])
     if not math.isfinite(value):
-        raise ValueError("the figure is undefined on the data itself (is a class absent?)")
+        raise UndefinedFigure("the figure is undefined on the data itself (is a class absent?)")
     values, redrawn = _resampled_values(statistic, names.size, cluster_of_row, generator, repeats)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return ClusterInterval(value, float(low), float(high), level, int(names.size), repeats, redrawn)
@@ -108,7 +113,7 @@ def _resampled_values(
         defined += good.size
         kept.append(good)
         if redrawn > 9 * max(defined, repeats):
-            raise ValueError(f"the figure is undefined in {redrawn} of {redrawn + defined} resamples: too few clusters of one class")
+            raise UndefinedFigure(f"the figure is undefined in {redrawn} of {redrawn + defined} resamples: too few clusters of one class")
     return np.concatenate(kept), redrawn
 
 

@@ -1,0 +1,120 @@
+"""A figure with its interval, the metrics.json that keeps figures, and the Markdown table that documents show of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from breastcad.core.errors import ReadError
+from breastcad.core.files import read_json, write_json
+
+FORMAT = "breastcad-metrics/1"
+TABLE_NOTE = (
+    "Interval: 95 %, over groups (patients with their near-duplicates). n: images. Positive: images of the class looked for;"
+    " for figures of marks, lesions."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number: ``value`` in [``low``, ``high``] from ``n`` images, ``how`` says in a sentence what it is.
+
+    ``set`` is a set's name, ``"all"``, or two names joined by a slash where the figure compares sets. ``positives`` counts the
+    images of the class looked for, for figures of marks the lesions, and is None where there is no class. ``clusters`` counts the groups
+    (patients with near-duplicates) that the interval draws.
+    """
+
+    name: str
+    set: str
+    part: str
+    level: str
+    value: float
+    low: float
+    high: float
+    n: int
+    positives: int | None
+    clusters: int
+    how: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Return what tells a figure from the others of a run."""
+        return self.name, self.set, self.part, self.level
+
+
+def write_metrics(path: str | Path, title: str, figures: Iterable[Figure]) -> None:
+    """Write metrics.json.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    write_json(path, {"format": FORMAT, "title": title, "figures": [asdict(figure) for figure in figures]})
+
+
+def read_metrics(path: str | Path) -> tuple[str, list[Figure]]:
+    """Read metrics.json: its title and its figures; keys that are not known are ignored.
+
+    Raises
+    ------
+    ReadError
+        If it is missing, not of this format, lacks a key, holds a number that is none, or a figure twice.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ReadError(path, f"is not a metrics.json of version 1 ('format' must be '{FORMAT}')")
+    try:
+        figures = [_figure(entry) for entry in content["figures"]]
+        title = str(content["title"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReadError(
+            path, f"is not a whole metrics.json ({type(error).__name__}: {error}); make it again with: breastcad evaluate RUN"
+        ) from error
+    keys = [figure.key for figure in figures]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice:
+        raise ReadError(path, f"holds the figure '{twice[0]}' of '{twice[1]}' twice")
+    return title, figures
+
+
+def _figure(entry: dict) -> Figure:
+    values = {column.name: entry[column.name] for column in fields(Figure)}
+    for name in ("value", "low", "high"):
+        values[name] = float(values[name])
+        if not math.isfinite(values[name]):
+            raise ValueError(f"'{name}' of '{values['name']}' is {values[name]}")
+    return Figure(**values)
+
+
+def figures_table(figures: Sequence[Figure]) -> str:
+    """Return figures as a Markdown table, three decimals, with a line below it that says what the columns are.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        In the order wanted.
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+
+    Examples
+    --------
+    >>> print(figures_table([Figure("dice", "busi", "test", "image", .75, .7, .8, 30, None, 20, "...")]))  # doctest: +ELLIPSIS
+    | figure | set | value | interval | n | positive | groups |
+    |---|---|---:|---|---:|---:|---:|
+    | dice | busi | 0.750 | 0.700 to 0.800 | 30 | | 20 |
+    <BLANKLINE>
+    Interval: 95 %, ...
+    <BLANKLINE>
+    """
+    lines = ["| figure | set | value | interval | n | positive | groups |", "|---|---|---:|---|---:|---:|---:|"]
+    for one in figures:
+        positives = "" if one.positives is None else f"{one.positives} "
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+        lines.append(f"| {one.name} | {one.set} | {one.value:.3f} | {interval} | {one.n} | {positives}| {one.clusters} |")
+    return "\n".join([*lines, "", TABLE_NOTE]) + "\n"

@@ -1,0 +1,180 @@
+"""Does every figure that is quoted follow from the predictions? Figures of metrics.json against predictions.csv, marks.csv
+and lesions.csv; tables of documents against metrics.json; parts of predictions.csv against split.csv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from breastcad.core.errors import InputError
+from breastcad.core.files import read_predictions, read_split
+from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
+from breastcad.evaluate.figures import Figure, read_metrics
+from breastcad.evaluate.run_figures import figures
+
+TOLERANCE = 1e-9
+_NUMBERS = ("value", "low", "high", "n", "positives", "clusters")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs: where it stands, what it is, what is written there and what it should be."""
+
+    where: str
+    what: str
+    written: str
+    recomputed: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: written {self.written}, recomputed {self.recomputed}"
+
+
+@dataclass(slots=True)
+class Recheck:
+    """What was checked, and what differs."""
+
+    runs: list[str] = field(default_factory=list)
+    figures: int = 0
+    tables: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+def recheck(folder: str | Path) -> Recheck:
+    """Recompute the figures of a run, and compare the tables of documents that quote it.
+
+    Documents are those of the repository that the run lies in (`documents_with_figures`), if it lies in the ``results/`` of one.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A run folder with metrics.json and predictions.csv.
+
+    Returns
+    -------
+    Recheck
+
+    Raises
+    ------
+    ReadError, InputError
+        If a table or document is missing or broken.
+    """
+    folder = Path(folder).resolve()
+    done = Recheck()
+    _recheck_run(folder, folder.name, done)
+    repository = repository_of(folder)
+    if repository and folder.is_relative_to(repository / "results"):
+        quoted = folder.relative_to(repository).as_posix()
+        _recheck_tables(documents_with_figures(repository), {quoted}, repository, done)
+    return done
+
+
+def recheck_card(card: str | Path, *, start: str | Path = ".") -> Recheck:
+    """Recompute the figures of all runs that a model's card quotes, and compare the card's tables and those of other documents.
+
+    The runs are looked for in the ``results/`` of the nearest folder above the card, then above `start`.
+
+    Parameters
+    ----------
+    card : str or Path
+        The Markdown card, with tables of figures between markers (`documents`).
+    start : str or Path
+        Where to look for the runs if the card lies in no repository (it is installed), e.g. the current folder.
+
+    Returns
+    -------
+    Recheck
+
+    Raises
+    ------
+    InputError
+        If the card quotes no run, or its runs are found neither above the card nor above `start`.
+    ReadError
+        If a table or document is missing or broken.
+    """
+    card = Path(card)
+    runs = list(dict.fromkeys(table.run for table in quoted_tables(card)))
+    if not runs:
+        raise InputError(f"{card.name} quotes no run; its figures must stand between '<!-- figures: results/NAME -->' and '<!-- end -->'")
+    repository = repository_of(card.parent, start, run=runs[0])
+    if repository is None:
+        raise InputError(
+            f"the runs behind {card.name} ('{runs[0]}') are not here; call recheck in a clone of breastcad's repository, which has them"
+        )
+    done = Recheck()
+    for run in runs:
+        _recheck_run(repository / run, run, done)
+    others = [path for path in documents_with_figures(repository) if path.resolve() != card.resolve()]
+    _recheck_tables([card, *others], set(runs), repository, done)
+    return done
+
+
+def _recheck_run(folder: Path, name: str, done: Recheck) -> None:
+    _, written = read_metrics(folder / "metrics.json")
+    if not written:
+        raise InputError(f"{name}: metrics.json holds no figure; make it with: breastcad evaluate RUN")
+    recomputed = [figure for level in dict.fromkeys(figure.level for figure in written) for figure in figures(folder, level=level)]
+    done.runs.append(name)
+    done.figures += len(written)
+    done.differences += compare_figures(f"{name}/metrics.json", written, recomputed)
+    if (folder / "split.csv").exists():
+        done.differences += _compare_parts(folder, name)
+
+
+def compare_figures(where: str, written: Sequence[Figure], recomputed: Sequence[Figure]) -> list[Difference]:
+    """Return what differs between two lists of figures: numbers by more than 1e-9, figures that only one of them has.
+
+    The sentences that say how are not compared: wording may improve, numbers may not.
+    """
+    fresh = {figure.key: figure for figure in recomputed}
+    known = {figure.key for figure in written}
+    found: list[Difference] = []
+    for old in written:
+        new, what = fresh.get(old.key), f"{old.name} ({old.set}, {old.part}, {old.level})"
+        if new is None:
+            found.append(Difference(where, what, repr(old.value), "no such figure"))
+            continue
+        pairs = [(number, getattr(old, number), getattr(new, number)) for number in _NUMBERS]
+        found += [Difference(where, f"{number} of {what}", repr(a), repr(b)) for number, a, b in pairs if not _agree(a, b)]
+    missing = [figure for figure in recomputed if figure.key not in known]
+    return found + [Difference(where, f"{one.name} ({one.set}, {one.part}, {one.level})", "nothing", repr(one.value)) for one in missing]
+
+
+def _agree(written: float | None, recomputed: float | None) -> bool:
+    if written is None or recomputed is None:
+        return written is recomputed
+    return abs(written - recomputed) <= TOLERANCE
+
+
+def _compare_parts(folder: Path, name: str) -> list[Difference]:
+    """Return a difference for the first row of predictions.csv whose part or group is not that of split.csv, and how many there are."""
+    parts = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in read_split(folder)}
+    rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image"]
+    wrong = [(row, parts.get((row.set, row.id, row.repeat, row.outer, row.inner))) for row in rows]
+    wrong = [(row, known) for row, known in wrong if known != (row.part, row.group)]
+    if not wrong:
+        return []
+    row, known = wrong[0]
+    what = f"part and group of '{row.id}' of '{row.set}' in fold {row.outer} ({len(wrong)} rows of predictions.csv differ from split.csv)"
+    listed = f"'{known[0]}' and '{known[1]}'" if known else "no such row"
+    return [Difference(f"{name}/predictions.csv", what, f"'{row.part}' and '{row.group}'", listed)]
+
+
+def _recheck_tables(documents: Iterable[Path], runs: set[str], repository: Path, done: Recheck) -> None:
+    for document in documents:
+        for table in quoted_tables(document):
+            if table.run in runs:
+                done.tables += 1
+                done.differences += compare_table(document.name, table, table_lines(table, repository))
+
+
+def compare_table(where: str, table: QuotedTable, wanted: Sequence[str]) -> list[Difference]:
+    """Return a difference for each line of a document's table that is not the one its run's metrics.json gives."""
+    found: list[Difference] = []
+    for number in range(max(len(table.lines), len(wanted))):
+        old = table.lines[number] if number < len(table.lines) else "nothing"
+        new = wanted[number] if number < len(wanted) else "nothing"
+        if old.strip() != new.strip():
+            found.append(Difference(f"{where}, line {table.first + number + 1}", f"table of {table.run}", old, new))
+    return found

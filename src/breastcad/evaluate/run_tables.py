@@ -1,0 +1,126 @@
+"""What a run said of its test images, read from predictions.csv, marks.csv and lesions.csv, and checked to fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from breastcad.core.errors import InputError, ReadError
+from breastcad.core.files import read_lesions, read_marks, read_predictions
+from breastcad.core.records import LesionRow, MarkRow, PredictionRow
+
+PART = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One test image (or other sample), once: probabilities and Dice are means over the folds that tested on it."""
+
+    set: str
+    id: str
+    group: str
+    label: str
+    probability: dict[str, float]
+    dice: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTables:
+    """The tables of a run at one level.
+
+    ``samples`` each test image once; ``tests`` and ``validations`` the rows of predictions.csv, a row an image and fold; ``lesions`` and
+    ``marks`` those of lesions.csv and marks.csv, None where the run has none (or the level is not "image").
+    """
+
+    level: str
+    samples: list[Sample]
+    tests: list[PredictionRow]
+    validations: list[PredictionRow]
+    lesions: list[LesionRow] | None
+    marks: list[MarkRow] | None
+
+
+def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
+    """Read a run's tables at one level.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A run folder, with predictions.csv at least.
+    level : str
+        "patch", "image", "breast" or "patient".
+
+    Returns
+    -------
+    RunTables
+
+    Raises
+    ------
+    ReadError
+        If a table is missing or broken, holds a row twice, gives one image two labels or groups, or names an image or lesion that the
+        table it refers to does not have.
+    InputError
+        If the run has no test rows at this level.
+    """
+    folder = Path(folder)
+    path = folder / "predictions.csv"
+    rows = read_predictions(path)
+    _refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
+    tests = [row for row in rows if row.level == level and row.part == PART]
+    if not tests:
+        levels = sorted({row.level for row in rows if row.part == PART})
+        raise InputError(f"{folder.name}: predictions.csv has no test rows at level '{level}'; it has: {', '.join(levels) or 'none'}")
+    validations = [row for row in rows if row.level == level and row.part == "validation"]
+    samples = _samples(path, tests)
+    if level != "image" or not (folder / "marks.csv").exists():
+        return RunTables(level, samples, tests, validations, None, None)
+    lesions, marks = read_lesions(folder / "lesions.csv"), read_marks(folder / "marks.csv")
+    _check_marks(folder, tests, lesions, marks)
+    return RunTables(level, samples, tests, validations, lesions, marks)
+
+
+def _refuse_twice(path: Path, keys: Iterable[Hashable]) -> None:
+    seen = set()
+    for key in keys:
+        if key in seen:
+            raise ReadError(path, f"holds the row {key} twice")
+        seen.add(key)
+
+
+def _samples(path: Path, tests: Sequence[PredictionRow]) -> list[Sample]:
+    rows_of: dict[tuple[str, str], list[PredictionRow]] = {}
+    for row in tests:
+        rows_of.setdefault((row.set, row.id), []).append(row)
+    samples = []
+    for (set_name, name), rows in rows_of.items():
+        for what in ("label", "group"):
+            values = sorted({getattr(row, what) for row in rows})
+            if len(values) > 1:
+                raise ReadError(path, f"gives '{name}' of '{set_name}' more than one {what}: {', '.join(values)}")
+        shared = [key for key in rows[0].probability if all(key in row.probability for row in rows)]
+        probability = {key: sum(row.probability[key] for row in rows) / len(rows) for key in shared}
+        overlaps = [row.dice for row in rows if row.dice is not None]
+        overlap = sum(overlaps) / len(overlaps) if overlaps else None
+        samples.append(Sample(set_name, name, rows[0].group, rows[0].label, probability, overlap))
+    return samples
+
+
+def _check_marks(folder: Path, tests: Sequence[PredictionRow], lesions: Sequence[LesionRow], marks: Sequence[MarkRow]) -> None:
+    tested = {(row.set, row.id, row.repeat, row.outer) for row in tests}
+    _refuse_twice(folder / "lesions.csv", ((*image_of(row), row.lesion_id) for row in lesions))
+    known = {(*image_of(row), row.lesion_id) for row in lesions}
+    for file, rows in (("lesions.csv", lesions), ("marks.csv", marks)):
+        stray = next((row for row in rows if image_of(row) not in tested), None)
+        if stray:
+            raise ReadError(folder / file, f"names the image {image_of(stray)}, which is not among the test rows of predictions.csv")
+    stray_hit = next((row for row in marks if row.lesion_id is not None and (*image_of(row), row.lesion_id) not in known), None)
+    if stray_hit:
+        raise ReadError(
+            folder / "marks.csv", f"has a mark on lesion '{stray_hit.lesion_id}', which lesions.csv does not list for {image_of(stray_hit)}"
+        )
+
+
+def image_of(row: LesionRow | MarkRow) -> tuple[str, str, int, int]:
+    """Return the image and fold of a lesion or mark: set, id, repeat, outer."""
+    return row.set, row.image_id, row.repeat, row.outer
