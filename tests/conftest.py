@@ -1,10 +1,14 @@
-"""Fixtures for all tests: where real data lies, if it does, and a fixed profile for hypothesis."""
+"""Fixtures for all tests: where real data lies, if it does, tiny models, and a fixed profile for hypothesis."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -20,3 +24,73 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data here; set BREASTCAD_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a maker of model files whose outputs can be worked out by hand: ``tiny_model(modality="US", folds=3, **metadata)``.
+
+    Each map pixel is a block of 4 x 4 input pixels. With m the block's mean, the lesion's logit is 20 m - 10 and that of malignancy
+    given a lesion 10 m - 5; with M the mean of the whole input, the image's logits are 8 M - 2 (abnormal) and 6 M - 3 (malignant given
+    abnormal). Fold f adds f / 10 to each of them. Metadata given as None are left out.
+    """
+    onnx = pytest.importorskip("onnx", reason="model files for tests are made by onnx (extra [train])")
+
+    def make(modality: str = "US", *, folds: int = 3, rows: int = 32, cols: int = 48, name: str | None = None, **metadata: Any) -> Path:
+        facts = {**_tiny_facts(modality, folds, rows, cols), **metadata}
+        path = tmp_path_factory.mktemp("model") / f"{name or facts['id']}.onnx"
+        model = onnx.helper.make_model(_tiny_graph(onnx, folds, rows, cols), opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        text = json.dumps({key: value for key, value in facts.items() if value is not None})
+        onnx.helper.set_model_props(model, {"breastcad": text})
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+def _tiny_facts(modality: str, folds: int, rows: int, cols: int) -> dict[str, Any]:
+    point = {"name": "sensitivity 0.90", "of": "malignant", "threshold": 0.3, "sensitivity": 0.9, "specificity": 0.6, "prevalence": 0.35}
+    return {
+        "format": 1,
+        "id": f"tiny-{modality.lower()}",
+        "version": "0.0.1",
+        "modality": modality,
+        "input": {"pipeline": {"US": "ultrasound", "MG": "mammogram"}[modality], "rows": rows, "cols": cols},
+        "folds": folds,
+        "temperature": {"lesion": 1.0, "malignant": 1.0, "abnormal": 1.0},
+        "classes": ["normal", "benign", "malignant"],
+        "score_floor": 0.05,
+        "mark_level": 0.5,
+        "max_marks": 8,
+        "outline": modality == "US",
+        "operating_points": [point],
+        "trained_on": ["nothing"],
+        "seen": {"US": "B-mode ultrasound", "MG": "scanned film"}[modality],
+        "not_seen": "anything",
+        "warnings": [],
+    }
+
+
+def _tiny_graph(onnx: Any, folds: int, rows: int, cols: int) -> Any:
+    shift = np.repeat(np.arange(folds) / 10, 2)
+    slopes, offsets = {"map": (20, 10), "image": (8, 6)}, {"map": (-10, -5), "image": (-2, -3)}
+    constants = {
+        "map_weights": np.tile(slopes["map"], folds)[:, None, None, None] * np.ones((1, 1, 4, 4)) / 16,
+        "map_biases": np.tile(offsets["map"], folds) + shift,
+        "image_weights": np.tile(slopes["image"], folds)[:, None, None, None] * np.ones((1, 1, rows, cols)) / (rows * cols),
+        "image_biases": np.tile(offsets["image"], folds) + shift,
+    }
+    given = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    given.append(onnx.numpy_helper.from_array(np.array([-1, folds, 2, rows // 4, cols // 4]), "map_shape"))
+    given.append(onnx.numpy_helper.from_array(np.array([-1, folds, 2]), "image_shape"))
+    nodes = [
+        onnx.helper.make_node("Conv", ["image", "map_weights", "map_biases"], ["flat_maps"], strides=[4, 4]),
+        onnx.helper.make_node("Reshape", ["flat_maps", "map_shape"], ["maps"]),
+        onnx.helper.make_node("Conv", ["image", "image_weights", "image_biases"], ["flat_logits"]),
+        onnx.helper.make_node("Reshape", ["flat_logits", "image_shape"], ["logits"]),
+    ]
+    kind = onnx.TensorProto.FLOAT
+    image = onnx.helper.make_tensor_value_info("image", kind, ["n", 1, rows, cols])
+    maps = onnx.helper.make_tensor_value_info("maps", kind, ["n", folds, 2, rows // 4, cols // 4])
+    logits = onnx.helper.make_tensor_value_info("logits", kind, ["n", folds, 2])
+    return onnx.helper.make_graph(nodes, "tiny", [image], [maps, logits], given)

@@ -113,7 +113,7 @@ class Run:
             frames, cut = _frames(file.path)
             sha256 = _sha256(file.path)
         except Exception as error:  # whatever a damaged file does to a decoder, the others are still analysed
-            yield self._skip(file, _reason(error))
+            yield self._failed(file, error)
             return
         for frame in frames:
             try:
@@ -121,7 +121,7 @@ class Run:
                 self._names.learn(picture.private)
                 self._refuse(picture, len(frames))
             except Exception as error:  # as above
-                yield self._skip(file, _reason(error) if frame is None else f"frame {frame}: {_reason(error)}")
+                yield self._failed(file, error, "" if frame is None else f"frame {frame}: ")
                 continue
             picture.warnings.extend(cut)
             yield self._analysed(file, picture, sha256, f"{count:04d}")
@@ -129,6 +129,11 @@ class Run:
 
     def _skip(self, file: InputFile, reason: str) -> Skipped:
         return Skipped(file.argument, self._names.source(file.relative), self._names.text(reason))
+
+    def _failed(self, file: InputFile, error: Exception, where: str = "") -> Skipped:
+        if isinstance(error, ReadError):
+            self._names.learn(error.private)
+        return self._skip(file, where + _reason(error))
 
     def _refuse(self, picture: Picture, frames: int) -> None:
         """Raise NotForAnalysis for what opens as a picture but must not be analysed as one."""
