@@ -6,13 +6,11 @@ SHELL := bash
 
 # What is installed depends on these two files and on the place of the checkout; a stamp in .venv remembers for which it was done.
 KEY := $(shell (cat pyproject.toml constraints.txt; pwd) | cksum | cut -d' ' -f1)
-DEMO_STAMP := .venv/.breastcad-demo-$(KEY)
-DEV_STAMP := .venv/.breastcad-dev-$(KEY)
 BIN := .venv/bin
 # Looked up when a recipe needs it: the rule `uv` may just have installed it.
 UV = $(shell command -v uv || ls .uv/bin/uv 2>/dev/null || echo python3 -m uv)
 
-.PHONY: help demo test check test-all bench docs format clean uv setup-demo setup-dev
+.PHONY: help demo test check test-all bench docs format clean uv setup-demo setup-dev setup-bench
 
 help:
 	@echo "make demo      analyse real example images; ends with the path of a report"
@@ -42,7 +40,7 @@ test-all: setup-dev
 	$(BIN)/python -m pytest -m slow
 	$(MAKE) --no-print-directory demo
 
-bench: setup-dev
+bench: setup-bench
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 docs: setup-dev
@@ -55,20 +53,16 @@ format: setup-dev
 clean:
 	rm -rf .venv .uv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist demo-report
 
-# The extra [dev] holds [demo]: where its stamp is, the demo has all it needs. Installing one never removes what the other brought.
+# Every extra that is installed here holds [demo]: where any stamp is, the demo has all it needs. Installing one never removes another.
 setup-demo:
-	@test -e $(DEMO_STAMP) -o -e $(DEV_STAMP) || $(MAKE) --no-print-directory $(DEMO_STAMP)
+	@ls .venv/.breastcad-*-$(KEY) >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/.breastcad-demo-$(KEY)
 
-setup-dev:
-	@test -e $(DEV_STAMP) || $(MAKE) --no-print-directory $(DEV_STAMP)
+setup-dev setup-bench: setup-%:
+	@test -e .venv/.breastcad-$*-$(KEY) || $(MAKE) --no-print-directory .venv/.breastcad-$*-$(KEY)
 
-$(DEMO_STAMP): | .venv/bin/python
-	$(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[demo]'
-	@rm -f .venv/.breastcad-demo-*; touch $@
-
-$(DEV_STAMP): | .venv/bin/python
-	$(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[dev]'
-	@rm -f .venv/.breastcad-dev-*; touch $@
+.venv/.breastcad-%-$(KEY): | .venv/bin/python
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[$*]'
+	@rm -f .venv/.breastcad-$*-*; touch $@
 
 .venv/bin/python: | uv
 	$(UV) venv --allow-existing --python '>=3.11,<3.14' .venv
