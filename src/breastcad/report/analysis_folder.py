@@ -6,9 +6,9 @@ A folder that has a findings.json is whole. What the pictures look like is in `o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from breastcad.core.files import write_analysis, write_bytes, write_text
 from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
@@ -17,15 +17,14 @@ from breastcad.report.overlay import draw_overlay, encode, heat_map_png, mask_pn
 
 if TYPE_CHECKING:
     from breastcad.infer.results import Analysed
+    from breastcad.infer.run import Run
 
 
 def write_analysis_folder(
     folder: str | Path,
-    analysed: Iterable[Analysed | Skipped],
-    assemble: Callable[[list[ImageResult], list[Skipped]], Analysis],
+    run: Run,
     *,
     notes: ReportNotes | None = None,
-    floor: float = 0.05,
     progress: Callable[[Analysed | Skipped], None] | None = None,
 ) -> Analysis:
     """Write an analysis as it comes: pictures an image, then report.html, then findings.json.
@@ -34,14 +33,10 @@ def write_analysis_folder(
     ----------
     folder : str or Path
         Made by the caller (`core.files.output_folder`).
-    analysed : iterable of Analysed or Skipped
+    run : infer.run.Run
         Taken one at a time; of each image only its result is kept.
-    assemble : callable
-        Joins results and skipped files to the whole (models, exams, id), when all have come.
     notes : ReportNotes, optional
         What the report says beside the analysis.
-    floor : float
-        The heat map's values up to here are not drawn in overlays; the heat map's file has them all.
     progress : callable, optional
         Called with each element when it has been written.
 
@@ -53,16 +48,17 @@ def write_analysis_folder(
     folder = Path(folder)
     images: list[ImageResult] = []
     skipped: list[Skipped] = []
-    for item in analysed:
+    for item in run:
         if isinstance(item, Skipped):
             skipped.append(item)
         else:
-            write_image(folder, item, floor=floor)
+            facts = run.model_facts()[item.result.models[0]]
+            write_image(folder, item, floor=cast(float, facts["score_floor"]))
             images.append(item.result)
         if progress:
             progress(item)
-    analysis = assemble(images, skipped)
-    write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes()))
+    analysis = run.assemble(images, skipped)
+    write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts()))
     write_analysis(folder / "findings.json", analysis)
     return analysis
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import cv2
 import jinja2
 import numpy as np
 
-from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult
+from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult, Interval
 from breastcad.report.overlay import THUMBNAIL_LONG_SIDE, thumbnail_jpeg
 
 EMBEDDED = 40
@@ -27,20 +27,25 @@ _HUNG_LONG_SIDE = 480
 _MODALITIES = {"MG": "mammogram", "US": "ultrasound"}
 
 
+class Truth(NamedTuple):
+    """What is known of an image from elsewhere: a word (malignant, benign, normal) and a sentence that says how it is known."""
+
+    label: str
+    words: str
+
+
 @dataclass(slots=True)
 class ReportNotes:
     """What a report says beside the analysis itself.
 
     ``title`` heads the page; ``remarks`` are sentences below it; ``credits`` name the sources of pictures that may be shown; ``truth``
-    gives what is known of an image's truth, or None; ``model_facts`` maps a model's id to the facts that its file holds
-    (``seen``, ``not_seen``, ``trained_on``, ``warnings``).
+    gives what is known of an image's truth, or None.
     """
 
     title: str = "Analysis of breast images"
     remarks: Sequence[str] = ()
     credits: Sequence[str] = ()
-    truth: Callable[[ImageResult], str | None] | None = None
-    model_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    truth: Callable[[ImageResult], Truth | None] | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +57,7 @@ class ShownImage:
     source: str | None
     overlay: str | None
     hung: str | None
-    truth: str | None
+    truth: Truth | None
 
 
 @dataclass(slots=True)
@@ -60,11 +65,12 @@ class ShownExam:
     """An exam as it is hung: four places (laterality, view, the images there), and the images that have no place among them."""
 
     result: ExamResult
+    name: str
     places: list[tuple[str, str, list[ShownImage]]]
     others: list[ShownImage]
 
 
-def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes) -> str:
+def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes, model_facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the report as one HTML page without scripts and without anything from elsewhere.
 
     Parameters
@@ -73,6 +79,8 @@ def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes) ->
     folder : str or Path
         The analysis folder, which holds source.jpg and overlay.png of each image; a picture that is missing is said to be missing.
     notes : ReportNotes
+    model_facts : mapping of str to mapping
+        What each model's file says of it, by the model's id: ``trained_on``, ``seen``, ``not_seen``, ``warnings``, as far as given.
 
     Returns
     -------
@@ -89,8 +97,9 @@ def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes) ->
         analysis=analysis,
         notes=notes,
         images=images,
+        has_truth=any(image.truth for image in images),
         exams=[exam for exam in exams if any(found for _, _, found in exam.places)],
-        shown_models=[(model, notes.model_facts.get(model.id, {})) for model in analysis.models],
+        shown_models=[(model, model_facts.get(model.id, {})) for model in analysis.models],
     )
 
 
@@ -114,6 +123,17 @@ def percent(probability: float | None) -> str:
     if 0.99 < probability < 1:
         return "> 99 %"
     return f"{probability * 100:.0f} %"
+
+
+def spread(interval: Interval) -> str:
+    """Return an interval with its method.
+
+    Examples
+    --------
+    >>> spread(Interval(0.12, 0.28, 0.5, "three folds")), spread(Interval(0.001, 0.28, 0.5, "three folds"))
+    ('12 to 28 %, three folds', '< 1 to 28 %, three folds')
+    """
+    return f"{percent(interval.low).removesuffix(' %')} to {percent(interval.high)}, {interval.method}"
 
 
 def box_in_words(finding: Finding, spacing_mm: Sequence[float] | None) -> str:
@@ -165,7 +185,9 @@ def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
         for side, view in HUNG_VIEWS
     ]
     others = [image for image in members if (image.result.laterality, image.result.view) not in HUNG_VIEWS]
-    return ShownExam(exam, places, others)
+    folders = {PurePosixPath(image.result.source).parent.as_posix() for image in members} - {"."}
+    name = f"Exam {exam.exam}" + (f" ({folders.pop()})" if len(folders) == 1 else "")
+    return ShownExam(exam, name, places, others)
 
 
 @cache
@@ -177,6 +199,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, view_name=view_name, modality=lambda name: _MODALITIES.get(name, name))
+    environment.filters.update(percent=percent, spread=spread, view_name=view_name, modality=lambda name: _MODALITIES.get(name, name))
     environment.globals.update(box_in_words=box_in_words)
     return environment

@@ -1,0 +1,117 @@
+"""The analysis folder: what is written, when, and that it can be read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from breastcad.core.files import read_analysis
+from breastcad.core.records import Skipped
+from breastcad.report.analysis_folder import write_analysis_folder, write_image
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def test_the_folder_holds_what_the_record_names(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    run = make_run(make_image(0, masks=True, findings=2), Skipped(0, "notes.txt", "not an image"), make_image(1))
+    analysis = write_analysis_folder(tmp_path, run)
+    assert read_analysis(tmp_path / "findings.json") == analysis
+    first, second = analysis.images
+    assert first.overlay == "0000/overlay.png"
+    assert first.heatmap is not None
+    assert (first.heatmap.file, first.heatmap.of, first.heatmap.range) == ("0000/heatmap.png", "malignant", [0, 1])
+    assert [finding.mask for finding in first.findings] == ["0000/finding-1.png", "0000/finding-2.png"]
+    assert [finding.mask for finding in second.findings] == [None]
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    pictures = ["heatmap.png", "overlay.png", "source.jpg"]
+    expected = [f"000{k}/{name}" for k in (0, 1) for name in pictures] + ["0000/finding-1.png", "0000/finding-2.png"]
+    assert files == sorted([*expected, "findings.json", "report.html"])
+
+
+def test_masks_and_heat_map_are_those_of_the_analysis(tmp_path: Path, make_image: Any) -> None:
+    item = make_image(0, masks=True)
+    write_image(tmp_path, item)
+    np.testing.assert_array_equal(read(tmp_path / "0000/finding-1.png"), item.masks[0] * np.uint8(255))
+    heat = read(tmp_path / "0000/heatmap.png")
+    assert heat.dtype == np.uint16
+    np.testing.assert_allclose(heat / 65535, item.heat_map, atol=1e-5)
+
+
+def test_an_empty_outline_is_no_file(tmp_path: Path, make_image: Any) -> None:
+    item = make_image(0, masks=True, findings=2)
+    item.masks[0][:] = False
+    write_image(tmp_path, item)
+    assert [finding.mask for finding in item.result.findings] == [None, "0000/finding-2.png"]
+    assert not (tmp_path / "0000/finding-1.png").exists()
+
+
+def test_outlines_that_are_not_one_a_finding_are_refused_before_anything_is_written(tmp_path: Path, make_image: Any) -> None:
+    item = make_image(0, masks=True, findings=2)
+    item.masks.pop()
+    with pytest.raises(ValueError, match="got 1 for 2 findings"):
+        write_image(tmp_path, item)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_source_is_shown_in_its_colours(tmp_path: Path, make_image: Any) -> None:
+    item = make_image(0)
+    item.picture.colour = np.zeros((120, 80, 3), np.uint8)
+    item.picture.colour[:, :, 0] = 220
+    write_image(tmp_path, item)
+    blue, green, red = read(tmp_path / "0000/source.jpg")[60, 40]
+    assert red > 200
+    assert max(blue, green) < 20
+
+
+def test_findings_json_comes_last_so_that_a_broken_run_has_none(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    run = make_run(make_image(0), make_image(1))
+
+    def broken(images: Any, skipped: Any) -> Any:
+        raise RuntimeError("power cut")
+
+    run.assemble = broken
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_analysis_folder(tmp_path, run)
+    assert (tmp_path / "0001/overlay.png").is_file()
+    assert not (tmp_path / "findings.json").exists()
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_one_image_is_held_at_a_time(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    """Each picture is written and let go before the next one is asked for."""
+    import weakref
+
+    run = make_run()
+    alive: list[int] = []
+    seen: list[weakref.ref[np.ndarray]] = []
+
+    def items() -> Any:
+        for number in range(4):
+            alive.append(sum(ref() is not None for ref in seen))
+            item = make_image(number)
+            seen.append(weakref.ref(item.picture.pixels))
+            yield item
+            del item
+
+    run.items = items()
+    write_analysis_folder(tmp_path, run)
+    assert max(alive) <= 1
+
+
+def test_progress_hears_of_every_file(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    heard: list[object] = []
+    items = [make_image(0), Skipped(0, "notes.txt", "not an image")]
+    write_analysis_folder(tmp_path, make_run(*items), progress=heard.append)
+    assert heard == items
+
+
+def test_nothing_analysed_is_a_whole_folder_too(tmp_path: Path, make_run: Any) -> None:
+    analysis = write_analysis_folder(tmp_path, make_run(Skipped(0, "notes.txt", "not an image")))
+    assert analysis.images == []
+    assert "not an image" in (tmp_path / "report.html").read_text()
