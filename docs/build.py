@@ -1,4 +1,5 @@
-"""Writes what is generated in docs/: commands.md from the commands' own help, the tables of files.md from the records.
+"""Writes what is generated in the docs: commands.md from the commands' own help, the tables of files.md from the records,
+and the tables of figures in all documents from the results of runs.
 
 ``python docs/build.py`` writes; with ``--check`` nothing is written, and the exit code is 1 if a file is not up to date.
 """
@@ -11,7 +12,6 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -82,8 +82,21 @@ def _type_name(hint: typing.Any) -> str:
     return words[hint]
 
 
+def fill_figures(check: bool) -> list[str]:
+    """Write the tables of figures of all documents anew, or only look; return the documents that were not up to date."""
+    from breastcad.evaluate.documents import documents_with_figures, fill_tables, quoted_tables, table_lines
+
+    stale = []
+    for path in documents_with_figures(DOCS.parent):
+        if any(table.lines != table_lines(table, DOCS.parent) for table in quoted_tables(path)):
+            stale.append(path.relative_to(DOCS.parent).as_posix())
+        if not check:
+            fill_tables(path, DOCS.parent)
+    return stale
+
+
 def main(check: bool) -> int:
-    """Write the generated pages, or say which are not up to date.
+    """Write what is generated, or say what is not up to date.
 
     Parameters
     ----------
@@ -95,23 +108,18 @@ def main(check: bool) -> int:
     int
         0 if all is well; 1 if a page is not up to date, or a column has no meaning written.
     """
-    pages: dict[str, Callable[[], str]] = {
-        "commands.md": commands_page,
-        "files.md": lambda: files_page((DOCS / "files.md").read_text(encoding="utf-8")),
-    }
-    code = 0
-    for name, make in pages.items():
-        path = DOCS / name
-        text = make()
-        if check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
-            print(f"docs/{name} is not up to date; write it with: make docs", file=sys.stderr)
-            code = 1
-        if not check:
+    files = DOCS / "files.md"
+    pages = {DOCS / "commands.md": commands_page(), files: files_page(files.read_text(encoding="utf-8"))}
+    stale = [f"docs/{path.name}" for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    stale += fill_figures(check)
+    if not check:
+        for path, text in pages.items():
             path.write_text(text, encoding="utf-8")
-        for column in re.findall(r"^\| `([^`]+)` \|[^|]*\| \? \|$", text, re.MULTILINE):
-            print(f"docs/{name}: the column '{column}' has no meaning written", file=sys.stderr)
-            code = 1
-    return code
+    problems = [f"{name} is not up to date; write it with: make docs" for name in stale if check]
+    unexplained = re.findall(r"^\| `([^`]+)` \|[^|]*\| \? \|$", pages[files], re.MULTILINE)
+    problems += [f"docs/files.md: the column '{column}' has no meaning written" for column in unexplained]
+    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
