@@ -13,6 +13,7 @@ from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
 from breastcad.evaluate.figures import Figure, read_metrics
 from breastcad.evaluate.run_figures import figures
+from breastcad.evaluate.run_tables import PART
 
 TOLERANCE = 1e-9
 _NUMBERS = ("value", "low", "high", "n", "positives", "clusters")
@@ -148,17 +149,23 @@ def _agree(written: float | None, recomputed: float | None) -> bool:
 
 
 def _compare_parts(folder: Path, name: str) -> list[Difference]:
-    """Return a difference for the first row of predictions.csv whose part or group is not that of split.csv, and how many there are."""
+    """Return the first row of predictions.csv of another part or group than in split.csv, or test image without one, and how many there are."""
     parts = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in read_split(folder)}
     rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image"]
-    wrong = [(row, parts.get((row.set, row.id, row.repeat, row.outer, row.inner))) for row in rows]
-    wrong = [(row, known) for row, known in wrong if known != (row.part, row.group)]
+    if not rows:
+        return []
+    predicted = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in rows}
+    wrong = [key for key, said in predicted.items() if parts.get(key) != said]
+    wrong += [key for key, listed in parts.items() if listed[0] == PART and key not in predicted]
     if not wrong:
         return []
-    row, known = wrong[0]
-    what = f"part and group of '{row.id}' of '{row.set}' in fold {row.outer} ({len(wrong)} rows of predictions.csv differ from split.csv)"
-    listed = f"'{known[0]}' and '{known[1]}'" if known else "no such row"
-    return [Difference(f"{name}/predictions.csv", what, f"'{row.part}' and '{row.group}'", listed)]
+    set_name, image, _, outer, _ = wrong[0]
+    what = f"part and group of '{image}' of '{set_name}' in fold {outer} (first of {len(wrong)} that differ from split.csv)"
+    return [Difference(f"{name}/predictions.csv", what, _part(predicted.get(wrong[0])), _part(parts.get(wrong[0])))]
+
+
+def _part(found: tuple[str, str] | None) -> str:
+    return f"'{found[0]}', '{found[1]}'" if found else "no row"
 
 
 def _recheck_tables(documents: Iterable[Path], runs: set[str], repository: Path, done: Recheck) -> None:

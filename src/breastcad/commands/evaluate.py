@@ -1,0 +1,65 @@
+"""``breastcad evaluate``: figures with intervals from a run's predictions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from breastcad.commands.options import Overwrite
+
+
+class Level(StrEnum):
+    """What one prediction is about."""
+
+    patch = "patch"
+    image = "image"
+    breast = "breast"
+    patient = "patient"
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: predictions.csv, and marks.csv with lesions.csv.")]
+OutOrRun = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write to; without it, into RUN itself.")]
+OfLevel = Annotated[Level, typer.Option("--level", help="What one prediction is about.")]
+
+
+def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, overwrite: Overwrite = False) -> None:
+    """Turn a run's predictions into figures with intervals.
+
+    Writes metrics.json and the pictures roc.png, reliability.png and froc.png, and prints the table.
+
+    Parameters
+    ----------
+    run : Path
+        The run folder.
+    out : Path, optional
+        Where to write; the run folder, whose own metrics.json is replaced, if not given.
+    level : Level
+        Which rows of predictions.csv are taken.
+    overwrite : bool
+        Whether `out` may hold files already.
+
+    Raises
+    ------
+    InputError
+        If the run's tables cannot be used, or `out` is not empty.
+    AnswerNo
+        If the predictions allow no figure at all.
+    """
+    from breastcad.core.errors import AnswerNo
+    from breastcad.core.files import output_folder
+    from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
+    from breastcad.evaluate.pictures import write_pictures
+    from breastcad.evaluate.run_figures import figures
+
+    found = figures(run, level=level.value)
+    if not found:
+        raise AnswerNo(f"the predictions of '{run.name}' allow no figure: a class is absent, or all images are of one group")
+    folder = run if out is None else output_folder(out, overwrite=overwrite)
+    kept = run / "metrics.json"
+    title = read_metrics(kept)[0] if kept.exists() else run.resolve().name
+    write_metrics(folder / "metrics.json", title, found)
+    write_pictures(run, folder, title, found)
+    typer.echo(figures_table(found), nl=False)
