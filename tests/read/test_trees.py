@@ -49,7 +49,7 @@ def test_several_trees_are_refused(tmp_path: Path) -> None:
 def test_no_tree_and_no_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not hold a set; name the folder that does"):
         find_tree(tmp_path, _is_tree, "a set")
-    with pytest.raises(InputError, match="'.*none' is no folder; name the folder that holds a set"):
+    with pytest.raises(InputError, match=r"'.*none' is no folder; name the folder that holds a set"):
         find_tree(tmp_path / "none", _is_tree, "a set")
 
 
