@@ -188,7 +188,7 @@ def _row(path: Path, kind: str, part: str, cells: dict[str, str], words: Mapping
         pathology=label_of(cells["pathology"], _LABELS, words, f"{path.name}, {case}"),
         pathology_word=cells["pathology"],
         birads=_known(cells["assessment"]),
-        subtlety=_known(cells["subtlety"]),
+        subtlety=_known(cells["subtlety"].replace("0", "")),  # 1 to 5; two rows have 0, which means nothing
         density=_known(cells.get("breast_density", cells.get("breast density", ""))),
         shape=_known(cells.get("mass shape", "")),
         margin=_known(cells.get("mass margins", "")),

@@ -1,0 +1,116 @@
+"""``breastcad import``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from breastcad.commands import main
+from breastcad.core.files import read_collection
+
+
+def _run(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["import", *map(str, arguments)])
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+@pytest.fixture
+def mias(tmp_path: Path) -> Path:
+    folder = tmp_path / "mias"
+    folder.mkdir()
+    (folder / "Info.txt").write_text("mdb001 G CIRC B 300 200 40\nmdb002 G NORM \nmdb003 F SPIC M\n")
+    Image.fromarray(np.zeros((1024, 1024), np.uint8)).save(folder / "mdb001.png")
+    return folder
+
+
+def test_collection_is_written_and_told(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert _run("mini-mias", mias, "--out", out) == 0
+    collection = read_collection(out)
+    assert Path(collection.root) == mias.resolve()
+    assert [row.present for row in collection.images] == [1, 0, 0]
+    assert [row.geometry for row in collection.findings] == ["circle", "none"]
+    assert json.loads((out / "collection.json").read_text())["root"] == "../mias"
+    assert not (out / "regions.csv").exists()
+    told, errors = capsys.readouterr()
+    assert "mini-MIAS: research only" in told
+    assert [line.split() for line in told.splitlines() if "listed" in line] == [["listed", "3"]]
+    assert "! findings without coordinates, kept without a place: 1 (mdb003)" in told
+    assert f"Next: breastcad split {out} --out SPLIT_FOLDER" in told.splitlines()[-1]
+    assert errors == ""
+
+
+def test_same_folder_gives_the_same_bytes(mias: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert _run("auto", mias, "--out", tmp_path / name) == 0
+    for file in ("images.csv", "findings.csv", "collection.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_unknown_set_is_one_sentence_and_exit_2(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("mini_mias", mias, "--out", tmp_path / "out") == 2
+    errors = capsys.readouterr().err
+    assert "unknown set 'mini_mias'; near names: 'mini-mias'" in errors
+    assert len(errors.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_that_holds_no_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("busi", tmp_path, "--out", tmp_path / "out") == 2
+    assert "does not hold BUSI" in capsys.readouterr().err
+
+
+def test_full_folder_is_refused_unless_overwritten(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert _run("mini-mias", mias, "--out", out) == 0
+    (out / "regions.csv").write_text("of another set\n")
+    assert _run("mini-mias", mias, "--out", out) == 2
+    assert "is not empty; name another folder with --out, or add --overwrite" in capsys.readouterr().err
+    assert _run("mini-mias", mias, "--out", out, "--overwrite") == 0
+    assert read_collection(out).regions == []
+
+
+def test_map_file_explains_words(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mias / "Info.txt").write_text("mdb001 G CIRC P 300 200 40\n")
+    assert _run("mini-mias", mias, "--out", tmp_path / "a") == 2
+    assert "Info.txt, line 1: 'P' is no label that is known here" in capsys.readouterr().err
+    (tmp_path / "map.csv").write_text("word,label\nP,malignant\n")
+    assert _run("mini-mias", mias, "--out", tmp_path / "b", "--map", tmp_path / "map.csv") == 0
+    assert read_collection(tmp_path / "b").images[0].label == "malignant"
+
+
+def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tables").mkdir()
+    (mias / "Info.txt").rename(tmp_path / "tables" / "Info.txt")
+    assert _run("mini-mias", mias, "--tables", tmp_path / "tables", "--out", tmp_path / "a") == 0
+    assert _run("mini-mias", tmp_path / "tables", "--out", tmp_path / "b") == 0
+    assert "No image was read; give the folder that holds them" in capsys.readouterr().out
+    assert [row.present for row in read_collection(tmp_path / "b").images] == [0, 0, 0]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "folder", "tables", "listed", "read"),
+    [
+        ("mini-mias", "mini-mias", None, 322, 258),
+        ("busi", "busi", None, 461, 461),
+        ("bus-bra", "bus-bra", None, 1875, 1127),
+        ("cbis-ddsm", "cbis-ddsm-mass-800", "cbis-ddsm-tables", 3103, 1231),
+        ("cbis-ddsm", "cbis-ddsm-tables", None, 3103, 0),
+    ],
+)
+def test_real_sets_are_written_and_read_back(
+    real_data: Path, tmp_path: Path, name: str, folder: str, tables: str | None, listed: int, read: int
+) -> None:
+    more = ["--tables", real_data / tables] if tables else []
+    assert _run(name, real_data / folder, "--out", tmp_path / "out", *more) == 0
+    collection = read_collection(tmp_path / "out")
+    assert (len(collection.images), sum(row.present for row in collection.images)) == (listed, read)
+    assert all((Path(collection.root) / row.path).is_file() for row in collection.images if row.present and row.path)
+    assert all((Path(collection.root) / row.mask_path).is_file() for row in collection.findings if row.mask_path)
