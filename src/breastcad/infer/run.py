@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import breastcad
 from breastcad.core.errors import InputError, ReadError
@@ -65,7 +66,7 @@ class Run:
     def __next__(self) -> Analysed | Skipped:
         return next(self._results)
 
-    def model_facts(self) -> dict[str, dict[str, object]]:
+    def model_facts(self) -> dict[str, dict[str, Any]]:
         """Return the metadata of the models used so far, by their ids."""
         return {model.used.id: model.facts for model in self._used_models()}
 

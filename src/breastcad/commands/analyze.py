@@ -1,0 +1,116 @@
+"""``breastcad analyze``: images in, an analysis folder out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastcad.commands.options import Overwrite
+from breastcad.core.records import Skipped
+
+if TYPE_CHECKING:
+    from breastcad.core.records import Analysis
+    from breastcad.infer import Analysed
+
+REASONS_SHOWN = 10
+
+
+class ModalityName(StrEnum):
+    """Mammography or ultrasound, as DICOM abbreviates them."""
+
+    MG = "MG"
+    US = "US"
+
+
+class ExamRule(StrEnum):
+    """What makes images one exam."""
+
+    study = "study"
+    folder = "folder"
+
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders, DICOM exams; hidden files are left out.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write to; refused if it is not empty.")]
+Modality = Annotated[
+    ModalityName | None, typer.Option("--modality", help="For pictures whose file does not say; a DICOM's own tag goes before it.")
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="ID|FILE", help="A bundled model, an .onnx file, or a run folder; by default chosen by modality."),
+]
+Exam = Annotated[ExamRule, typer.Option("--exam", help="What makes images one exam: the study their files name, or their folder.")]
+
+
+def command(
+    paths: Paths,
+    out: Out = Path("analysis"),
+    modality: Modality = None,
+    model: ModelName = None,
+    exam: Exam = ExamRule.study,
+    overwrite: Overwrite = False,
+) -> None:
+    """Analyse images, folders or DICOM exams; write findings.json, overlays, heat maps and report.html into a folder.
+
+    Masks, crops and maps of known data sets are skipped with a reason, and so is every file that cannot be read; the others are
+    analysed all the same. The exit code is 1 if nothing could be analysed.
+
+    Parameters
+    ----------
+    paths : list of Path
+    out : Path
+    modality : ModalityName or None
+    model : str or None
+    exam : ExamRule
+    overwrite : bool
+
+    Raises
+    ------
+    AnswerNo
+        If nothing could be analysed.
+    InputError
+        If the call cannot be taken.
+    """
+    from breastcad.core.errors import AnswerNo
+    from breastcad.core.files import output_folder
+    from breastcad.infer import analyze_files
+    from breastcad.report.analysis_folder import write_analysis_folder
+
+    run = analyze_files(paths, model=model, modality=modality and modality.value, exam=exam.value)
+    folder = output_folder(out, overwrite=overwrite)
+    with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
+        analysis = write_analysis_folder(folder, run, progress=_each_file(bar.update))
+    _tell(analysis, folder)
+    if not analysis.images:
+        raise AnswerNo("nothing could be analysed; why stands in findings.json under 'skipped'")
+
+
+def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:
+    """Return a function that takes each result and calls `advance` once a file, also where a file has many frames."""
+    last: tuple[int, str] | None = None
+
+    def see(item: Analysed | Skipped) -> None:
+        nonlocal last
+        row = item if isinstance(item, Skipped) else item.result
+        if (row.argument, row.source) != last:
+            advance(1)
+        last = (row.argument, row.source)
+
+    return see
+
+
+def _tell(analysis: Analysis, folder: Path) -> None:
+    """Say what was done: counts, the reasons of what was skipped, where the report is."""
+    from collections import Counter
+
+    typer.echo(f"{len(analysis.images)} analysed, {len(analysis.skipped)} skipped")
+    reasons = Counter(item.reason for item in analysis.skipped).most_common()
+    for reason, count in reasons[:REASONS_SHOWN]:
+        typer.echo(f"  {count} skipped: {reason}")
+    if len(reasons) > REASONS_SHOWN:
+        typer.echo(f"  and {len(reasons) - REASONS_SHOWN} more reasons, in findings.json")
+    typer.echo(f"{folder / 'report.html'}\n{analysis.notice}")
