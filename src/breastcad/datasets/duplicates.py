@@ -1,0 +1,300 @@
+"""Which images show the same scene, or the same patient: the groups that no split may part.
+
+Pairs are shortlisted by a perceptual hash and confirmed by correlation; what was measured on real sets is in docs/splits.md.
+Parting the groups is in `splits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from breastcad.core.errors import InputError
+from breastcad.core.records import Collection, ImageRow
+from breastcad.read import open_picture
+
+Progress = Callable[[int, int], None]
+ReadPixels = Callable[[Path, int | None], NDArray[np.float32]]
+Member = TypeVar("Member", bound=Hashable)
+
+THUMBNAIL_SIDE_PX = 64
+SAME_SCENE: dict[str | None, float] = {"US": 0.36, "MG": 0.7}
+"""Least correlation of two images of one scene. Mammograms share the breast's outline and the film's frame, so they need more."""
+STRICTEST = max(SAME_SCENE.values())
+
+MAX_HASH_BITS = 160
+"""Largest number of differing bits, of 512, at which a pair is looked at closely."""
+MAX_SHIFT_PX = 16
+"""Furthest that one scene may be shifted against the other, in pixels of the thumbnail: a quarter of a side."""
+LEAST_OVERLAP = 0.25
+"""Share of an image's structure that must lie in the overlap of a shifted pair; with less, chance alone correlates well."""
+
+_FFT_SIDE = THUMBNAIL_SIDE_PX + 2 * MAX_SHIFT_PX
+_DARK = 0.06
+_LOCAL_SIGMA_PX = 2.0
+_LEAST_CONTRAST = 0.01
+_EROSIONS = 2
+_HASH_BLOCK = 1024
+_PAIR_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two images of one scene: their places in the sequence that was searched, how alike they are, and if one is mirrored."""
+
+    first: int
+    second: int
+    score: float
+    mirrored: bool
+
+
+def thumbnail(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an image reduced to 64 x 64 by area, its aspect lost, its brightest value 1.
+
+    Parameters
+    ----------
+    pixels : (H, W) ndarray of float32
+        Not negative.
+
+    Returns
+    -------
+    (64, 64) ndarray of float32
+        In [0, 1]; all zero for a black image.
+
+    Examples
+    --------
+    >>> small = thumbnail(np.full((200, 100), 0.5, np.float32))
+    >>> small.shape, float(small.max())
+    ((64, 64), 1.0)
+    """
+    small = cv2.resize(pixels, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    brightest = small.max()
+    return small / brightest if brightest > 0 else small
+
+
+# ---- pairs ----
+
+
+def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, same_scene: float) -> list[Pair]:
+    """Find the pairs of images that show one scene: copies, mirrored copies, other crops, with and without calipers.
+
+    Shortlist: difference hash, horizontal and vertical, of the image and of its mirror image. Confirmation: the largest
+    normalised correlation over shifts of up to a quarter of a side, of thumbnails whose local mean and contrast are
+    made equal and whose background is left out, so that neither brightness, nor a film's frame, nor the outline decides.
+
+    Parameters
+    ----------
+    thumbnails : (N, 64, 64) ndarray of float
+        From `thumbnail`; float16 is enough, and keeps 10,000 images in 80 MB.
+    same_scene : float
+        Least correlation that counts, see `SAME_SCENE`.
+
+    Returns
+    -------
+    list of Pair
+        ``first < second``, in order; a pair that is alike both ways is given once, the better way.
+
+    Raises
+    ------
+    ValueError
+        If the thumbnails have another shape.
+
+    References
+    ----------
+    .. [1] N. Krawetz, "Kind of like that", Hacker Factor blog (2013): the difference hash.
+    """
+    side = THUMBNAIL_SIDE_PX
+    if thumbnails.ndim != 3 or thumbnails.shape[1:] != (side, side):
+        raise ValueError(f"thumbnails must be (N, {side}, {side}), got {thumbnails.shape}")
+    structures = np.array([_structure(image.astype(np.float32)) for image in thumbnails], np.float16).reshape(-1, side, side)
+    plain = np.flatnonzero((structures != 0).any(axis=(1, 2)))  # an image without structure is like nothing
+    found: dict[tuple[int, int], Pair] = {}
+    for mirrored in (False, True):
+        shortlist = _shortlist(thumbnails[plain], mirrored=mirrored)
+        for start in range(0, len(shortlist), _PAIR_BLOCK):
+            pairs = plain[shortlist[start : start + _PAIR_BLOCK]]
+            scores = _largest_correlation(structures[pairs[:, 0]], structures[pairs[:, 1]][..., :: -1 if mirrored else 1])
+            for (first, second), score in zip(pairs.tolist(), scores.tolist(), strict=True):
+                known = found.get((first, second))
+                if score >= same_scene and (known is None or score > known.score):
+                    found[first, second] = Pair(first, second, score, mirrored)
+    return [found[key] for key in sorted(found)]
+
+
+def _structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an image with local mean 0 and local contrast 1 inside its tissue, and 0 outside."""
+    tissue = cv2.erode((image > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).astype(np.float32)
+    weight = np.maximum(_blurred(tissue), 1e-6)
+    detail = (image - _blurred(image * tissue) / weight) * tissue
+    contrast = np.sqrt(_blurred(detail * detail) / weight)
+    return (detail / (contrast + _LEAST_CONTRAST) * tissue).astype(np.float32)
+
+
+def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cv2.GaussianBlur(image, (0, 0), _LOCAL_SIGMA_PX).astype(np.float32)
+
+
+def _hashes(thumbnails: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return difference hashes, (N, 512), as -1 and 1, so that a product of two counts their differing bits."""
+    bits = np.empty((len(thumbnails), 512), np.float32)
+    for row, image in zip(bits, thumbnails, strict=True):
+        wide = cv2.resize(image.astype(np.float32), (17, 16), interpolation=cv2.INTER_AREA)
+        tall = cv2.resize(image.astype(np.float32), (16, 17), interpolation=cv2.INTER_AREA)
+        row[:256] = (wide[:, 1:] > wide[:, :-1]).ravel()
+        row[256:] = (tall[1:] > tall[:-1]).ravel()
+    return bits * 2 - 1
+
+
+def _shortlist(thumbnails: NDArray[np.floating], *, mirrored: bool) -> NDArray[np.intp]:
+    """Return the pairs, (P, 2), whose hashes differ in few bits; a block of rows at a time."""
+    own = _hashes(thumbnails)
+    other = _hashes(thumbnails[..., ::-1]) if mirrored else own
+    near = [np.empty((0, 2), np.intp)]
+    for start in range(0, len(own), _HASH_BLOCK):
+        differing = (512 - own[start : start + _HASH_BLOCK] @ other.T) / 2
+        pairs = np.argwhere(differing <= MAX_HASH_BITS) + (start, 0)
+        near.append(pairs[pairs[:, 0] < pairs[:, 1]])
+    return np.concatenate(near)
+
+
+def _largest_correlation(first: NDArray[np.float16], second: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return for each of P pairs the largest normalised correlation over shifts; sums over the overlap only."""
+    first, second = first.astype(np.float32), second.astype(np.float32)
+    one = _transform(np.ones_like(first[:1]))
+    shared = _shifted_sums(_transform(first), _transform(second))
+    energies = []
+    for structure, spectra in ((first, lambda f: (f, one)), (second, lambda f: (one, f))):
+        squares = structure * structure
+        least = LEAST_OVERLAP * squares.sum(axis=(1, 2))[:, None, None]
+        energies.append(np.maximum(_shifted_sums(*spectra(_transform(squares))), least))
+    scores = shared / np.sqrt(energies[0] * energies[1])
+    return scores.reshape(len(scores), -1).max(axis=1)
+
+
+def _transform(images: NDArray[np.float32]) -> NDArray[np.complex64]:
+    return fft.rfft2(images, (_FFT_SIDE, _FFT_SIDE))
+
+
+def _shifted_sums(first: NDArray[np.complex64], second: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return the sums of products at every shift up to the largest, (P, S, S)."""
+    sums = fft.irfft2(first * np.conj(second), (_FFT_SIDE, _FFT_SIDE))
+    reach = np.arange(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1)
+    return sums[:, reach[:, None], reach[None, :]]
+
+
+# ---- groups ----
+
+
+def joined(members: Iterable[Member], pairs: Iterable[tuple[Member, Member]]) -> dict[Member, Member]:
+    """Map each member to the smallest member that pairs, directly or by others, join it to (union-find).
+
+    Examples
+    --------
+    >>> joined("abcde", [("c", "b"), ("b", "e")])
+    {'a': 'a', 'b': 'b', 'c': 'b', 'd': 'd', 'e': 'b'}
+    """
+    parent = {member: member for member in members}
+
+    def root(member: Member) -> Member:
+        while parent[member] != member:
+            parent[member] = member = parent[parent[member]]
+        return member
+
+    for first, second in pairs:
+        low, high = sorted((root(first), root(second)))  # type: ignore[type-var]
+        parent[high] = low
+    return {member: root(member) for member in parent}
+
+
+def duplicate_groups(collection: Collection, progress: Progress | None = None, *, read: ReadPixels | None = None) -> dict[str, str]:
+    """Join the images of a collection that show one patient or one scene.
+
+    Parameters
+    ----------
+    collection : Collection
+        Images that are not present are joined by patient only.
+    progress : callable, optional
+        Called with (images read, images in all).
+    read : callable, optional
+        Gives an image's (H, W) pixels by its path and frame; by default from its file.
+
+    Returns
+    -------
+    dict of str to str
+        Group by image_id. A group is called ``set/image_id`` after its smallest member.
+
+    Raises
+    ------
+    InputError
+        If two images have one id.
+    ReadError
+        If a present image cannot be read.
+    """
+    return {image_id: group for (_, image_id), group in joint_groups([collection], progress, read=read).items()}
+
+
+def joint_groups(
+    collections: Sequence[Collection], progress: Progress | None = None, *, read: ReadPixels | None = None
+) -> dict[tuple[str, str], str]:
+    """Join the images of several collections as `duplicate_groups` does, across them too.
+
+    Near-duplicates are looked for among all present images of one modality, patients within one set.
+
+    Returns
+    -------
+    dict of (str, str) to str
+        Group by (set, image_id).
+
+    Raises
+    ------
+    InputError
+        If two images have one set and id.
+    ReadError
+        If a present image cannot be read.
+    """
+    images = {}
+    for collection in collections:
+        for image in collection.images:
+            if _key(image) in images:
+                raise InputError(f"two images are called '{image.image_id}' in '{image.set}'; give each collection once")
+            images[_key(image)] = (Path(collection.root), image)
+    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, read or read_pixels)]
+    return {key: "/".join(group) for key, group in joined(images, pairs).items()}
+
+
+def read_pixels(path: Path, frame: int | None) -> NDArray[np.float32]:
+    """Return the (H, W) pixels of a picture file, as `breastcad.read.open_picture` gives them."""
+    return open_picture(path, frame).pixels
+
+
+def _key(image: ImageRow) -> tuple[str, str]:
+    return image.set, image.image_id
+
+
+def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    first_of: dict[tuple[str, str], tuple[str, str]] = {}
+    for image in images:
+        if image.patient_id is not None:
+            yield first_of.setdefault((image.set, image.patient_id), _key(image)), _key(image)
+
+
+def _scene_pairs(
+    images: Mapping[tuple[str, str], tuple[Path, ImageRow]], progress: Progress | None, read: ReadPixels
+) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    present = [(key, root, image) for key, (root, image) in images.items() if image.present and image.path]
+    thumbnails = np.empty((len(present), THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), np.float16)
+    for number, (_, root, image) in enumerate(present):
+        thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
+        if progress:
+            progress(number + 1, len(present))
+    for modality in sorted({image.modality or "" for _, _, image in present}):
+        places = [number for number, (_, _, image) in enumerate(present) if (image.modality or "") == modality]
+        for pair in near_duplicate_pairs(thumbnails[places], same_scene=SAME_SCENE.get(modality, STRICTEST)):
+            yield present[places[pair.first]][0], present[places[pair.second]][0]
