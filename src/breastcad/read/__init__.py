@@ -32,9 +32,9 @@ def open_picture(path: str | Path, frame: int | None = None) -> Picture:
     """
     if files.kind_of(path) != "DICOM":
         return files.read_picture(path, frame)
-    from breastcad.read import dicom  # noqa: PLC0415 - pydicom is slow to import; only a DICOM needs it
+    from breastcad.read.dicom import read_dicom  # noqa: PLC0415 - pydicom is slow to import; only a DICOM needs it
 
-    return dicom.read_dicom(path, frame)
+    return read_dicom(path, frame)
 
 
 def count_frames(path: str | Path) -> int:
@@ -50,6 +50,6 @@ def count_frames(path: str | Path) -> int:
         raise ReadError(path, "is no PNG, JPEG, TIFF, PGM or DICOM file")
     if kind != "DICOM":
         return files.count_pages(path)
-    from breastcad.read import dicom  # noqa: PLC0415 - as above
+    from breastcad.read.dicom import count_frames as count  # noqa: PLC0415 - as above
 
-    return dicom.count_frames(path)
+    return count(path)

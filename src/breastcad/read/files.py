@@ -163,7 +163,7 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     raster = _decode(Path(path), None)
     half = raster.white // 2
     array = _turned(raster.array, raster.orientation)
-    inside: NDArray[np.bool_] = array > half if array.ndim == 2 else (array > half).any(axis=2)
+    inside = np.asarray(array > half if array.ndim == 2 else (array > half).any(axis=2))
     if not inside.any() and array.any():
         raise ReadError(path, f"holds values up to {array.max()} of {raster.white}, none above half; a mask must be black and white")
     if raster.alpha is not None:
