@@ -59,9 +59,9 @@ def write_pictures(run: str | Path, out: str | Path, title: str, figures: Sequen
     for name, canvas in (("roc", _roc(tables, known)), ("reliability", _reliability(tables, known)), ("froc", _froc(tables, known))):
         if canvas is not None:
             images = len({(sample.set, sample.id) for sample in tables.samples})
-            canvas.suptitle(f"{title}\ntest part of all folds, {images} {tables.level}s", fontsize=11)
+            canvas.suptitle(f"{title}\ntest part of all folds, {images} {tables.level}s", fontsize=11, y=1.04)
             stream = io.BytesIO()
-            canvas.savefig(stream, format="png", dpi=150, metadata={"Software": "breastcad"})
+            canvas.savefig(stream, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": "breastcad"})
             write_bytes(Path(out) / f"{name}.png", stream.getvalue())
             written.append(Path(out) / f"{name}.png")
     return written
@@ -71,13 +71,19 @@ Known = dict[tuple[str, str], Figure]
 
 
 def _panels(count: int) -> tuple[Canvas, list[Axes]]:
-    canvas = Canvas(figsize=(5.2 * count, 5.4), layout="constrained", facecolor="white")
+    canvas = Canvas(figsize=(5.6 * count, 6.0), layout="constrained", facecolor="white")
     panels = list(np.atleast_1d(canvas.subplots(1, count)))
     for panel in panels:
         panel.grid(True, color="#DDDDDD", linewidth=0.6)
         panel.set_axisbelow(True)
+        panel.set_box_aspect(1)
         panel.spines[["top", "right"]].set_visible(False)
     return canvas, panels
+
+
+def _below(panel: Axes) -> None:
+    """Put the legend below the panel, where it hides nothing."""
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8, frameon=False)
 
 
 def _line(number: int) -> dict[str, Any]:
@@ -114,12 +120,10 @@ def _roc(run: RunTables, known: Known) -> Canvas | None:
             samples = _asked(run, question, figure.set)
             truth = [sample.label in question.positive for sample in samples]
             false, true, _ = roc_curve(truth, [sample.probability[question.of] for sample in samples], drop_intermediate=False)
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
-            panel.plot(false, true, linewidth=1.8, label=_legend(figure, "AUC"), **style)
-        panel.set(
-            title=question.name, xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal"
-        )
-        panel.legend(loc="lower right", fontsize=7.5, frameon=True)
+            panel.plot(false, true, linewidth=1.8, label=_legend(figure, "AUC"), **_line(number))
+        panel.set(title=question.name, xlabel="1 - specificity", ylabel="sensitivity")
+        panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        _below(panel)
     return canvas
 
 
@@ -135,12 +139,11 @@ def _reliability(run: RunTables, known: Known) -> Canvas | None:
             samples = _asked(run, question, figure.set)
             bins = reliability([s.label in question.positive for s in samples], [s.probability[question.of] for s in samples])
             stated, observed = [one.probability for one in bins], [one.frequency for one in bins]
-            panel.plot(
-                stated, observed, **_line(number), marker=MARKERS[number % len(MARKERS)], markersize=5, label=_legend(figure, "error")
-            )
-        panel.set(xlabel=f"stated probability of {question.of}", ylabel=f"share that is {question.of}", aspect="equal")
+            marker = MARKERS[number % len(MARKERS)]
+            panel.plot(stated, observed, marker=marker, markersize=5, label=_legend(figure, "error"), **_line(number))
+        panel.set(xlabel=f"stated probability of {question.of}", ylabel=f"share that is {question.of}")
         panel.set(title=f"{question.of}, ten bins of equal size", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        panel.legend(loc="upper left", fontsize=7.5, frameon=True)
+        _below(panel)
     return canvas
 
 
@@ -153,11 +156,11 @@ def _froc(run: RunTables, known: Known) -> Canvas | None:
     for number, figure in enumerate(_drawn(drawn)):
         curve = froc_curve(froc_ratings(marked_images(run, figure.set))[0])
         label = f"{figure.set}: {curve.lesions} lesions, {figure.n} images; {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] at 1"
-        panel.step([0, *curve.nlf], [0, *curve.llf], where="post", **_line(number), linewidth=1.8, label=label)
+        panel.step([0, *curve.nlf], [0, *curve.llf], where="post", linewidth=1.8, label=label, **_line(number))
         end = max(end, float(curve.nlf[-1]) if curve.nlf.size else 0.0)
     panel.set(
         title="lesions found, no curve beyond its last mark", xlabel="false marks an image (all images)", ylabel="share of lesions found"
     )
     panel.set(xlim=(0, min(4.0, max(end, 1.0))), ylim=(0, 1.01))
-    panel.legend(loc="lower right", fontsize=7.5, frameon=True)
+    _below(panel)
     return canvas

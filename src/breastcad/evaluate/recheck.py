@@ -149,7 +149,7 @@ def _agree(written: float | None, recomputed: float | None) -> bool:
 
 
 def _compare_parts(folder: Path, name: str) -> list[Difference]:
-    """Return the first row of predictions.csv of another part or group than in split.csv, or test image without one, and how many there are."""
+    """Return a difference where predictions.csv gives other parts or groups than split.csv, or leaves a test image out: the first."""
     parts = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in read_split(folder)}
     rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image"]
     if not rows:
