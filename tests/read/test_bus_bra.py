@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from breastcad.core.errors import InputError, ReadError
@@ -144,6 +146,13 @@ def test_box_cell_that_is_no_box_counts_as_different(tmp_path: Path) -> None:
     root = _make(tmp_path)
     (root / "bus_data.csv").write_text((root / "bus_data.csv").read_text().replace("[10,5,10,7]", "none"))
     assert bus_bra.read(root).facts["counts"]["boxes_that_agree"] == 0
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(2, 99), st.integers(2, 99))
+def test_box_of_the_table_is_the_tight_box_of_its_mask(row: int, col: int, height: int, width: int) -> None:
+    """The table holds [x + 1, y + 1, width - 1, height - 1] of the tight box."""
+    cell = f"[{col + 1},{row + 1},{width - 1},{height - 1}]"
+    assert bus_bra.table_box(cell) == (row, col, row + height, col + width)
 
 
 def test_table_without_a_column_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.geometry import Box, box_of_mask
@@ -140,17 +141,19 @@ def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: dict[st
         return row
     row.geometry, row.mask_path = "mask", path.relative_to(root).as_posix()
     row.row0, row.col0, row.row1, row.col1 = box
-    if _table_box(cells["BBOX"]) != box:
+    if table_box(cells["BBOX"]) != box:
         faults.setdefault(_WRONG_BOX, []).append(f"{image.image_id}: {cells['BBOX']}")
     return row
 
 
-def _table_box(cell: str) -> Box | None:
-    """Turn the table's box into ours: it is [x, y, width, height] counted from 1, width and height short of one.
+def table_box(cell: str) -> Box | None:
+    """Turn a cell of the table's column BBOX into our box; None if it does not hold four numbers.
+
+    The set has ``[x + 1, y + 1, width - 1, height - 1]`` of the mask's tight box.
 
     Examples
     --------
-    >>> _table_box("[91,24,103,79]")
+    >>> table_box("[91,24,103,79]")
     (23.0, 90.0, 103.0, 194.0)
     """
     numbers = re.findall(r"-?\d+(?:\.\d+)?", cell)
@@ -165,7 +168,9 @@ def _unlisted(root: Path, images: list[ImageRow]) -> list[str]:
     return sorted(path.name for path in (root / "Images").glob("*.png") if path.stem not in listed)
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], folds: dict[int, dict[str, str]], faults: dict[str, list[str]]) -> dict:
+def _facts(
+    images: list[ImageRow], findings: list[FindingRow], folds: dict[int, dict[str, str]], faults: dict[str, list[str]]
+) -> dict[str, Any]:
     extra = {
         "masks": sum(row.mask_path is not None for row in findings),
         "boxes_that_agree": sum(row.mask_path is not None for row in findings) - len(faults.get(_WRONG_BOX, [])),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.geometry import box_of_mask
@@ -161,7 +162,7 @@ def _put_mask(row: FindingRow, image: ImageRow, path: Path, root: Path, faults: 
     return True
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str, _Entry], faults: dict[str, list[str]]) -> dict:
+def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str, _Entry], faults: dict[str, list[str]]) -> dict[str, Any]:
     several = [image_id for image_id, entry in entries.items() if len(entry.masks) > 1]
     extra = {
         "published": 780,

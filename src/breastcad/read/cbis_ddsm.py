@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.geometry import Box
@@ -358,7 +359,9 @@ def _join_views(findings: Sequence[FindingRow], by_image: Mapping[str, list[_Row
 # ---- facts ----
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], rows: Sequence[_Row], state: _State, root: Path, place: Path) -> dict:
+def _facts(
+    images: list[ImageRow], findings: list[FindingRow], rows: Sequence[_Row], state: _State, root: Path, place: Path
+) -> dict[str, Any]:
     tables = [path.name for path, _, _ in _table_paths(place)]
     present = {row.patient_id for row in images if row.present}
     hidden = _hidden_malignant([row for row in rows if not present or row.patient in present])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
@@ -200,7 +201,7 @@ def _odd_sizes(images: list[ImageRow]) -> list[str]:
     return [row.image_id for row in images if row.present and (row.rows, row.cols) != (SIDE_PX, SIDE_PX)]
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], lines: list[_Line]) -> dict:
+def _facts(images: list[ImageRow], findings: list[FindingRow], lines: list[_Line]) -> dict[str, Any]:
     present = {row.image_id for row in images if row.present}
     read_lines = [line for line in lines if line.image_id in present]
     over = [row.finding_id for row in findings if row.row0 is not None and _reaches_over(row)]
