@@ -20,7 +20,7 @@ LONGEST_ASPECT = 4.0
 SMALL_SHARE = 0.5
 SIDE_STRIP_SHARE = 0.02
 SIDE_RATIO = 3.0
-DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d"})
+DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
 # In the usual hanging the chest wall lies right for a right breast, left for a left one.
 USUAL_SIDE = {"R": "right", "L": "left"}
 # First value of Patient Orientation (0020,0020): where the rows lead to. To the front: the chest wall is left.
@@ -85,6 +85,8 @@ def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] 
         share = float(overlay_mask(picture.pixels, picture.colour).mean())
         if share >= OVERLAY_SHARE:
             warnings.append(f"burnt-in overlay covers {100 * share:.1f} % of the image")
+        if len(picture.regions) > 1:
+            warnings.append(f"the file names {len(picture.regions)} regions of tissue; the largest was analysed")
     side = _side_warning(picture, breast) if breast is not None else None
     return [*warnings, side] if side else warnings
 

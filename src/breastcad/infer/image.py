@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcad.core.geometry import Box
 from breastcad.core.records import Decision, Finding, Picture
 from breastcad.evaluate.marks import MapMark, component_mask, marks_from_map
 from breastcad.infer.model import Model
@@ -42,7 +43,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
     image_id : str
         The findings are named after it: ``<image_id>-1`` is the best.
     """
-    seen, outputs = model.run(picture.pixels)
+    seen, outputs = model.run(picture.pixels, shown_part(picture))
     facts, shape = model.facts, (picture.pixels.shape[0], picture.pixels.shape[1])
     numbers = image_numbers(outputs, facts["temperature"], facts["classes"])
     maps = lesion_maps(outputs, facts["temperature"])
@@ -60,6 +61,11 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
         heat_map=_heat_map(maps, seen, shape),
         masks=_outlines(parts, maps.lesion, seen, shape) if facts.get("outline") else None,
     )
+
+
+def shown_part(picture: Picture) -> Box | None:
+    """Return the part of a picture that models look at: the largest tissue region that an ultrasound file names; None for all of it."""
+    return picture.regions[0] if picture.regions else None
 
 
 def _finding(name: str, mark: MapMark, part: NDArray[np.bool_], maps: LesionMaps, seen: ModelInput, shape: Shape) -> Finding:

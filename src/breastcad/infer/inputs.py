@@ -82,6 +82,17 @@ def _is_own_result(path: Path) -> bool:
         return False
 
 
+def is_cbis_crop_or_mask(private: Sequence[str]) -> bool:
+    """Say if a DICOM's patient id is that of a CBIS-DDSM crop or mask: the film's, with the number of an abnormality.
+
+    Examples
+    --------
+    >>> is_cbis_crop_or_mask(["Mass-Test_P_00820_LEFT_CC_1"]), is_cbis_crop_or_mask(["Mass-Test_P_00820_LEFT_CC"])
+    (True, False)
+    """
+    return any(_CBIS_FINDING.fullmatch(text) for text in private)
+
+
 def known_reason(file: InputFile) -> str | None:
     """Return why a file is not analysed, as far as its name tells; None where it must be opened.
 

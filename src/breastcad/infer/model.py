@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.errors import ReadError
+from breastcad.core.geometry import Box
 from breastcad.core.records import ModelUsed
 from breastcad.models.catalogue import metadata_of, open_session
 from breastcad.preprocess.inputs import PIPELINES, ModelInput, prepare
@@ -55,21 +56,25 @@ class Model:
         if [entry.name for entry in self._session.get_inputs()] != [INPUT_NAME] or not set(OUTPUT_NAMES) <= set(outputs):
             raise ReadError(path, f"its graph must turn '{INPUT_NAME}' into {names}; export the model again")
 
-    def run(self, pixels: NDArray[np.float32]) -> tuple[ModelInput, Outputs]:
+    def run(self, pixels: NDArray[np.float32], part: Box | None = None) -> tuple[ModelInput, Outputs]:
         """Prepare a picture and pass it through the network.
 
         Parameters
         ----------
         pixels : (H, W) ndarray of float32
             In [0, 1], as `core.records.Picture` has them.
+        part : (row0, col0, row1, col1), optional
+            Whole pixels; only this part of the picture is looked at.
 
         Returns
         -------
         ModelInput
-            What the network saw, to lay its maps over the picture.
+            What the network saw, in the frame of the whole picture, to lay its maps over it.
         Outputs
         """
-        seen = prepare(pixels, self.pipeline, self.rows, self.cols)
+        row0, col0, row1, col1 = (0, 0, *pixels.shape) if part is None else map(int, part)
+        seen = prepare(pixels[row0:row1, col0:col1], self.pipeline, self.rows, self.cols)
+        seen.box = seen.box[0] + row0, seen.box[1] + col0, seen.box[2] + row0, seen.box[3] + col0
         maps, logits = self._session.run(OUTPUT_NAMES, {INPUT_NAME: np.ascontiguousarray(seen.array[None, None], np.float32)})
         return seen, Outputs(maps[0], logits[0])
 

@@ -15,7 +15,7 @@ from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Pic
 from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_warnings, picture_warnings
 from breastcad.infer.exams import View, join_exams
 from breastcad.infer.image import HEAT_MAP_OF, look
-from breastcad.infer.inputs import InputFile, known_reason, list_files
+from breastcad.infer.inputs import InputFile, is_cbis_crop_or_mask, known_reason, list_files
 from breastcad.infer.modality import guess_modality
 from breastcad.infer.model import Model
 from breastcad.infer.names import Names
@@ -143,6 +143,8 @@ class Run:
             raise NotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
         if modality == "MG" and frames > 1:
             raise NotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
+        if is_cbis_crop_or_mask(picture.private):
+            raise NotForAnalysis("a mask or a crop (its patient id is that of a CBIS-DDSM finding)")
         if is_two_valued(picture.pixels) and picture.pixels.max() > picture.pixels.min():
             raise NotForAnalysis("a mask (it has two grey levels only)")
 
