@@ -16,8 +16,8 @@ def decoded(content: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
-def mark(box: list[int]) -> Finding:
-    return Finding("0000-1", "mass", box, {"lesion": 0.8})
+def mark(box: list[int], lesion: float = 0.8) -> Finding:
+    return Finding("0000-1", "mass", box, {"lesion": lesion})
 
 
 def grey(rows: int = 1000, cols: int = 700, level: float = 0.5) -> np.ndarray:
@@ -121,6 +121,10 @@ class TestOverlay:
         overlay = draw_overlay(grey(), [mark([300, 100, 500, 400])], [mask])
         white = (overlay[:1000] == 255).all(axis=2)
         assert not white[300:440, 320:].any()  # the corner of the box that the mask leaves free
+
+    def test_a_doubtful_finding_has_a_thin_line(self) -> None:
+        likely, doubtful = (draw_overlay(grey(), [mark([300, 100, 500, 400], lesion)])[380:420, 90:112] for lesion in (0.5, 0.49))
+        assert (likely == 255).sum() > 1.5 * (doubtful == 255).sum() > 0
 
     def test_an_empty_mask_is_drawn_as_its_box(self) -> None:
         box = mark([300, 100, 500, 400])

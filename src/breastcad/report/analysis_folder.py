@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from breastcad.core.files import write_analysis, write_bytes, write_text
 from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
@@ -16,8 +16,7 @@ from breastcad.report.html import ReportNotes, render_report
 from breastcad.report.overlay import draw_overlay, encode, heat_map_png, mask_png, thumbnail_jpeg
 
 if TYPE_CHECKING:
-    from breastcad.infer.results import Analysed
-    from breastcad.infer.run import Run
+    from breastcad.infer import Analysed, Run
 
 
 def write_analysis_folder(
@@ -53,7 +52,7 @@ def write_analysis_folder(
             skipped.append(item)
         else:
             facts = run.model_facts()[item.result.models[0]]
-            write_image(folder, item, floor=cast(float, facts["score_floor"]))
+            write_image(folder, item, floor=float(facts["score_floor"]))
             images.append(item.result)
         if progress:
             progress(item)

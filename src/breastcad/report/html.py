@@ -133,7 +133,8 @@ def spread(interval: Interval) -> str:
     >>> spread(Interval(0.12, 0.28, 0.5, "three folds")), spread(Interval(0.001, 0.28, 0.5, "three folds"))
     ('12 to 28 %, three folds', '< 1 to 28 %, three folds')
     """
-    return f"{percent(interval.low).removesuffix(' %')} to {percent(interval.high)}, {interval.method}"
+    low, high = percent(interval.low), percent(interval.high)
+    return f"{high if low == high else low.removesuffix(' %') + ' to ' + high}, {interval.method}"
 
 
 def box_in_words(finding: Finding, spacing_mm: Sequence[float] | None) -> str:

@@ -18,6 +18,7 @@ from breastcad.core.records import NOTICE, Finding
 Colours = NDArray[np.uint8]
 SHOWN_LONG_SIDE = (900, 1400)
 THUMBNAIL_LONG_SIDE = 900
+THIN_BELOW = 0.5
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _FAINTEST, _STRONGEST = 0.15, 0.6
@@ -116,7 +117,8 @@ def draw_overlay(
     """Return a picture with its heat map, its findings outlined and numbered, and below it a legend and the notice of research use.
 
     The heat map's colours are OpenCV's viridis over [0, 1] (told apart by colour-blind people, and by brightness in print), laid over
-    what exceeds `floor` only, the stronger the value. A finding is numbered by its place in `findings`, from 1.
+    what exceeds `floor` only, the stronger the value. A finding is numbered by its place in `findings`, from 1; its line is thin where its
+    probability of being a lesion is below `THIN_BELOW`.
 
     Parameters
     ----------
@@ -151,8 +153,8 @@ def draw_overlay(
         canvas = _with_heat(canvas, heat_map, floor)
     letters = max(15, round(max(canvas.shape) / 64))
     outlines = [_outline(finding, masks[i] if masks else None, scale, canvas.shape) for i, finding in enumerate(findings)]
-    for contours in outlines:
-        _cased_lines(canvas, contours, letters)
+    for finding, contours in zip(findings, outlines, strict=True):
+        _cased_lines(canvas, contours, letters, thin=finding.probability.get("lesion", 1.0) < THIN_BELOW)
     _numbers(canvas, [np.concatenate(contours)[:, 0] for contours in outlines], letters)
     return np.vstack([canvas, _strip(canvas.shape[1], letters, of if heat_map is not None else None)])
 
@@ -196,8 +198,8 @@ def _outline(finding: Finding, mask: NDArray[np.bool_] | None, scale: float, sha
     return [np.rint(np.array(corners)).astype(np.int32)[:, None]]
 
 
-def _cased_lines(canvas: Colours, contours: list[NDArray[np.int32]], letters: int) -> None:
-    width = max(2, round(letters / 9))
+def _cased_lines(canvas: Colours, contours: list[NDArray[np.int32]], letters: int, *, thin: bool) -> None:
+    width = 1 if thin else max(2, round(letters / 9))
     cv2.drawContours(canvas, contours, -1, _BLACK, width * 3, cv2.LINE_AA)
     cv2.drawContours(canvas, contours, -1, _WHITE, width, cv2.LINE_AA)
 
