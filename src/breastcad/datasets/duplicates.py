@@ -25,12 +25,6 @@ ReadPixels = Callable[[Path, int | None], NDArray[np.float32]]
 Member = TypeVar("Member", bound=Hashable)
 
 THUMBNAIL_SIDE_PX = 64
-SAME_SCENE: dict[str | None, float] = {"US": 0.36, "MG": 0.7}
-"""Least correlation of two images of one scene. Mammograms share the breast's outline and the film's frame, so they need more."""
-STRICTEST = max(SAME_SCENE.values())
-
-MAX_HASH_BITS = 160
-"""Largest number of differing bits, of 512, at which a pair is looked at closely."""
 MAX_SHIFT_PX = 16
 """Furthest that one scene may be shifted against the other, in pixels of the thumbnail: a quarter of a side."""
 LEAST_OVERLAP = 0.25
@@ -43,6 +37,20 @@ _LEAST_CONTRAST = 0.01
 _EROSIONS = 2
 _HASH_BLOCK = 1024
 _PAIR_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What makes two images one scene: at most ``hash_bits`` of 512 bits differ, and they correlate by ``correlation`` or more."""
+
+    hash_bits: int
+    correlation: float
+
+
+LIKENESS: dict[str, Likeness] = {"US": Likeness(hash_bits=160, correlation=0.30), "MG": Likeness(hash_bits=100, correlation=0.65)}
+"""By modality. Mammograms share the breast's outline and the film's frame: by chance alone they are more alike than ultrasound is."""
+UNKNOWN_MODALITY = "MG"
+"""The modality whose likeness counts where a set does not say the modality: the stricter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def thumbnail(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 # ---- pairs ----
 
 
-def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, same_scene: float) -> list[Pair]:
+def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, likeness: Likeness) -> list[Pair]:
     """Find the pairs of images that show one scene: copies, mirrored copies, other crops, with and without calipers.
 
     Shortlist: difference hash, horizontal and vertical, of the image and of its mirror image. Confirmation: the largest
@@ -93,8 +101,8 @@ def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, same_scene: float)
     ----------
     thumbnails : (N, 64, 64) ndarray of float
         From `thumbnail`; float16 is enough, and keeps 10,000 images in 80 MB.
-    same_scene : float
-        Least correlation that counts, see `SAME_SCENE`.
+    likeness : Likeness
+        When a pair counts, see `LIKENESS`.
 
     Returns
     -------
@@ -117,13 +125,13 @@ def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, same_scene: float)
     plain = np.flatnonzero((structures != 0).any(axis=(1, 2)))  # an image without structure is like nothing
     found: dict[tuple[int, int], Pair] = {}
     for mirrored in (False, True):
-        shortlist = _shortlist(thumbnails[plain], mirrored=mirrored)
+        shortlist = _shortlist(thumbnails[plain], likeness.hash_bits, mirrored=mirrored)
         for start in range(0, len(shortlist), _PAIR_BLOCK):
             pairs = plain[shortlist[start : start + _PAIR_BLOCK]]
             scores = _largest_correlation(structures[pairs[:, 0]], structures[pairs[:, 1]][..., :: -1 if mirrored else 1])
             for (first, second), score in zip(pairs.tolist(), scores.tolist(), strict=True):
                 known = found.get((first, second))
-                if score >= same_scene and (known is None or score > known.score):
+                if score >= likeness.correlation and (known is None or score > known.score):
                     found[first, second] = Pair(first, second, score, mirrored)
     return [found[key] for key in sorted(found)]
 
@@ -152,14 +160,14 @@ def _hashes(thumbnails: NDArray[np.floating]) -> NDArray[np.float32]:
     return bits * 2 - 1
 
 
-def _shortlist(thumbnails: NDArray[np.floating], *, mirrored: bool) -> NDArray[np.intp]:
+def _shortlist(thumbnails: NDArray[np.floating], hash_bits: int, *, mirrored: bool) -> NDArray[np.intp]:
     """Return the pairs, (P, 2), whose hashes differ in few bits; a block of rows at a time."""
     own = _hashes(thumbnails)
     other = _hashes(thumbnails[..., ::-1]) if mirrored else own
     near = [np.empty((0, 2), np.intp)]
     for start in range(0, len(own), _HASH_BLOCK):
         differing = (512 - own[start : start + _HASH_BLOCK] @ other.T) / 2
-        pairs = np.argwhere(differing <= MAX_HASH_BITS) + (start, 0)
+        pairs = np.argwhere(differing <= hash_bits) + (start, 0)
         near.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.concatenate(near)
 
@@ -294,7 +302,8 @@ def _scene_pairs(
         thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
         if progress:
             progress(number + 1, len(present))
-    for modality in sorted({image.modality or "" for _, _, image in present}):
-        places = [number for number, (_, _, image) in enumerate(present) if (image.modality or "") == modality]
-        for pair in near_duplicate_pairs(thumbnails[places], same_scene=SAME_SCENE.get(modality, STRICTEST)):
+    modalities = [image.modality or UNKNOWN_MODALITY for _, _, image in present]
+    for modality in sorted(set(modalities)):
+        places = [number for number, other in enumerate(modalities) if other == modality]
+        for pair in near_duplicate_pairs(thumbnails[places], likeness=LIKENESS.get(modality, LIKENESS[UNKNOWN_MODALITY])):
             yield present[places[pair.first]][0], present[places[pair.second]][0]
