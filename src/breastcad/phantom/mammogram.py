@@ -40,7 +40,7 @@ def mammogram(
     laterality: str = "L",
     lesion: str | Sequence[str] | None = None,
     density: str | None = None,
-    kind: str | None = None,
+    kind: str | Sequence[str] | None = None,
     depth: float | None = None,
     label: bool = True,
 ) -> Phantom:
@@ -60,8 +60,8 @@ def mammogram(
         ``"benign"`` or ``"malignant"``; a sequence makes several lesions, none a normal breast.
     density : str, optional
         ``"A"`` (fat) to ``"D"`` (dense); by default drawn.
-    kind : str, optional
-        ``"mass"`` or ``"calcification"``; by default drawn for each lesion, three masses to one cluster.
+    kind : str or sequence of str, optional
+        ``"mass"`` or ``"calcification"``, for all lesions or for each; by default drawn, three masses to one cluster.
     depth : float, optional
         How deep lesions lie, as a share of the way from the nipple to the chest wall; by default anywhere. The two views of
         one lesion share it.
@@ -85,9 +85,9 @@ def mammogram(
     ((160, 100), 'malignant', 1)
     """
     wanted = [lesion] if isinstance(lesion, str) else list(lesion or [])
-    _check(rows, cols, view=view, laterality=laterality, density=density, kind=kind, wanted=wanted)
+    kinds = _kinds(generator, kind, len(wanted))
+    _check(rows, cols, view=view, laterality=laterality, density=density, kinds=kinds, wanted=wanted)
     density = density or str(generator.choice(list(DENSITIES), p=[0.15, 0.4, 0.35, 0.1]))
-    kinds = [kind or str(generator.choice(["mass", "calcification"], p=[0.75, 0.25])) for _ in wanted]
     shape = breast_shape(generator, rows, cols, view)
     glands = _glands(generator, shape, _from_nipple(shape), density)
     attenuation = _attenuation(generator, shape, glands)
@@ -101,7 +101,16 @@ def mammogram(
     return _finished(generator, made, unit_px=shape.unit_px, label=label)
 
 
-def _check(rows: int, cols: int, *, view: str, laterality: str, density: str | None, kind: str | None, wanted: list[str]) -> None:
+def _kinds(generator: np.random.Generator, kind: str | Sequence[str] | None, count: int) -> list[str]:
+    """Return a kind for each of so many lesions."""
+    if isinstance(kind, str):
+        return [kind] * count
+    if kind is None:
+        return [str(word) for word in generator.choice(["mass", "calcification"], count, p=[0.75, 0.25])]
+    return list(kind)
+
+
+def _check(rows: int, cols: int, *, view: str, laterality: str, density: str | None, kinds: list[str], wanted: list[str]) -> None:
     if min(rows, cols) < SMALLEST_PX:
         raise ValueError(f"a mammogram must have at least {SMALLEST_PX} rows and columns, got {rows} x {cols}")
     if view not in ("MLO", "CC"):
@@ -110,8 +119,11 @@ def _check(rows: int, cols: int, *, view: str, laterality: str, density: str | N
         raise ValueError(f"laterality must be 'L' or 'R', got '{laterality}'")
     if density is not None and density not in DENSITIES:
         raise ValueError(f"density must be one of A, B, C, D, got '{density}'")
-    if kind not in (None, "mass", "calcification"):
-        raise ValueError(f"kind must be 'mass' or 'calcification', got '{kind}'")
+    if len(kinds) != len(wanted):
+        raise ValueError(f"kind must name one kind or one for each lesion: got {len(kinds)} kinds for {len(wanted)} lesions")
+    for kind in kinds:
+        if kind not in ("mass", "calcification"):
+            raise ValueError(f"kind must be 'mass' or 'calcification', got '{kind}'")
     unknown = [word for word in wanted if word not in ("benign", "malignant")]
     if unknown:
         raise ValueError(f"lesion must be 'benign' or 'malignant', got '{unknown[0]}'")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcad.core.geometry import Box, box_of_mask
 from breastcad.core.records import worst_label
 
 
@@ -24,6 +25,14 @@ class PhantomLesion:
     mask: NDArray[np.bool_]
     shape: str
     margin: str
+
+    @property
+    def box(self) -> Box:
+        """The tight box (row0, col0, row1, col1) of the mask; ValueError if the mask is empty."""
+        box = box_of_mask(self.mask)
+        if box is None:
+            raise ValueError("a lesion must have at least one pixel, but its mask is empty")
+        return box
 
 
 @dataclass(slots=True)
@@ -45,6 +54,11 @@ class Phantom:
         return [lesion.mask for lesion in self.lesions]
 
     @property
+    def boxes(self) -> list[Box]:
+        """The boxes of the lesions, in order."""
+        return [lesion.box for lesion in self.lesions]
+
+    @property
     def kinds(self) -> list[str]:
         """The kinds of the lesions, in order."""
         return [lesion.kind for lesion in self.lesions]
@@ -53,3 +67,19 @@ class Phantom:
     def label(self) -> str:
         """``"normal"`` without a lesion, else the worst pathology."""
         return worst_label([lesion.pathology for lesion in self.lesions]) if self.lesions else "normal"
+
+
+@dataclass(slots=True)
+class WrittenPicture:
+    """One picture of a made-up set, as it lies on disk.
+
+    ``path`` is relative to the set's folder, with ``/``. ``boxes`` are (row0, col0, row1, col1) in its pixels, a lesion each, with
+    ``pathologies`` beside them; a lesion that the set gives no place has no box but counts for ``label``.
+    """
+
+    path: str
+    rows: int
+    cols: int
+    label: str
+    boxes: list[Box] = field(default_factory=list)
+    pathologies: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.geometry import Point, box_of_mask
+from breastcad.core.geometry import Box, Point, box_centre
 from breastcad.phantom.burnt_in import caliper_cross, text_width, write_text
 from breastcad.phantom.record import Phantom, PhantomLesion
 from breastcad.phantom.textures import Field, blob_outline, fill_outline, power_law, smooth_curve, soften
@@ -218,10 +218,10 @@ def _image(generator: np.random.Generator, echo: Field, loss: Field) -> Field:
     depth = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
     behind = np.clip(np.cumsum(loss, axis=0, dtype=np.float32), -8, 20)
     # The beam is as wide as its aperture: shadows have soft sides. Enhancement and shadow fade only slowly with depth.
-    behind = cv2.GaussianBlur(behind, (0, 0), sigmaX=max(0.5, 0.008 * cols), sigmaY=max(0.5, 0.004 * rows))
-    level = echo - behind - 12.0 * np.clip(depth - 0.4, 0, 1)
+    shade = cv2.GaussianBlur(behind, (0, 0), sigmaX=max(0.5, 0.008 * cols), sigmaY=max(0.5, 0.004 * rows))
+    level = echo - shade - 12.0 * np.clip(depth - 0.4, 0, 1)
     envelope = 10 ** (level / 20) * _speckle(generator, rows, cols)
-    image = np.clip(1 + 20 * np.log10(np.maximum(envelope, 1e-6)) / np.float32(DYNAMIC_RANGE_DB), 0, 1)
+    image: Field = np.clip(1 + 20 * np.log10(np.maximum(envelope, 1e-6)) / np.float32(DYNAMIC_RANGE_DB), 0, 1)
     # What the scanner does next: it smooths a little along the lines, most across them.
     smooth = cv2.GaussianBlur(image, (0, 0), sigmaX=max(0.5, rows / 380), sigmaY=max(0.3, rows / 700))
     coupling = 0.3 * np.exp(-((depth / np.float32(0.01)) ** 2))
@@ -244,8 +244,8 @@ def _burn_in(generator: np.random.Generator, made: Phantom) -> NDArray[np.bool_]
     rows, cols = canvas.shape
     written = np.zeros(canvas.shape, bool)
     number = 0
-    for mask in made.masks:
-        for first, second in _axes(mask):
+    for box in made.boxes:
+        for first, second in _axes(box):
             number += 1
             for place in (first, second):
                 written |= caliper_cross(canvas, place, 0.03 * rows, str(number))
@@ -255,8 +255,8 @@ def _burn_in(generator: np.random.Generator, made: Phantom) -> NDArray[np.bool_]
     return written | write_text(canvas, "PHANTOM", (0.02 * rows, cols - text_width("PHANTOM", 0.7 * height) - 4), 0.7 * height, level=0.9)
 
 
-def _axes(mask: NDArray[np.bool_]) -> list[tuple[Point, Point]]:
+def _axes(box: Box) -> list[tuple[Point, Point]]:
     """Return the ends of a lesion's two diameters, across and down."""
-    row0, col0, row1, col1 = box_of_mask(mask) or (0.0, 0.0, 1.0, 1.0)
-    middle = (row0 + row1) / 2, (col0 + col1) / 2
+    row0, col0, row1, col1 = box
+    middle = box_centre(box)
     return [((middle[0], col0), (middle[0], col1)), ((row0, middle[1]), (row1, middle[1]))]
