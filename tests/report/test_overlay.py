@@ -124,7 +124,7 @@ class TestOverlay:
 
     def test_a_doubtful_finding_has_a_thin_line(self) -> None:
         likely, doubtful = (draw_overlay(grey(), [mark([300, 100, 500, 400], lesion)])[380:420, 90:112] for lesion in (0.5, 0.49))
-        assert (likely == 255).sum() > 1.5 * (doubtful == 255).sum() > 0
+        assert (likely > 200).sum() > 1.5 * (doubtful > 200).sum() > 0
 
     def test_an_empty_mask_is_drawn_as_its_box(self) -> None:
         box = mark([300, 100, 500, 400])
