@@ -141,7 +141,7 @@ def _structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
     tissue = cv2.erode((image > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).astype(np.float32)
     weight = np.maximum(_blurred(tissue), 1e-6)
     detail = (image - _blurred(image * tissue) / weight) * tissue
-    contrast = np.sqrt(_blurred(detail * detail) / weight)
+    contrast = np.sqrt(_blurred(np.square(detail)) / weight)
     return (detail / (contrast + _LEAST_CONTRAST) * tissue).astype(np.float32)
 
 
@@ -167,23 +167,23 @@ def _shortlist(thumbnails: NDArray[np.floating], hash_bits: int, *, mirrored: bo
     near = [np.empty((0, 2), np.intp)]
     for start in range(0, len(own), _HASH_BLOCK):
         differing = (512 - own[start : start + _HASH_BLOCK] @ other.T) / 2
-        pairs = np.argwhere(differing <= hash_bits) + (start, 0)
+        pairs = np.argwhere(differing <= hash_bits) + np.array([start, 0])
         near.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.concatenate(near)
 
 
 def _largest_correlation(first: NDArray[np.float16], second: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return for each of P pairs the largest normalised correlation over shifts; sums over the overlap only."""
-    first, second = first.astype(np.float32), second.astype(np.float32)
-    one = _transform(np.ones_like(first[:1]))
-    shared = _shifted_sums(_transform(first), _transform(second))
-    energies = []
-    for structure, spectra in ((first, lambda f: (f, one)), (second, lambda f: (one, f))):
-        squares = structure * structure
-        least = LEAST_OVERLAP * squares.sum(axis=(1, 2))[:, None, None]
-        energies.append(np.maximum(_shifted_sums(*spectra(_transform(squares))), least))
-    scores = shared / np.sqrt(energies[0] * energies[1])
-    return scores.reshape(len(scores), -1).max(axis=1)
+    one, other = first.astype(np.float32), second.astype(np.float32)
+    everywhere = _transform(np.ones_like(one[:1]))
+    shared = _shifted_sums(_transform(one), _transform(other))
+    of_one = np.maximum(_shifted_sums(_transform(one * one), everywhere), _least_energy(one))
+    of_other = np.maximum(_shifted_sums(everywhere, _transform(other * other)), _least_energy(other))
+    return (shared / np.sqrt(of_one * of_other)).reshape(len(one), -1).max(axis=1)
+
+
+def _least_energy(structures: NDArray[np.float32]) -> NDArray[np.float32]:
+    return LEAST_OVERLAP * np.square(structures).sum(axis=(1, 2))[:, None, None]
 
 
 def _transform(images: NDArray[np.float32]) -> NDArray[np.complex64]:

@@ -1,0 +1,363 @@
+"""Parting images into train, validation and test so that no group (a patient, a scene) is in two of them.
+
+Groups come from `duplicates`. Everything here is a function of its arguments: the same images, groups and seed give the same rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection as Container
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from breastcad.core.errors import InputError
+from breastcad.core.records import ImageRow, SplitRow, worst_label
+from breastcad.core.seeding import generator
+
+Groups = Mapping[str, str] | Mapping[tuple[str, str], str]
+"""Group by image_id, or by (set, image_id) where ids of several sets may be alike."""
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = (TRAIN, VALIDATION, TEST)
+
+
+class Stratum(NamedTuple):
+    """What a group counts as when groups are dealt out: its set (or sets), its worst label, its number of images."""
+
+    set: str
+    label: str
+    images: int
+
+
+# ---- three ways to split ----
+
+
+def kfold(
+    images: Iterable[ImageRow], groups: Groups, *, folds: int, seed: int, repeat: int = 0, validation_share: float = 1 / 6
+) -> list[SplitRow]:
+    """Split into outer folds: each present image is tested exactly once, and is in train or validation in the other folds.
+
+    Parameters
+    ----------
+    images : iterable of ImageRow
+        Of one or several sets; those that are not present are left out.
+    groups : mapping
+        Group by image_id or by (set, image_id), see `duplicates`.
+    folds : int
+        At least 2.
+    seed, repeat : int
+        Another repeat deals the groups out anew.
+    validation_share : float
+        Share of a fold's images outside the test part that validate, in [0, 1).
+
+    Returns
+    -------
+    list of SplitRow
+        One row an image and outer fold, outer folds in order, images in their own order. Groups are dealt out balanced
+        by set and worst label of the group.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two folds, or fewer groups than folds.
+    ValueError
+        If an image has no group, or the share is not in [0, 1).
+    """
+    if folds < 2:
+        raise InputError(f"folds must be at least 2, got {folds}; for one test part use --kind holdout")
+    _check_share("validation_share", validation_share)
+    present = _present(images)
+    group_of = _group_of(present, groups)
+    strata = _strata(present, group_of)
+    if len(strata) < folds:
+        raise InputError(f"{folds} folds need as many groups of images, got {len(strata)}; choose fewer folds")
+    fold_of = _dealt(strata, [1 / folds] * folds, seed, "outer", repeat)
+    rows = []
+    for outer in range(folds):
+        rest = {group: sizes for group, sizes in strata.items() if fold_of[group] != outer}
+        inner = _dealt(rest, [1 - validation_share, validation_share], seed, "validation", repeat, outer)
+        part_of = {group: TEST if group not in rest else PARTS[inner[group]] for group in strata}
+        rows += _rows(present, group_of, part_of, repeat=repeat, outer=outer)
+    return rows
+
+
+def holdout(
+    images: Iterable[ImageRow], groups: Groups, *, seed: int, test_share: float = 0.2, validation_share: float = 1 / 6
+) -> list[SplitRow]:
+    """Split once into train, validation and test.
+
+    Parameters
+    ----------
+    images, groups, seed, validation_share
+        As in `kfold`.
+    test_share : float
+        Share of the images that test, in [0, 1).
+
+    Returns
+    -------
+    list of SplitRow
+        Repeat 0, outer 0, one row an image.
+
+    Raises
+    ------
+    ValueError
+        If an image has no group, or a share is not in [0, 1).
+    """
+    _check_share("test_share", test_share)
+    _check_share("validation_share", validation_share)
+    present = _present(images)
+    group_of = _group_of(present, groups)
+    validation = (1 - test_share) * validation_share
+    part = _dealt(_strata(present, group_of), [1 - test_share - validation, validation, test_share], seed, "holdout")
+    return _rows(present, group_of, {group: PARTS[number] for group, number in part.items()})
+
+
+def across(
+    images: Iterable[ImageRow],
+    groups: Groups,
+    *,
+    train_sets: Container[str],
+    test_sets: Container[str],
+    seed: int,
+    validation_share: float = 1 / 6,
+) -> tuple[list[SplitRow], list[str]]:
+    """Train and validate on some sets, test on others: what another hospital will see.
+
+    Groups with images on both sides test only: their images of the training sets get no row, and a sentence says so.
+
+    Parameters
+    ----------
+    images, groups, seed, validation_share
+        As in `kfold`.
+    train_sets, test_sets : container of str
+        Names of sets; images of other sets get no row.
+
+    Returns
+    -------
+    rows : list of SplitRow
+        Repeat 0, outer 0.
+    remarks : list of str
+        A sentence for each group that was taken out of training.
+
+    Raises
+    ------
+    InputError
+        If a set is on both sides, or one of them is not among the images.
+    ValueError
+        If an image has no group, or the share is not in [0, 1).
+    """
+    _check_share("validation_share", validation_share)
+    present = _present(images)
+    _check_sides({image.set for image in present}, train_sets, test_sets)
+    group_of = _group_of(present, groups)
+    testing = {group_of[_key(image)] for image in present if image.set in test_sets}
+    dropped = [image for image in present if image.set in train_sets and group_of[_key(image)] in testing]
+    training = [image for image in present if image.set in train_sets and group_of[_key(image)] not in testing]
+    inner = _dealt(_strata(training, group_of), [1 - validation_share, validation_share], seed, "across")
+    part_of = {group: PARTS[number] for group, number in inner.items()} | dict.fromkeys(testing, TEST)
+    kept = {_key(image) for image in training} | {_key(image) for image in present if image.set in test_sets}
+    rows = _rows([image for image in present if _key(image) in kept], group_of, part_of)
+    return rows, _dropped_sentences(dropped, group_of)
+
+
+# ---- what leaks, and counts ----
+
+
+def leaks(rows: Iterable[SplitRow], groups: Groups | None = None) -> list[str]:
+    """Say what a split leaks: groups in two parts of one fold, images with two rows in one fold or tested in two.
+
+    Parameters
+    ----------
+    rows : iterable of SplitRow
+    groups : mapping, optional
+        Groups to hold the rows against, by image_id or (set, image_id); by default the groups that the rows name.
+
+    Returns
+    -------
+    list of str
+        A sentence a kind of leak, with how many and the first; empty if nothing leaks.
+
+    Examples
+    --------
+    >>> leaks([SplitRow("busi", "a", "g", part="train"), SplitRow("busi", "b", "g", part="test")])
+    ["split leaks: 1 group is in both 'train' and 'test' of one fold (first: 'g', with busi 'a' and busi 'b')"]
+    """
+    rows = list(rows)
+    return [*_parted_groups(rows, groups), *_repeated_images(rows)]
+
+
+def counts(rows: Iterable[SplitRow], images: Iterable[ImageRow]) -> list[dict[str, Any]]:
+    """Count a split's images and groups by repeat, outer and inner fold, part, set and label, in this order.
+
+    Parameters
+    ----------
+    rows : iterable of SplitRow
+    images : iterable of ImageRow
+        Give the labels; must hold every image of the rows.
+
+    Returns
+    -------
+    list of dict
+        Keys repeat, outer, inner, part, set, label, images, groups.
+    """
+    label_of = {_key(image): image.label for image in images}
+    members: dict[tuple[int, int, int, int, str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        fold = row.repeat, row.outer, row.inner
+        members[(*fold, PARTS.index(row.part), row.set, label_of[row.set, row.id])].append(row.group)
+    return [
+        {
+            "repeat": repeat,
+            "outer": outer,
+            "inner": inner,
+            "part": PARTS[part],
+            "set": name,
+            "label": label,
+            "images": len(found),
+            "groups": len(set(found)),
+        }
+        for (repeat, outer, inner, part, name, label), found in sorted(members.items())
+    ]
+
+
+def _parted_groups(rows: Sequence[SplitRow], groups: Groups | None) -> list[str]:
+    parts: dict[tuple[int, int, int, str], dict[str, SplitRow]] = defaultdict(dict)
+    for row in rows:
+        group = row.group if groups is None else _lookup(groups, row.set, row.id)
+        parts[row.repeat, row.outer, row.inner, group].setdefault(row.part, row)
+    sentences = []
+    for first, second in ((TRAIN, TEST), (VALIDATION, TEST), (TRAIN, VALIDATION)):
+        parted = {key[-1]: found for key, found in reversed(parts.items()) if first in found and second in found}
+        if parted:
+            group, found = next(reversed(parted.items()))
+            one, other = found[first], found[second]
+            said = f"{len(parted)} group{' is' if len(parted) == 1 else 's are'} in both '{first}' and '{second}' of one fold"
+            sentences.append(f"split leaks: {said} (first: '{group}', with {one.set} '{one.id}' and {other.set} '{other.id}')")
+    return sentences
+
+
+def _repeated_images(rows: Sequence[SplitRow]) -> list[str]:
+    in_fold = Counter((row.set, row.id, row.repeat, row.outer, row.inner) for row in rows)
+    twice = [key for key, number in in_fold.items() if number > 1]
+    tests = {(row.set, row.id, row.repeat, row.outer) for row in rows if row.part == TEST}
+    tested = [key for key, number in Counter(key[:3] for key in sorted(tests)).items() if number > 1]
+    sentences = []
+    if twice:
+        sentences.append(f"split leaks: {_images(len(twice))} more than one row in one fold (first: {twice[0][0]} '{twice[0][1]}')")
+    if tested:
+        sentences.append(f"split leaks: {_images(len(tested))} tested in more than one outer fold (first: {tested[0][0]} '{tested[0][1]}')")
+    return sentences
+
+
+def _images(number: int) -> str:
+    return f"{number} image{' has' if number == 1 else 's have'}"
+
+
+# ---- dealing out groups ----
+
+
+def _dealt(strata: Mapping[str, Stratum], shares: Sequence[float], seed: int, *path: str | int) -> dict[str, int]:
+    """Deal groups out to parts of given shares: stratum by stratum, the largest groups first, each to the part that is least filled.
+
+    How full a part is counts in proportion to its share (Sainte-Laguë's rule), so that a small part gets its share of large
+    groups too. What a part has too much or too little at the end of a stratum is carried into the next, so that the parts
+    keep their size also where every stratum is small. Groups of one size come in random order; ties are settled by lot.
+    """
+    random = generator(seed, "split", *path)
+    groups_of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group in sorted(strata):
+        groups_of[strata[group].set, strata[group].label].append(group)
+    dealing = np.flatnonzero(np.array(shares) > 0)
+    share = np.array(shares)[dealing]
+    filled = np.zeros(len(dealing))
+    part_of = {}
+    for _, groups in sorted(groups_of.items()):
+        shuffled = [groups[place] for place in random.permutation(len(groups))]
+        for group in sorted(shuffled, key=lambda group: -strata[group].images):
+            quotients = (filled + strata[group].images / 2) / share
+            least = int(np.lexsort((random.random(len(dealing)), quotients.round(9)))[0])
+            filled[least] += strata[group].images
+            part_of[group] = int(dealing[least])
+        filled -= share * sum(strata[group].images for group in groups)
+    return part_of
+
+
+def _strata(images: Iterable[ImageRow], group_of: Mapping[tuple[str, str], str]) -> dict[str, Stratum]:
+    members: dict[str, list[ImageRow]] = defaultdict(list)
+    for image in images:
+        members[group_of[_key(image)]].append(image)
+    return {
+        group: Stratum("+".join(sorted({image.set for image in found})), worst_label([image.label for image in found]), len(found))
+        for group, found in members.items()
+    }
+
+
+def _rows(
+    images: Iterable[ImageRow], group_of: Mapping[tuple[str, str], str], part_of: Mapping[str, str], *, repeat: int = 0, outer: int = 0
+) -> list[SplitRow]:
+    return [
+        SplitRow(image.set, image.image_id, group, repeat=repeat, outer=outer, part=part_of[group])
+        for image in images
+        for group in (group_of[_key(image)],)
+    ]
+
+
+# ---- images and their groups ----
+
+
+def _key(image: ImageRow) -> tuple[str, str]:
+    return image.set, image.image_id
+
+
+def _present(images: Iterable[ImageRow]) -> list[ImageRow]:
+    return [image for image in images if image.present]
+
+
+def _group_of(images: Iterable[ImageRow], groups: Groups) -> dict[tuple[str, str], str]:
+    """Return the group of every image by (set, image_id)."""
+    found: dict[tuple[str, str], str] = {}
+    set_of: dict[str, str] = {}
+    for image in images:
+        if set_of.setdefault(image.image_id, image.set) != image.set and _key(image) not in groups:
+            sets = f"'{set_of[image.image_id]}' and '{image.set}'"
+            raise ValueError(f"groups must go by (set, image_id): {sets} both have an image '{image.image_id}'")
+        found[_key(image)] = _lookup(groups, image.set, image.image_id)
+    return found
+
+
+def _lookup(groups: Groups, set_name: str, image_id: str) -> str:
+    by_any: Mapping[Any, str] = groups
+    group = by_any.get((set_name, image_id), by_any.get(image_id))
+    if group is None:
+        raise ValueError(f"every image needs a group, {set_name} '{image_id}' has none")
+    return group
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {share}")
+
+
+def _check_sides(known: set[str], train_sets: Container[str], test_sets: Container[str]) -> None:
+    for option, sets in (("--train-set", train_sets), ("--test-set", test_sets)):
+        if not sets:
+            raise InputError(f"a split across sets needs at least one set to {option[2:-4]} on; name it with {option}")
+        for name in sorted(set(sets) - known):
+            raise InputError(f"{option} names '{name}', which has no image here; sets: {', '.join(sorted(known))}")
+    both = sorted(set(train_sets) & set(test_sets))
+    if both:
+        raise InputError(f"'{both[0]}' is named to train and to test on; name it once")
+
+
+def _dropped_sentences(dropped: Sequence[ImageRow], group_of: Mapping[tuple[str, str], str]) -> list[str]:
+    members: dict[str, list[ImageRow]] = defaultdict(list)
+    for image in dropped:
+        members[group_of[_key(image)]].append(image)
+    return [
+        f"group '{group}' lies on both sides: {found[0].set} '{found[0].image_id}'"
+        + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+        + " left out of training"
+        for group, found in sorted(members.items())
+    ]
