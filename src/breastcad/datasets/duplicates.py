@@ -47,7 +47,7 @@ class Likeness:
     correlation: float
 
 
-LIKENESS: dict[str, Likeness] = {"US": Likeness(hash_bits=160, correlation=0.30), "MG": Likeness(hash_bits=100, correlation=0.65)}
+LIKENESS: dict[str, Likeness] = {"US": Likeness(hash_bits=160, correlation=0.25), "MG": Likeness(hash_bits=100, correlation=0.65)}
 """By modality. Mammograms share the breast's outline and the film's frame: by chance alone they are more alike than ultrasound is."""
 UNKNOWN_MODALITY = "MG"
 """The modality whose likeness counts where a set does not say the modality: the stricter one."""
