@@ -199,7 +199,8 @@ def sensitivity_statistic(ratings: Ratings, max_nlf: float) -> Statistic:
     def some(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         by_mark = weights[:, ratings.images]
         found = np.cumsum(by_mark * ratings.hits, axis=1)[:, ends]
-        rates = np.cumsum(by_mark * ~ratings.hits, axis=1)[:, ends] / weights.sum(axis=1, keepdims=True)
+        images = weights.sum(axis=1, keepdims=True)
+        rates = np.cumsum(by_mark * ~ratings.hits, axis=1)[:, ends] / np.where(images > 0, images, 1)
         # Both rise along the curve: the answer is the last point within the rate.
         reached = np.where(rates <= max_nlf, found, 0).max(axis=1, initial=0)
         under = weights @ lesions

@@ -59,7 +59,7 @@ def write_pictures(run: str | Path, out: str | Path, title: str, figures: Sequen
     for name, canvas in (("roc", _roc(tables, known)), ("reliability", _reliability(tables, known)), ("froc", _froc(tables, known))):
         if canvas is not None:
             images = len({(sample.set, sample.id) for sample in tables.samples})
-            canvas.suptitle(f"{title}\ntest part of all folds, {images} {tables.level}s", fontsize=11, y=1.04)
+            canvas.suptitle(f"{title}\ntest part of all folds, {images} {tables.level}s", fontsize=11)
             stream = io.BytesIO()
             canvas.savefig(stream, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": "breastcad"})
             write_bytes(Path(out) / f"{name}.png", stream.getvalue())
@@ -71,7 +71,8 @@ Known = dict[tuple[str, str], Figure]
 
 
 def _panels(count: int) -> tuple[Canvas, list[Axes]]:
-    canvas = Canvas(figsize=(5.6 * count, 6.0), layout="constrained", facecolor="white")
+    canvas = Canvas(figsize=(5.6 * count, 6.0), facecolor="white")
+    canvas.subplots_adjust(top=0.86, wspace=0.25)
     panels = list(np.atleast_1d(canvas.subplots(1, count)))
     for panel in panels:
         panel.grid(True, color="#DDDDDD", linewidth=0.6)

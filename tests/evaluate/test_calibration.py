@@ -1,0 +1,97 @@
+"""Temperatures: known ones are found again, limits are kept, degenerate data are let be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from breastcad.evaluate.calibration import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    apply_temperature,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+    sigmoid,
+)
+from breastcad.evaluate.metrics import expected_calibration_error
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7, 4.0])
+def test_a_known_temperature_is_found_again(temperature):
+    generator = np.random.default_rng(5)
+    true_logits = generator.normal(0.5, 2, 60_000)
+    labels = generator.random(true_logits.size) < sigmoid(true_logits)
+    assert fit_temperature(true_logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+
+
+@given(st.lists(st.tuples(st.floats(-6, 6), st.booleans()), min_size=4, max_size=30))
+def test_no_temperature_explains_the_labels_better_than_the_fitted_one(pairs):
+    logits, labels = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
+    fitted = negative_log_likelihood(labels, logits, fit_temperature(logits, labels))
+    if not 0 < labels.sum() < labels.size:
+        return
+    limits = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
+    other = minimize_scalar(lambda log: negative_log_likelihood(labels, logits, np.exp(log)), bounds=limits, method="bounded")
+    assert fitted <= other.fun + 1e-9
+
+
+def test_fitting_equals_a_library_s_optimiser():
+    generator = np.random.default_rng(8)
+    logits = generator.normal(size=500) * 3
+    labels = generator.random(500) < sigmoid(logits / 2.2)
+    found = minimize_scalar(
+        lambda t: negative_log_likelihood(labels, logits, t), bounds=(0.05, 20), method="bounded", options={"xatol": 1e-9}
+    )
+    assert fit_temperature(logits, labels) == pytest.approx(found.x, rel=1e-5)
+
+
+def test_logits_that_part_the_classes_fully_get_the_lowest_temperature():
+    assert fit_temperature([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1]) == LOWEST_TEMPERATURE
+
+
+def test_logits_that_point_the_wrong_way_get_the_highest_temperature():
+    assert fit_temperature([2.0, 1.0, -1.0, -2.0], [0, 0, 1, 1]) == HIGHEST_TEMPERATURE
+
+
+@pytest.mark.parametrize(("logits", "labels"), [([3.0, -2.0], [1, 1]), ([3.0, -2.0], [0, 0]), ([0.0, 0.0], [0, 1])])
+def test_where_nothing_can_be_fitted_the_temperature_is_one(logits, labels):
+    assert fit_temperature(logits, labels) == 1.0
+
+
+def test_fitting_makes_overconfident_probabilities_mean_what_they_say():
+    generator = np.random.default_rng(2)
+    logits = generator.normal(size=20_000) * 2
+    labels = generator.random(logits.size) < sigmoid(logits)
+    before = expected_calibration_error(labels, sigmoid(logits * 3))
+    after = expected_calibration_error(labels, apply_temperature(logits * 3, fit_temperature(logits * 3, labels)))
+    assert before > 0.08
+    assert after < 0.02
+
+
+def test_probabilities_keep_shape_and_precision_and_do_not_overflow():
+    logits = np.array([[-1e4, 0.0, 1e4]], np.float32)
+    probabilities = apply_temperature(logits, 0.5)
+    assert probabilities.dtype == np.float32
+    assert probabilities.tolist() == [[0.0, 0.5, 1.0]]
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(ValueError, match="temperature must be positive and finite"):
+        apply_temperature([0.0], temperature)
+
+
+def test_reliability_by_hand():
+    """Two bins of two: stated .1 and .3 with none true, stated .6 and .9 with one true."""
+    low, high = reliability([1, 0, 0, 0], [0.9, 0.6, 0.3, 0.1], bins=2)
+    assert (low.probability, low.frequency, low.n) == (pytest.approx(0.2), 0.0, 2)
+    assert (high.probability, high.frequency, high.n) == (pytest.approx(0.75), 0.5, 2)
+
+
+def test_reliability_without_bins_is_refused():
+    with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
+        reliability([0, 1], [0.1, 0.2], bins=0)
