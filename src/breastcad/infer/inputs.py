@@ -94,15 +94,7 @@ def is_cbis_crop_or_mask(private: Sequence[str]) -> bool:
 
 
 def known_reason(file: InputFile) -> str | None:
-    """Return why a file is not analysed, as far as its name tells; None where it must be opened.
-
-    Examples
-    --------
-    >>> known_reason(InputFile(0, Path("benign (4)_mask_1.png"), PurePath("benign (4)_mask_1.png")))
-    "a mask (named as BUSI's are)"
-    >>> known_reason(InputFile(0, Path("benign (4).png"), PurePath("benign (4).png"))) is None
-    True
-    """
+    """Return why a file is not analysed, as far as its name and its folders tell; None where it must be opened."""
     if not file.path.is_file():
         return "not a regular file"
     name = PurePath(file.relative.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 # A DICOM UID: an arc 0, 1 or 2 and at least four further numbers; 2.25 and one long number is the form made from a UUID.
-_UID = re.compile(r"(?<![\d.])(?:[0-2](?:\.\d+){4,}|2\.25\.\d{10,})(?![\d])")
+_UID = re.compile(r"(?<!\d)(?<!\d\.)(?:[0-2](?:\.\d+){4,}|2\.25\.\d{10,})(?![\d])")
 # UIDs of the standard itself (transfer syntaxes, kinds of object) identify nobody and may stand in a reason.
 _STANDARD_UID = "1.2.840.10008."
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp"})

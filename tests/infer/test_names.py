@@ -1,0 +1,61 @@
+"""No patient's id, name or UID in what is written, and nothing else hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from breastcad.infer.names import Names, looks_like_uid
+
+
+def taught(*private: str) -> Names:
+    names = Names()
+    names.learn(private)
+    return names
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.840.113619.2.55.3.604688.12", "MG.1.3.6.1.4.1.9590.100.1.2.dcm", "2.25.329800735698586629295641978511506172918"],
+)
+def test_uids_are_seen(text: str) -> None:
+    assert looks_like_uid(text)
+
+
+@pytest.mark.parametrize("text", ["2024.01.31", "v1.2.3", "benign (4).png", "192.168.0.1", "1-130.dcm", "2.25.12"])
+def test_dates_versions_and_numbers_are_no_uids(text: str) -> None:
+    assert not looks_like_uid(text)
+
+
+def test_a_part_keeps_its_number_and_a_file_its_suffix() -> None:
+    names = Names()
+    study, first, second = "1.2.840.113619.2.1", "1.2.840.113619.2.2.dcm", "1.2.840.113619.2.3"
+    assert names.source(f"{study}/{first}") == "#1/#2.dcm"
+    assert names.source(f"{study}/{second}") == "#1/#3"
+    assert names.source(f"x/{first}") == "x/#2.dcm"
+
+
+@pytest.mark.parametrize("part", ["DOE_JANE", "doe jane", "Jane-2024", "exam_DOEJANE_1.png"])
+def test_names_are_found_however_they_are_written(part: str) -> None:
+    assert taught("DOE^JANE").source(f"a/{part}").startswith("a/#1")
+
+
+def test_an_id_is_found_within_a_part_and_a_short_one_as_a_word_only() -> None:
+    assert taught("PAT0042").source("x_pat0042_l.png") == "#1.png"
+    assert taught("42").source("img42.png") == "img42.png"
+    assert taught("42").source("img_42.png") == "#1.png"
+
+
+def test_empty_strings_hide_nothing() -> None:
+    assert taught("", "^", " ").source("a/b.png") == "a/b.png"
+
+
+def test_what_is_hidden_already_stays_as_it_is() -> None:
+    names = taught("1")
+    assert names.source("#1/#2.dcm/plain") == "#1/#2.dcm/plain"
+
+
+def test_sentences_lose_identifiers_but_keep_uids_of_the_standard() -> None:
+    names = taught("DOE^JANE", "P1")
+    assert names.text("doe^jane has no pixels") == "# has no pixels"
+    assert names.text("study 1.2.826.0.1.3680043 and syntax 1.2.840.10008.1.2.4.50") == "study # and syntax 1.2.840.10008.1.2.4.50"
+    assert names.text("P1 is too short a string to look for") == "P1 is too short a string to look for"
