@@ -54,7 +54,7 @@ def mask_png(mask: NDArray[np.bool_]) -> bytes:
     ----------
     mask : (H, W) ndarray of bool
     """
-    return encode(".png", mask.astype(np.uint8) * 255, cv2.IMWRITE_PNG_COMPRESSION, 3)
+    return encode(".png", mask.astype(np.uint8) * 255)
 
 
 def heat_map_png(heat_map: NDArray[np.float32], span: tuple[float, float] = (0.0, 1.0)) -> bytes:
@@ -77,7 +77,7 @@ def heat_map_png(heat_map: NDArray[np.float32], span: tuple[float, float] = (0.0
     if not np.isfinite(heat_map).all():
         raise ValueError("heat_map must be finite")
     levels = np.clip((heat_map - np.float32(low)) * np.float32(65535 / (high - low)), 0, 65535)
-    return encode(".png", np.rint(levels).astype(np.uint16), cv2.IMWRITE_PNG_COMPRESSION, 3)
+    return encode(".png", np.rint(levels).astype(np.uint16))
 
 
 def shown_scale(rows: int, cols: int) -> float:
@@ -179,10 +179,16 @@ def _with_heat(canvas: Colours, heat_map: NDArray[np.float32], floor: float) -> 
     """Lay the heat map over the canvas, the stronger the higher its value; up to `floor` the canvas stays as it is."""
     shrinks = heat_map.shape[0] > canvas.shape[0]
     heat = cv2.resize(heat_map, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    rise = np.clip((heat - floor) / max(1e-6, 1 - floor), 0, 1)
-    alpha = np.where(heat > floor, _FAINTEST + (_STRONGEST - _FAINTEST) * rise, 0).astype(np.float32)[:, :, None]
-    return np.rint(canvas * (1 - alpha) + colours * alpha).astype(np.uint8)
+    # Colour and strength depend on the value alone, so both are looked up, in 256 levels rounded down: nothing up to the floor shows.
+    levels = (np.clip(heat, 0, 1) * np.float32(255)).astype(np.uint8)
+    values = np.arange(256) / 255
+    rise = np.clip((values - floor) / max(1e-6, 1 - floor), 0, 1)
+    alpha = np.where(values > floor, _FAINTEST + (_STRONGEST - _FAINTEST) * rise, 0)[:, None, None]
+    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
+    thrice = cv2.merge([levels] * 3)
+    kept = cv2.LUT(thrice, np.rint(255 * (1 - alpha)).astype(np.uint8).repeat(3, axis=2))
+    laid = cv2.LUT(thrice, np.rint(colours * alpha).astype(np.uint8))
+    return np.asarray(cv2.add(cv2.multiply(canvas, kept, scale=1 / 255), laid), np.uint8)
 
 
 def _outline(finding: Finding, mask: NDArray[np.bool_] | None, scale: float, shape: tuple[int, ...]) -> list[NDArray[np.int32]]:
