@@ -108,6 +108,6 @@ def _pectoral(generator: np.random.Generator, shape: tuple[int, int], *, depth: 
     places = np.array([0, 0.25, 0.5, 0.75, 1.0])
     widths = (1 - places) + bow * np.sin(np.pi * places)
     rows = np.arange(shape[0], dtype=np.float32) + 0.5
-    edge = across * PchipInterpolator(places, widths)(np.minimum(rows / down, 1))
-    inward = (edge[:, None] - np.arange(shape[1])[None, :] - 0.5) / (0.0045 * unit)
+    edge = np.float32(across) * PchipInterpolator(places, widths)(np.minimum(rows / down, 1)).astype(np.float32)
+    inward = (edge[:, None] - np.arange(shape[1], dtype=np.float32)[None, :] - 0.5) / np.float32(0.0045 * unit)
     return (1 / (1 + np.exp(-np.clip(inward, -30, 30))) * np.clip((down - rows) / (0.02 * unit), 0, 1)[:, None]).astype(np.float32)

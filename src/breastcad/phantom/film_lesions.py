@@ -12,6 +12,7 @@ from breastcad.phantom.textures import Field, blob_outline, fill_outline, power_
 
 MASS_RADIUS = 0.021, 0.05
 CLUSTER_RADIUS = 0.02, 0.045
+REACH = 3.2  # of a mass with its spicules, in radii
 _SUBPIXEL_BITS = 4
 
 
@@ -44,17 +45,20 @@ def add_mass(
     PhantomLesion
     """
     benign = pathology == "benign"
+    window = _window(attenuation.shape, centre, REACH * radius)
+    shape = attenuation[window].shape
+    middle = centre[0] - window[0].start, centre[1] - window[1].start
     ratio = generator.uniform(0.72, 1.0) if benign else generator.uniform(0.75, 1.0)
     outline = blob_outline(
         generator,
-        centre,
+        middle,
         (radius * ratio, radius / ratio),
         angle=generator.uniform(0, np.pi),
         waves=3 if benign else 9,
         roughness=0.04 if benign else 0.13,
     )
-    mask = fill_outline(attenuation.shape, outline)
-    contrast = strength * (generator.uniform(0.16, 0.25) if benign else generator.uniform(0.24, 0.33))
+    mask = fill_outline(shape, outline)
+    contrast = strength * (generator.uniform(0.2, 0.3) if benign else generator.uniform(0.28, 0.37))
     # A ball is thickest in its middle; a cancer's edge is drawn out into the tissue, a fibroadenoma's is sharp.
     inward = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(radius)
     body = np.where(mask, 0.5 + 0.5 * np.sqrt(np.clip(1 - (1 - inward) ** 2, 0, 1)), 0).astype(np.float32)
@@ -63,11 +67,19 @@ def add_mass(
         halo = soften(mask.astype(np.float32), radius * 0.16) * ~mask
         body -= 0.14 * halo
     else:
-        body = np.maximum(body, _spicules(generator, attenuation.shape, centre, radius))
-        body *= 1 + 0.12 * power_law(generator, *attenuation.shape, beta=2.4, coarsest_px=2 * radius)
-    attenuation += np.float32(contrast) * body
-    shape, margin = ("oval" if ratio < 0.87 else "round", "circumscribed") if benign else ("irregular", "spiculated")
-    return PhantomLesion("mass", pathology, mask, shape, margin)
+        body = np.maximum(body, _spicules(generator, shape, middle, radius))
+        body *= 1 + 0.12 * power_law(generator, *shape, beta=2.4, coarsest_px=2 * radius)
+    attenuation[window] += np.float32(contrast) * body
+    whole = np.zeros(attenuation.shape, bool)
+    whole[window] = mask
+    words = ("oval" if ratio < 0.87 else "round", "circumscribed") if benign else ("irregular", "spiculated")
+    return PhantomLesion("mass", pathology, whole, *words)
+
+
+def _window(shape: tuple[int, ...], centre: Point, reach: float) -> tuple[slice, slice]:
+    """Return the part of a picture within a reach of a point: a lesion costs what it covers, not what the film does."""
+    rows, cols = (slice(max(0, int(place - reach)), min(side, int(place + reach) + 2)) for place, side in zip(centre, shape, strict=True))
+    return rows, cols
 
 
 def _spicules(generator: np.random.Generator, shape: tuple[int, int], centre: Point, radius: float) -> Field:
@@ -82,7 +94,7 @@ def _spicules(generator: np.random.Generator, shape: tuple[int, int], centre: Po
         rows, cols = centre[0] + along * np.sin(angle), centre[1] + along * np.cos(angle)
         points = np.round(np.stack([cols, rows], axis=1) * 2**_SUBPIXEL_BITS).astype(np.int32)
         for piece in range(8):
-            level = 0.62 * (1 - piece / 8) ** 1.1
+            level = 0.72 * (1 - piece / 8) ** 1.1
             width = max(1, round(0.11 * radius * (1 - piece / 9)))
             cv2.line(canvas, points[piece], points[piece + 1], level, width, cv2.LINE_AA, _SUBPIXEL_BITS)
     return soften(canvas, max(0.5, 0.035 * radius))

@@ -105,7 +105,7 @@ def blob_outline(
     turn = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     bulge = np.ones_like(turn)
     for wave in range(2, waves + 2):
-        bulge += roughness * generator.normal() / wave**0.6 * np.cos(wave * turn + generator.uniform(0, 2 * np.pi))
+        bulge += roughness * generator.normal() / wave**0.45 * np.cos(wave * turn + generator.uniform(0, 2 * np.pi))
     bulge = np.clip(bulge, 0.45, 1.6)
     row, col = radii[0] * bulge * np.sin(turn), radii[1] * bulge * np.cos(turn)
     return np.stack([centre[0] + row * np.cos(angle) - col * np.sin(angle), centre[1] + row * np.sin(angle) + col * np.cos(angle)], axis=1)

@@ -175,8 +175,11 @@ def _add_lesion(generator: np.random.Generator, echo: Field, loss: Field, pathol
         radii,
         angle=generator.normal(0, 0.12),
         waves=3 if benign else 13,
-        roughness=0.05 if benign else 0.16,
+        roughness=0.05 if benign else 0.14,
     )
+    height, width = np.ptp(outline, axis=0)
+    if (height > width) == benign:  # the bulges made it what it must not be: turn it by a right angle
+        outline = np.array(middle) + (outline - np.array(middle))[:, ::-1]
     mask = fill_outline((rows, cols), outline)
     inside = soften(mask.astype(np.float32), rows * (0.003 if benign else 0.009))
     level = generator.uniform(-37, -30) if benign else generator.uniform(-40, -33)
@@ -188,8 +191,7 @@ def _add_lesion(generator: np.random.Generator, echo: Field, loss: Field, pathol
         echo += 5.0 * _rim(mask, rows)
     else:
         _add_specks(generator, echo, mask)
-    height = max(2.0, 2 * radii[0])
-    loss += inside * np.float32((-generator.uniform(6, 9) if benign else generator.uniform(9, 15)) / height)
+    loss += inside * np.float32((-generator.uniform(6, 9) if benign else generator.uniform(9, 15)) / max(2.0, 2 * radii[0]))
     return PhantomLesion("mass", pathology, mask, "oval" if benign else "irregular", "circumscribed" if benign else "not circumscribed")
 
 
@@ -220,7 +222,7 @@ def _image(generator: np.random.Generator, echo: Field, loss: Field) -> Field:
     # The beam is as wide as its aperture: shadows have soft sides. Enhancement and shadow fade only slowly with depth.
     shade = cv2.GaussianBlur(behind, (0, 0), sigmaX=max(0.5, 0.008 * cols), sigmaY=max(0.5, 0.004 * rows))
     level = echo - shade - 12.0 * np.clip(depth - 0.4, 0, 1)
-    envelope = 10 ** (level / 20) * _speckle(generator, rows, cols)
+    envelope = 10 ** (level / 20) * speckle(generator, rows, cols)
     image: Field = np.clip(1 + 20 * np.log10(np.maximum(envelope, 1e-6)) / np.float32(DYNAMIC_RANGE_DB), 0, 1)
     # What the scanner does next: it smooths a little along the lines, most across them.
     smooth = cv2.GaussianBlur(image, (0, 0), sigmaX=max(0.5, rows / 380), sigmaY=max(0.3, rows / 700))
@@ -228,7 +230,7 @@ def _image(generator: np.random.Generator, echo: Field, loss: Field) -> Field:
     return np.clip(smooth ** np.float32(GAMMA) + coupling, 0, 1).astype(np.float32)
 
 
-def _speckle(generator: np.random.Generator, rows: int, cols: int) -> Field:
+def speckle(generator: np.random.Generator, rows: int, cols: int) -> Field:
     """Return the amplitude of fully developed speckle: Rayleigh distributed, of mean square one, wider than deep."""
     deep, wide = max(0.55, rows / 420), max(0.8, rows / 210)
     parts = [
@@ -252,7 +254,7 @@ def _burn_in(generator: np.random.Generator, made: Phantom) -> NDArray[np.bool_]
     height = max(5.0, 0.028 * rows)
     words = f"{generator.choice(['RT', 'LT'])} {generator.integers(1, 13)} H"
     written |= write_text(canvas, words, (0.93 * rows - height, 0.5 * (cols - text_width(words, height))), height)
-    return written | write_text(canvas, "PHANTOM", (0.02 * rows, cols - text_width("PHANTOM", 0.7 * height) - 4), 0.7 * height, level=0.9)
+    return written | write_text(canvas, "PHANTOM", (0.97 * rows - height, 0.03 * cols), 0.7 * height, level=0.8)
 
 
 def _axes(box: Box) -> list[tuple[Point, Point]]:
