@@ -45,7 +45,7 @@ NOT_EVIDENCE = "What the models say of a handful of images is an example, not ev
 FILM_TRUTHS: dict[str, tuple[str, str]] = {
     "sfm-benign-0 L": ("benign", "a lobulated, circumscribed mass, as the data set says"),
     "sfm-benign-0 R": ("benign", "two circumscribed masses, oval and lobulated, as the data set says"),
-    "sfm-malign-0 L": ("malignant", "an irregular mass with spiculated margin, as the data set says"),
+    "sfm-malign-0 L": ("malignant", "an irregular mass, its margin spiculated in CC and microlobulated in MLO, as the data set says"),
     "sfm-malign-0 R": ("benign", "an oval, circumscribed mass, as the data set says"),
 }
 
