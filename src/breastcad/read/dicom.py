@@ -104,31 +104,28 @@ def read_dicom(path: str | Path, frame: int | None = None) -> Picture:
         modality = header.modality_of(dataset, notes)
         array = stored_values(opened.stream, opened.pixel_vr, dataset, layout, wanted, notes)
         if layout.photometric.startswith("MONOCHROME"):
-            pixels, colour = grey_of(array, dataset, layout, wanted, modality == "US", notes), None
+            picture = Picture(grey_of(array, dataset, layout, wanted, modality == "US", notes))
         else:
-            pixels, colour = colour_of(array, dataset, layout)
-        spacing, plane = header.spacing_of(dataset, wanted, modality, notes)
-        patient, exam = header.keys_of(dataset, notes)
-        header.note_caveats(dataset, notes)
-        return Picture(
-            pixels=pixels,
-            colour=colour,
-            bit_depth=layout.stored,
-            modality=modality,
-            image_type=header.image_type_of(dataset, notes),
-            laterality=header.laterality_of(dataset, wanted, notes),
-            view=header.view_of(dataset, notes),
-            spacing_mm=spacing,
-            spacing_at=plane,
-            frame=wanted if layout.frames > 1 else None,
-            manufacturer=text(dataset, "Manufacturer"),
-            patient_key=patient,
-            exam_key=exam,
-            patient_orientation=header.patient_orientation_of(dataset),
-            private=opened.private,
-            warnings=notes,
-            regions=header.regions_of(dataset, layout.rows, layout.cols, notes),
-        )
+            picture = Picture(*colour_of(array, dataset, layout))
+        picture.bit_depth, picture.modality, picture.private, picture.warnings = layout.stored, modality, opened.private, notes
+        picture.frame = wanted if layout.frames > 1 else None
+        _describe(picture, dataset, wanted)
+        return picture
+
+
+def _describe(picture: Picture, dataset: Dataset, frame: int) -> None:
+    """Fill in what the header says of the picture; what a reader of the result must know goes into its warnings."""
+    notes = picture.warnings
+    rows, cols = picture.pixels.shape
+    picture.image_type = header.image_type_of(dataset, notes)
+    picture.laterality = header.laterality_of(dataset, frame, notes)
+    picture.view = header.view_of(dataset, notes)
+    picture.spacing_mm, picture.spacing_at = header.spacing_of(dataset, frame, picture.modality, notes)
+    picture.regions = header.regions_of(dataset, rows, cols, notes)
+    picture.manufacturer = text(dataset, "Manufacturer")
+    picture.patient_orientation = header.patient_orientation_of(dataset)
+    picture.patient_key, picture.exam_key = header.keys_of(dataset, notes)
+    header.note_caveats(dataset, notes)
 
 
 @contextmanager
@@ -143,7 +140,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
             warnings.simplefilter("ignore")
             dataset = _read_header(stream)
             private += header.private_of(dataset)
-            yield _checked(path, dataset, stream, private)
+            yield _checked(dataset, stream, private)
     except Unreadable as error:
         raise ReadError(path, str(error), private) from error
     except OSError as error:
@@ -182,10 +179,10 @@ def _read_header(stream: BinaryIO) -> FileDataset:
     except RecursionError as error:
         raise Unreadable("its sequences are nested too deeply; the file is damaged or made to do harm") from error
     except Exception as error:  # broken bytes make the parser raise anything; its words may quote a value, and are left out
-        raise Unreadable(f"the header cannot be read ({type(error).__name__}); the file is damaged or no DICOM") from error
+        raise Unreadable("the header cannot be read; the file is damaged or no DICOM") from error
 
 
-def _checked(path: Path, dataset: FileDataset, stream: BinaryIO, private: list[str]) -> _Opened:
+def _checked(dataset: FileDataset, stream: BinaryIO, private: list[str]) -> _Opened:
     """Step 2: refuse what is no picture or cannot be one, before memory is taken for it."""
     notes: list[str] = []
     meta_class = str(value(dataset.file_meta, "MediaStorageSOPClassUID") or "")
@@ -193,7 +190,7 @@ def _checked(path: Path, dataset: FileDataset, stream: BinaryIO, private: list[s
         raise Unreadable("is a DICOMDIR, a table of contents and no picture; give the files that it lists")
     syntax = _syntax(dataset, notes)
     pixel_vr, length = _seek_pixels(dataset, stream, syntax)
-    layout = declared(path, dataset, syntax)
+    layout = declared(dataset, syntax)
     start = stream.tell()
     end = stream.seek(0, io.SEEK_END)
     stream.seek(start)
@@ -226,10 +223,7 @@ def _seek_pixels(dataset: Dataset, stream: BinaryIO, syntax: uid.UID) -> tuple[s
     if (group, element) != (0x7FE0, 0x0010):
         raise Unreadable("holds floating-point pixels ((7FE0,0008) or (7FE0,0009)), which are no image to look at")
     if head[4:6] in (b"OB", b"OW", b"UN"):
-        tail = stream.read(4)
-        if len(tail) < 4:
-            raise Unreadable(f"{named('PixelData')} ends within its own head: the file is truncated")
-        pixel_vr, (length,) = head[4:6].decode(), struct.unpack(f"{order}I", tail)
+        pixel_vr, (length,) = head[4:6].decode(), struct.unpack(f"{order}I", stream.read(4))  # pydicom has read them before
     else:
         pixel_vr, (length,) = "OW", struct.unpack(f"{order}I", head[4:])
     return pixel_vr, None if length == _UNDEFINED else length

@@ -1,7 +1,8 @@
 """Compressed DICOM frames: every codestream is checked, then decoded, by one decoder plugin of pydicom.
 
 JPEG (baseline, extended with 12 bits, lossless) by imagecodecs, JPEG-LS by pyjpegls, JPEG 2000 and HTJ2K by pylibjpeg-openjpeg, RLE by
-pylibjpeg-rle; these two are called directly, since pydicom reaches them only through a further package, pylibjpeg. The checks keep a codestream from taking more memory than the header declares, and one that was cut off from passing as a picture.
+pylibjpeg-rle; these two are called directly, since pydicom reaches them only through a further package, pylibjpeg. The checks keep a
+codestream from taking more memory than the header declares, and one that was cut off from passing as a picture.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,10 +15,9 @@ from numpy.typing import NDArray
 from pydicom import Dataset, uid
 from pydicom.pixels import apply_color_lut, get_decoder
 
-from breastcad.core.errors import ReadError
 from breastcad.read.dicom_codecs import COMPRESSED, PLUGIN, register
-from breastcad.read.dicom_values import Unreadable, functional, items, named, needed, number, numbers, text, value
-from breastcad.read.files import check_size, fault, grey_and_colour
+from breastcad.read.dicom_values import Unreadable, functional, items, named, needed, number, numbers, text, value, whole
+from breastcad.read.files import MAX_PIXELS, fault, grey_and_colour, too_large
 
 NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, uid.DeflatedExplicitVRLittleEndian)
 BLANK = 0.02
@@ -57,22 +55,20 @@ class Layout:
         return math.ceil(bits / 8)
 
 
-def declared(path: Path, dataset: Dataset, syntax: uid.UID) -> Layout:
+def declared(dataset: Dataset, syntax: uid.UID) -> Layout:
     """Step 2a: read and check what the header declares, before any memory is taken.
 
     Raises
     ------
-    ReadError
-        If the picture is larger than `files.MAX_PIXELS`.
     Unreadable
-        If an element is missing, or its value cannot be.
+        If an element is missing, its value cannot be, or the picture is larger than `files.MAX_PIXELS`.
     """
     if syntax not in NATIVE and syntax not in COMPRESSED:
         raise Unreadable(f"(0002,0010) 'Transfer Syntax UID' is {syntax.name}, which is not read; convert the file to an uncompressed one")
     photometric = text(dataset, "PhotometricInterpretation")
     if photometric is None:
         raise Unreadable(f"no {named('PhotometricInterpretation')}; without it the pixels cannot be read")
-    stored = needed(dataset, "BitsStored")
+    stored, high, frames = needed(dataset, "BitsStored"), whole(dataset, "HighBit"), whole(dataset, "NumberOfFrames")
     layout = Layout(
         syntax=syntax,
         rows=needed(dataset, "Rows"),
@@ -80,14 +76,15 @@ def declared(path: Path, dataset: Dataset, syntax: uid.UID) -> Layout:
         samples=needed(dataset, "SamplesPerPixel"),
         allocated=needed(dataset, "BitsAllocated"),
         stored=stored,
-        high=int(number(dataset, "HighBit") or stored - 1),
+        high=stored - 1 if high is None else high,
         signed=needed(dataset, "PixelRepresentation") == 1,
         photometric=photometric.upper(),
-        planar=int(number(dataset, "PlanarConfiguration") or 0),
-        frames=int(number(dataset, "NumberOfFrames") or 1),
+        planar=whole(dataset, "PlanarConfiguration") or 0,
+        frames=1 if frames is None else frames,
     )
     _check_layout(layout)
-    check_size(path, layout.rows, layout.cols)
+    if layout.rows * layout.cols > MAX_PIXELS:
+        raise Unreadable(too_large(layout.rows, layout.cols))
     return layout
 
 
@@ -423,8 +420,3 @@ def check_bytes(layout: Layout, length: int | None, present: int, fragments: int
         raise Unreadable(
             f"(7FE0,0010) 'Pixel Data' holds {fragments} fragments, {named('NumberOfFrames')} says {layout.frames}: it is truncated"
         )
-
-
-def as_read_error(path: Path, error: Unreadable, private: list[str]) -> ReadError:
-    """Make a ReadError of what is wrong with a file, its name hidden where that holds an identifier."""
-    return ReadError(path, str(error), private)

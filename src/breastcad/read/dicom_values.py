@@ -70,6 +70,20 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     return next(iter(numbers(dataset, keyword)), None)
 
 
+def whole(dataset: Dataset, keyword: str) -> int | None:
+    """Return an element's first value as a whole number, or None if it is absent or empty.
+
+    Raises
+    ------
+    Unreadable
+        If it is no whole number.
+    """
+    found = number(dataset, keyword)
+    if found is not None and found != int(found):
+        raise Unreadable(f"{named(keyword)} must be a whole number, got {found:g}")
+    return None if found is None else int(found)
+
+
 def needed(dataset: Dataset, keyword: str) -> int:
     """Return a whole number that no picture can do without.
 
@@ -78,12 +92,10 @@ def needed(dataset: Dataset, keyword: str) -> int:
     Unreadable
         If it is absent, empty or no whole number.
     """
-    found = number(dataset, keyword)
+    found = whole(dataset, keyword)
     if found is None:
         raise Unreadable(f"no {named(keyword)}; without it the pixels cannot be read")
-    if found != int(found):
-        raise Unreadable(f"{named(keyword)} must be a whole number, got {found}")
-    return int(found)
+    return found
 
 
 def texts(dataset: Dataset, keyword: str) -> list[str]:

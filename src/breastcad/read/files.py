@@ -102,7 +102,12 @@ def check_size(path: str | Path, rows: int, cols: int) -> None:
     ReadError
     """
     if rows * cols > MAX_PIXELS:
-        raise ReadError(path, f"declares {rows} x {cols} pixels; at most {MAX_PIXELS} are read (rows x columns)")
+        raise ReadError(path, too_large(rows, cols))
+
+
+def too_large(rows: int, cols: int) -> str:
+    """Say that a picture is larger than is read."""
+    return f"declares {rows} x {cols} pixels (rows x columns); at most {MAX_PIXELS // 1_000_000} million are read"
 
 
 def read_picture(path: str | Path, frame: int | None = None) -> Picture:

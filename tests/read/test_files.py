@@ -1,0 +1,410 @@
+"""Pictures and masks of every raster kind: the same grey whatever the file, and every damaged file refused with its reason."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from breastcad.core.errors import ReadError
+from breastcad.read import count_frames, files, open_picture
+from breastcad.read.files import grey_and_colour, kind_of, read_mask, read_picture
+
+GREY = (np.arange(35 * 20).reshape(35, 20) * 7 % 256).astype(np.uint8)  # higher than wide, no two rows alike
+
+
+def pillow_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def put(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def png(array: NDArray[Any], **options: Any) -> bytes:
+    return pillow_bytes(Image.fromarray(array), "PNG", **options)
+
+
+def test_eight_bit_grey_png_is_value_over_255(tmp_path: Path) -> None:
+    picture = open_picture(put(tmp_path, "a.png", png(GREY)))
+    np.testing.assert_array_equal(picture.pixels, GREY.astype(np.float32) / np.float32(255))
+    assert picture.pixels.dtype == np.float32
+    assert (picture.bit_depth, picture.colour, picture.warnings, picture.modality) == (8, None, [], None)
+
+
+def test_sixteen_bit_grey_keeps_all_its_levels(tmp_path: Path) -> None:
+    deep = (GREY.astype(np.uint16) * 257 - (GREY > 0) * 3).astype(np.uint16)
+    for name, content in (("a.png", png(deep)), ("a.tif", imagecodecs.tiff_encode(deep)), ("a.pgm", pgm(deep, 65535))):
+        picture = open_picture(put(tmp_path, name, content))
+        np.testing.assert_allclose(picture.pixels, deep / 65535, atol=1e-7)
+        assert picture.bit_depth == 16
+
+
+def pgm(array: NDArray[Any], maximum: int) -> bytes:
+    head = f"P5\n# made by hand\n{array.shape[1]} {array.shape[0]} # width, height\n{maximum}\n".encode()
+    return head + array.astype(">u2" if maximum > 255 else np.uint8).tobytes()
+
+
+def test_pgm_of_both_kinds_with_comments(tmp_path: Path) -> None:
+    text = b"P2\n# one\n3 2 # two\n# three\n255\n0 1 2\n# four\n253 254 255\n"
+    np.testing.assert_allclose(read_picture(put(tmp_path, "a.pgm", text)).pixels, np.array([[0, 1, 2], [253, 254, 255]]) / 255, atol=1e-7)
+    np.testing.assert_array_equal(read_picture(put(tmp_path, "b.pgm", pgm(GREY, 255))).pixels, GREY / np.float32(255))
+
+
+def test_white_of_a_pgm_is_its_maximum(tmp_path: Path) -> None:
+    deep = np.array([[0, 1000, 4095], [7, 2000, 3000]], np.uint16)
+    np.testing.assert_allclose(read_picture(put(tmp_path, "a.pgm", pgm(deep, 4095))).pixels, deep / 4095, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
+def test_grey_in_any_mode_is_the_same_grey(tmp_path: Path, mode: str) -> None:
+    picture = read_picture(put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY).convert(mode), "PNG")))
+    np.testing.assert_array_equal(picture.pixels, GREY / np.float32(255))
+    assert picture.colour is None
+
+
+def test_mode_1_is_black_and_white(tmp_path: Path) -> None:
+    picture = read_picture(put(tmp_path, "a.png", png(GREY > 99)))
+    np.testing.assert_array_equal(picture.pixels, (GREY > 99).astype(np.float32))
+    assert picture.bit_depth == 1
+
+
+def test_visible_colour_is_kept_beside_its_luminance(tmp_path: Path) -> None:
+    rgb = np.repeat(GREY[..., None], 3, axis=2)
+    rgb[3, 4] = (0, 255, 0)
+    picture = read_picture(put(tmp_path, "a.png", png(rgb)))
+    assert picture.colour is not None
+    np.testing.assert_array_equal(picture.colour, rgb)
+    assert picture.pixels[3, 4] == pytest.approx(0.587, abs=1e-6)
+
+
+def test_faint_tints_are_grey(tmp_path: Path) -> None:
+    rgb = np.repeat(GREY[..., None], 3, axis=2) // 2
+    rgb[..., 0] += files.COLOUR_STEP
+    assert read_picture(put(tmp_path, "a.png", png(rgb))).colour is None
+    rgb[0, 0, 0] += 1
+    assert read_picture(put(tmp_path, "a.png", png(rgb))).colour is not None
+
+
+def test_transparency_is_laid_on_black(tmp_path: Path) -> None:
+    rgba = np.dstack([GREY, GREY, GREY, np.full_like(GREY, 255)])
+    rgba[:10, :, 3] = 0
+    rgba[10:12, :, 3] = 51
+    pixels = read_picture(put(tmp_path, "a.png", png(rgba))).pixels
+    assert not pixels[:10].any()
+    np.testing.assert_allclose(pixels[10:12], GREY[10:12] / 255 * 0.2, atol=1e-6)
+    np.testing.assert_array_equal(pixels[12:], GREY[12:] / np.float32(255))
+
+
+def test_transparent_colour_of_a_palette_or_grey_is_black(tmp_path: Path) -> None:
+    flat = np.full((4, 6), 200, np.uint8)
+    flat[1, 2] = 100
+    for image in (Image.fromarray(flat), Image.fromarray(flat).convert("P")):
+        pixels = read_picture(put(tmp_path, "a.png", pillow_bytes(image, "PNG", transparency=200))).pixels
+        assert pixels[0, 0] == 0
+        assert pixels[1, 2] == pytest.approx(100 / 255)
+
+
+def test_transparent_value_of_16_bit_grey_is_said_to_be_left(tmp_path: Path) -> None:
+    content = pillow_bytes(Image.fromarray(GREY.astype(np.uint16)), "PNG", transparency=5)
+    assert read_picture(put(tmp_path, "a.png", content)).warnings == ["the picture names a transparent grey value; it was not applied"]
+
+
+def test_deep_colour_png_keeps_its_levels(tmp_path: Path) -> None:
+    deep = np.dstack([GREY.astype(np.uint16) * 257] * 3)
+    deep[0, 0] = 1001
+    for array in (deep, np.dstack([deep, np.full(GREY.shape, 65535, np.uint16)])):
+        picture = read_picture(put(tmp_path, "a.png", imagecodecs.png_encode(array)))
+        assert (picture.bit_depth, picture.colour) == (16, None)
+        assert picture.pixels[0, 0] == pytest.approx(1001 / 65535, abs=1e-7)
+    deep[1, 1] = (65535, 0, 0)
+    colour = read_picture(put(tmp_path, "a.png", imagecodecs.png_encode(deep))).colour
+    assert colour is not None
+    assert colour.dtype == np.uint8
+    assert colour[1, 1].tolist() == [255, 0, 0]
+
+
+def test_jpeg_is_near_its_source(tmp_path: Path) -> None:
+    smooth = np.add.outer(np.arange(64), np.arange(48)).astype(np.uint8)
+    picture = read_picture(put(tmp_path, "a.jpg", pillow_bytes(Image.fromarray(smooth), "JPEG", quality=95)))
+    assert np.abs(picture.pixels - smooth / 255).max() < 0.02
+
+
+def test_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    flat = Image.new("CMYK", (16, 24), (0, 0, 0, 255))
+    assert read_picture(put(tmp_path, "a.jpg", pillow_bytes(flat, "JPEG"))).pixels.max() < 0.05
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_marked_orientation_is_applied_and_said(tmp_path: Path, orientation: int) -> None:
+    image = Image.fromarray(GREY)
+    exif = image.getexif()
+    exif[274] = orientation
+    picture = read_picture(put(tmp_path, "a.png", pillow_bytes(image, "PNG", exif=exif)))
+    upright = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    expected = image.transpose(upright[orientation]) if orientation in upright else image
+    np.testing.assert_array_equal(picture.pixels, np.asarray(expected) / np.float32(255))
+    said = [f"the picture was turned as its orientation mark ({orientation}) says"] if orientation > 1 else []
+    assert picture.warnings == said
+
+
+# ---- TIFF ----
+
+
+def tiff(array: NDArray[Any], **options: Any) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, array, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"compression": "lzw"}, {"tile": (16, 16)}, {"byteorder": ">"}])
+def test_tiff_of_any_storage(tmp_path: Path, options: dict[str, Any]) -> None:
+    deep = GREY.astype(np.uint16) * 200
+    np.testing.assert_allclose(open_picture(put(tmp_path, "a.tiff", tiff(deep, **options))).pixels, deep / 65535, atol=1e-7)
+
+
+def test_tiff_white_is_zero_palette_planes_bits_and_floats(tmp_path: Path) -> None:
+    grey = GREY / np.float32(255)
+    ramp = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
+    rgb = np.dstack([GREY] * 3)
+    for content in (
+        tiff(255 - GREY, photometric="miniswhite"),
+        tiff(GREY, photometric="palette", colormap=ramp),
+        tiff(np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate"),
+        tiff(rgb, photometric="rgb"),
+    ):
+        np.testing.assert_allclose(read_picture(put(tmp_path, "a.tif", content)).pixels, grey, atol=1e-6)
+    np.testing.assert_allclose(read_picture(put(tmp_path, "a.tif", tiff(grey))).pixels, grey, atol=1e-5)
+    np.testing.assert_array_equal(read_picture(put(tmp_path, "a.tif", tiff(GREY > 99, photometric="minisblack"))).pixels, GREY > 99)
+
+
+def test_tiff_with_white_zero_and_one_bit(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.tif", tiff(GREY > 99, photometric="miniswhite"))
+    np.testing.assert_array_equal(read_picture(path).pixels, GREY <= 99)
+
+
+def test_tiff_opacity_is_applied_once(tmp_path: Path) -> None:
+    half = np.dstack([GREY // 2] * 3 + [np.full_like(GREY, 128)])
+    straight = read_picture(put(tmp_path, "a.tif", tiff(half, photometric="rgb", extrasamples=["unassalpha"])))
+    multiplied = read_picture(put(tmp_path, "a.tif", tiff(half, photometric="rgb", extrasamples=["assocalpha"])))
+    np.testing.assert_allclose(multiplied.pixels, (GREY // 2) / 255, atol=1e-6)
+    np.testing.assert_allclose(straight.pixels, multiplied.pixels * (128 / 255), atol=1e-6)
+
+
+def test_pages_of_a_tiff_are_frames(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.tif", tiff(np.stack([GREY, GREY // 2, GREY // 4]), photometric="minisblack"))
+    assert count_frames(path) == 3
+    np.testing.assert_array_equal(open_picture(path, 2).pixels, (GREY // 4) / np.float32(255))
+    assert open_picture(path, 2).frame == 2
+    assert open_picture(path).warnings == ["the file holds 3 pages; the first was read"]
+    with pytest.raises(ReadError, match=r"a\.tif: has 3 pages, but page 3 \(counted from 0\) was asked for"):
+        open_picture(path, 3)
+
+
+def test_tiff_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="holds int16 values; unsigned integers of 1 to 16 bits, or floats"):
+        read_picture(put(tmp_path, "a.tif", tiff(GREY.astype(np.int16))))
+    with pytest.raises(ReadError, match="holds float32 values"):
+        read_picture(put(tmp_path, "a.tif", tiff(GREY.astype(np.float32))))
+    with pytest.raises(ReadError, match="has axes 'ZYX'"):
+        read_picture(put(tmp_path, "a.tif", tiff(np.zeros((16, 32, 32), np.uint8), volumetric=True, tile=(16, 16, 16))))
+
+
+def test_truncated_tiff_is_refused(tmp_path: Path) -> None:
+    whole = tiff(GREY)
+    with pytest.raises(ReadError, match=r"is truncated \(its pixels end at byte \d+, the file at \d+\)"):
+        read_picture(put(tmp_path, "a.tif", whole[:-50]))
+    with pytest.raises(ReadError, match="cannot be decoded as TIFF"):
+        read_picture(put(tmp_path, "a.tif", whole[:12]))
+    with pytest.raises(ReadError, match="cannot be decoded as TIFF, it is truncated or damaged"):
+        count_frames(put(tmp_path, "a.tif", whole[:12]))
+
+
+def test_tiff_without_a_page_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.tif", tiff(GREY, subfiletype=1))
+    with pytest.raises(ReadError, match="is a TIFF without a page"):
+        count_frames(path)
+
+
+# ---- masks ----
+
+
+def test_masks_of_all_modes_are_alike(tmp_path: Path) -> None:
+    inside = GREY > 127
+    grey = Image.fromarray(np.where(inside, 255, 0).astype(np.uint8))
+    for mode in ("1", "L", "RGB", "RGBA", "P"):
+        np.testing.assert_array_equal(read_mask(put(tmp_path, f"{mode}.png", pillow_bytes(grey.convert(mode), "PNG"))), inside)
+    np.testing.assert_array_equal(read_mask(put(tmp_path, "a.tif", tiff(inside.astype(np.uint16) * 65535))), inside)
+
+
+def test_mask_is_above_127_in_any_channel_and_opaque(tmp_path: Path) -> None:
+    rgba = np.zeros((2, 3, 4), np.uint8)
+    rgba[0, :] = [(128, 0, 0, 255), (127, 127, 127, 255), (0, 0, 200, 128)]
+    rgba[1, :] = [(255, 255, 255, 127), (0, 0, 0, 255), (0, 255, 0, 255)]
+    assert read_mask(put(tmp_path, "a.png", png(rgba))).tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_empty_mask_is_a_mask_but_a_map_of_small_numbers_is_not(tmp_path: Path) -> None:
+    assert not read_mask(put(tmp_path, "a.png", png(np.zeros((4, 5), np.uint8)))).any()
+    with pytest.raises(ReadError, match=r"labels\.png: holds values up to 2 of 255, none above half; a mask must be black and white"):
+        read_mask(put(tmp_path, "labels.png", png(np.full((4, 5), 2, np.uint8))))
+
+
+# ---- what cannot be read ----
+
+
+def png_header(rows: int, cols: int) -> bytes:
+    head = b"IHDR" + struct.pack(">IIBBBBB", cols, rows, 8, 0, 0, 0, 0)
+    body = zlib.compress(b"\0" * 100)
+    chunks = [head, b"IDAT" + body, b"IEND"]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.png", png_header(60000, 60000)), ("a.pgm", b"P5\n60000 60000\n255\n"), ("a.png", png_header(100_001, 1000))],
+)
+def test_huge_header_is_refused_before_decoding(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(ReadError, match=r"declares \d+ x \d+ pixels \(rows x columns\); at most 100 million are read"):
+        open_picture(put(tmp_path, name, content))
+
+
+def test_huge_tiff_is_refused_before_decoding(tmp_path: Path) -> None:
+    whole = bytearray(tiff(GREY))
+    with tifffile.TiffFile(io.BytesIO(bytes(whole))) as opened:
+        for keyword in ("ImageWidth", "ImageLength"):
+            tag = opened.pages.first.tags[keyword]
+            struct.pack_into("<HI", whole, tag.offset + 2, 4, 1)
+            struct.pack_into("<I", whole, tag.offset + 8, 60000)
+    with pytest.raises(ReadError, match="declares 60000 x 60000 pixels"):
+        read_picture(put(tmp_path, "a.tif", bytes(whole)))
+
+
+@pytest.mark.parametrize("cut", [1, 4, 12, 13, 30, 100])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "PPM"])
+def test_truncated_file_is_refused(tmp_path: Path, kind: str, cut: int) -> None:
+    content = pillow_bytes(Image.fromarray(GREY), kind)
+    # A PNG that lacks only the last chunk's checksum, or a part of it, has lost nothing.
+    if kind == "PNG" and cut <= 4:
+        np.testing.assert_array_equal(read_picture(put(tmp_path, "a", content[:-cut])).pixels, GREY / np.float32(255))
+        return
+    with pytest.raises(ReadError, match="truncated"):
+        read_picture(put(tmp_path, "a", content[:-cut]))
+
+
+def test_truncated_deep_colour_png_is_refused(tmp_path: Path) -> None:
+    content = imagecodecs.png_encode(np.dstack([GREY.astype(np.uint16) * 255] * 3))
+    with pytest.raises(ReadError, match="truncated"):
+        read_picture(put(tmp_path, "a.png", content[: len(content) // 2]))
+    with pytest.raises(ReadError, match="cannot be decoded as PNG"):
+        read_picture(put(tmp_path, "a.png", content[: len(content) // 2] + content[-12:]))
+
+
+def test_file_that_is_no_picture_is_refused_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"a\.png: is empty \(0 bytes\)"):
+        open_picture(put(tmp_path, "a.png", b""))
+    with pytest.raises(ReadError, match=r"b\.png: is no PNG, JPEG, TIFF, PGM or DICOM file, although named '\.png'"):
+        open_picture(put(tmp_path, "b.png", b"some notes\n" * 40))
+    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM or DICOM file$"):
+        read_picture(put(tmp_path, "b.txt", b"some notes"))
+    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM or DICOM file$"):
+        count_frames(tmp_path / "b.txt")
+    with pytest.raises(ReadError, match=r"gone\.png: does not exist"):
+        open_picture(tmp_path / "gone.png")
+    with pytest.raises(ReadError, match="is no file"):
+        kind_of(tmp_path)
+
+
+def test_file_that_cannot_be_opened_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(tmp_path, "a.png", png(GREY))
+
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(ReadError, match=r"^a\.png: cannot be opened \(Permission denied\)$"):
+        kind_of(path)
+
+
+def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.jpg", png(GREY))
+    assert kind_of(path) == "PNG"
+    np.testing.assert_array_equal(open_picture(path).pixels, GREY / np.float32(255))
+
+
+def test_raster_reader_sends_dicom_away(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="is DICOM, which is read by its own reader"):
+        read_picture(put(tmp_path, "a.png", bytes(128) + b"DICM" + bytes(40)))
+
+
+def test_frame_of_a_single_picture_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.png", png(GREY))
+    assert count_frames(path) == 1
+    assert open_picture(path, 0).frame == 0
+    with pytest.raises(ReadError, match="has one frame only, but frame 1 was asked for"):
+        open_picture(path, 1)
+
+
+def test_errors_hide_folders_and_identifiers_and_survive_a_process(tmp_path: Path) -> None:
+    folder = tmp_path / "Doe Jane"
+    folder.mkdir()
+    with pytest.raises(ReadError) as caught:
+        open_picture(put(folder, "1.2.840.10008.5.1.4.png", b""))
+    assert str(caught.value) == "#: is empty (0 bytes)"
+    error = pickle.loads(pickle.dumps(ReadError("/x/jane.dcm", "is odd", ["Jane"])))
+    assert (str(error), error.reason, error.private) == ("#: is odd", "is odd", ["Jane"])
+
+
+def test_odd_number_of_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"1 to 4 channels, got an array of shape \(2, 2, 5\)"):
+        files.split_alpha(np.zeros((2, 2, 5), np.uint8), 255)
+
+
+@given(st.integers(0, 255), st.sampled_from([255, 65535]))
+def test_equal_channels_are_exactly_the_grey(level: int, white: int) -> None:
+    value = level * (white // 255)
+    grey = np.full((2, 3), value, np.uint8 if white == 255 else np.uint16)
+    pixels, colour = grey_and_colour(np.dstack([grey] * 3), white)
+    np.testing.assert_array_equal(pixels, grey_and_colour(grey, white)[0])
+    assert colour is None
+
+
+@given(st.binary(max_size=200), st.sampled_from([png(GREY), pgm(GREY, 255), pillow_bytes(Image.fromarray(GREY), "JPEG"), tiff(GREY)]))
+def test_damaged_bytes_give_a_picture_or_a_read_error(tmp_path_factory: pytest.TempPathFactory, junk: bytes, whole: bytes) -> None:
+    middle = len(whole) // 3
+    path = put(tmp_path_factory.mktemp("damaged"), "a", whole[:middle] + junk + whole[middle + len(junk) // 2 :])
+    with contextlib.suppress(ReadError):  # anything else fails the test
+        assert read_picture(path).pixels.ndim == 2
+
+
+@pytest.mark.realdata
+def test_real_masks_and_pictures_are_read(real_data: Path) -> None:
+    folder = real_data / "busi" / "Dataset_BUSI_with_GT"
+    for mask_path in sorted(folder.glob("*/*_mask.png"))[::40]:
+        picture = open_picture(mask_path.with_name(mask_path.name.replace("_mask", "")))
+        assert read_mask(mask_path).shape == picture.pixels.shape
