@@ -1,0 +1,92 @@
+"""``breastcad train``: train a model; called again with the same arguments, it continues what it finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastcad.commands.options import Device, DeviceName
+
+if TYPE_CHECKING:
+    from breastcad.train.settings import Settings
+
+
+def command(
+    collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder; one that holds this very run is continued.")],
+    split: Annotated[Path, typer.Option("--split", metavar="FOLDER", help="The split that `breastcad split` made.")],
+    recipe: Annotated[str, typer.Option("--recipe", help="us-lesion (ultrasound) or mg-lesion (mammograms).")] = "us-lesion",
+    network: Annotated[str | None, typer.Option("--network", help="Another network: breastcad models networks.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given several times.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random number that is drawn.")] = None,
+    device: Device = DeviceName.auto,
+) -> None:
+    """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
+
+    Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
+    happened. Then: breastcad evaluate RUN.
+    """
+    from breastcad.core.errors import MissingExtra
+    from breastcad.core.files import read_collection, read_json, read_split
+    from breastcad.train.settings import recipe as settings_of
+
+    try:
+        import torch
+
+        from breastcad.train.bundle import export_run
+        from breastcad.train.run import open_run, train_run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("breastcad"):
+            raise
+        raise MissingExtra("training", "train") from error
+
+    settings = _changed(settings_of(recipe), network, seed, setting or [])
+    wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    facts = read_json((split if split.is_dir() else split.parent) / "split.json")
+    facts.pop("format", None)
+    with _bar() as progress:
+        run = open_run(out, settings, read_split(split), facts, device=torch.device(wanted), progress=progress)
+        problems = train_run(run, [read_collection(folder) for folder in collections])
+        largest = export_run(run)
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by at most {largest:.4f} (logits)")
+    typer.echo(f"Next: breastcad evaluate {out}")
+
+
+def _changed(settings: Settings, network: str | None, seed: int | None, pairs: list[str]) -> Settings:
+    from breastcad.core.errors import InputError
+    from breastcad.train.settings import with_values
+
+    values: list[tuple[str, object]] = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--setting takes KEY=VALUE, got '{pair}'")
+        values.append((name, value))
+    if network is not None:
+        values.append(("network", network))
+    if seed is not None:
+        values.append(("seed", seed))
+    return with_values(settings, values)
+
+
+class _bar:  # noqa: N801
+    """A progress bar on stderr for the callbacks of a training; quiet where stderr is no terminal."""
+
+    def __enter__(self):  # type: ignore[no-untyped-def]
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._progress = Progress(console=console, disable=not console.is_terminal)
+        self._progress.start()
+        self._task = self._progress.add_task("", total=1)
+        return lambda text, done, total: self._progress.update(self._task, description=text, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()

@@ -1,0 +1,114 @@
+"""From trained networks to one model file: the folds side by side in one graph, weights in half precision on disk.
+
+The graph computes in single precision: each weight is stored as half and followed by a Cast, which onnxruntime folds when
+it loads the file. The temperatures stay in the metadata.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from breastcad.core.errors import InputError
+from breastcad.core.files import write_bytes
+
+if TYPE_CHECKING:
+    from breastcad.models.lesion_network import LesionNetwork
+
+TOLERANCE = 0.05
+SMALLEST_HALVED = 256
+
+
+class SideBySide(nn.Module):
+    """Several networks as one: maps (N, F, 2, h, w) and logits (N, F, 2)."""
+
+    def __init__(self, networks: list[LesionNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Run every network on the same images."""
+        outputs = [network(image) for network in self.networks]
+        return torch.stack([maps for maps, _ in outputs], 1), torch.stack([logits for _, logits in outputs], 1)
+
+
+def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: dict[str, Any], shape: tuple[int, int]) -> float:
+    """Write networks as one .onnx and compare it with them; nothing is written where they differ too much.
+
+    Parameters
+    ----------
+    path : str or Path
+    networks : list of LesionNetwork
+        In evaluation mode, on the CPU.
+    metadata : dict
+        What inference needs, put under the key ``breastcad``.
+    shape : (int, int)
+        Rows and columns of the input.
+
+    Returns
+    -------
+    float
+        The largest difference of any output (logits) on four random images.
+
+    Raises
+    ------
+    InputError
+        If an output differs by more than `TOLERANCE`.
+    """
+    together = SideBySide(networks).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    stream = io.BytesIO()
+    torch.onnx.export(
+        together, (torch.zeros(1, 1, *shape),), stream, input_names=["image"], output_names=["maps", "logits"],
+        dynamic_axes={"image": {0: "N"}, "maps": {0: "N"}, "logits": {0: "N"}}, opset_version=17, dynamo=False,
+    )  # fmt: skip
+    model = halved(onnx.load_from_string(stream.getvalue()))
+    model.producer_name = "breastcad"
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "breastcad", json.dumps(metadata)
+    content = model.SerializeToString()
+    images = np.random.Generator(np.random.PCG64(0)).random((4, 1, *shape), dtype=np.float32)
+    largest = largest_difference(together, content, images)
+    if largest > TOLERANCE:
+        raise InputError(f"the exported model's outputs differ from the networks' by {largest:.4f}, more than {TOLERANCE}; it was not written")
+    write_bytes(path, content)
+    return largest
+
+
+@torch.no_grad()
+def largest_difference(networks: nn.Module, content: bytes, images: NDArray[np.float32]) -> float:
+    """Return the largest difference of any output between networks and a model file's content, on images (N, 1, rows, cols)."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    wanted = networks(torch.from_numpy(images))
+    given = session.run(None, {"image": images})
+    return max(float(np.abs(w.numpy() - g).max()) for w, g in zip(wanted, given, strict=True))
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the large float weights of a graph as half precision, each cast back to single where it is used."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < SMALLEST_HALVED:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
+
+

@@ -1,0 +1,95 @@
+"""From samples to batches: order, augmentation, and what is known of each augmented sample.
+
+Every draw comes from (seed, fold, epoch, sample), so a batch does not depend on what was computed before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from breastcad.augment.applying import apply
+from breastcad.augment.drawing import Augmentation, draw
+from breastcad.core.seeding import generator
+from breastcad.train.losses import Targets
+from breastcad.train.samples import MALIGNANT, UNKNOWN, Sample
+from breastcad.train.settings import Settings
+
+SEEN_SHARE, HIDDEN_SHARE = 0.5, 0.05
+
+
+def epoch_batches(samples: list[Sample], settings: Settings, fold: int, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
+    """Yield the batches of an epoch in its own order; an incomplete last batch is left out (its samples differ each epoch).
+
+    Yields
+    ------
+    images : (N, 1, rows, cols) float32 Tensor
+    targets : Targets
+    """
+    order = generator(settings.seed, "order", fold, epoch).permutation(len(samples))
+    size = min(settings.batch, len(samples))
+    for start in range(0, len(samples) - size + 1, size):
+        drawn = [_augmented(samples[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in order[start : start + size]]
+        yield _stacked(drawn)
+
+
+def plain_batches(samples: list[Sample], settings: Settings) -> Iterator[tuple[list[Sample], Tensor]]:
+    """Yield samples as they are, in their own order."""
+    for start in range(0, len(samples), settings.batch):
+        part = samples[start : start + settings.batch]
+        yield part, torch.from_numpy(np.stack([sample.image for sample in part]).astype(np.float32) / 255)[:, None]
+
+
+Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float]]
+
+
+def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator) -> Known:
+    films = settings.pipeline == "mammogram"
+    tissue = sample.image > 0 if films else np.ones(sample.image.shape, bool)
+    drawn = draw(sample.lesions, tissue, settings.augmentation, numbers)
+    image, lesions = apply(sample.image, sample.lesions, drawn, mirror_border=not films)
+    labels, weights = what_shows(sample, lesions, drawn)
+    return image, lesions, float(sample.placed), labels, weights
+
+
+def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Say what an augmented sample shows: (abnormal, malignant) and the weights with which that is known.
+
+    A window without the lesion, or an image whose lesion was replaced by other tissue, shows none; a lesion cut by the
+    border is neither here nor there. Where an abnormal image has no placed lesion its label holds for the whole image
+    only if nothing was cut away. So each class comes from every set: the set cannot stand for the class.
+    """
+    abnormal = sample.row.label in ("benign", "malignant")
+    if sample.row.label == "unknown":
+        return (0.0, 0.0), (0.0, 0.0)
+    if not abnormal:
+        return (0.0, 0.0), (1.0, 0.0)
+    before = int(np.count_nonzero(sample.lesions))
+    zoom = float(np.sqrt(abs(np.linalg.det(np.array(drawn.matrix).reshape(2, 3)[:, :2]))))
+    if before == 0:
+        return (1.0, float(sample.row.label == "malignant")), (float(zoom > SEEN_SHARE), float(zoom > SEEN_SHARE))
+    seen = np.count_nonzero(lesions) * zoom**2 / before
+    if seen < HIDDEN_SHARE:
+        # Lesions that have no place may still be there; a film with both kinds of finding is left out of this.
+        return (0.0, 0.0), (float(sample.placed), 0.0)
+    known = float(seen > SEEN_SHARE)
+    if (lesions == MALIGNANT).any():
+        return (1.0, 1.0), (known, known)
+    elsewhere = sample.row.label == "malignant" and not (sample.lesions == MALIGNANT).any()
+    uncertain = bool((lesions == UNKNOWN).any()) and sample.row.label == "malignant"
+    return (1.0, float(elsewhere or uncertain)), (known, known)
+
+
+def _stacked(drawn: list[Known]) -> tuple[Tensor, Targets]:
+    images, lesions, placed, labels, weights = zip(*drawn, strict=True)
+    targets = Targets(
+        lesions=torch.from_numpy(np.stack(lesions)),
+        map_weight=torch.tensor(placed),
+        labels=torch.tensor(labels),
+        label_weights=torch.tensor(weights),
+    )
+    return torch.from_numpy(np.stack(images))[:, None], targets

@@ -1,0 +1,158 @@
+"""What a network says of samples, how good that is on validation, and its temperatures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from breastcad.core.records import LesionRow, MarkRow, PredictionRow
+from breastcad.evaluate.calibration import apply_temperature, fit_temperature
+from breastcad.evaluate.marks import hit_lesions, marks_from_map
+from breastcad.evaluate.metrics import dice, roc_auc
+from breastcad.models.lesion_network import LesionNetwork
+from breastcad.preprocess.inputs import ModelInput, box_to_source
+from breastcad.train.batches import plain_batches
+from breastcad.train.samples import Sample
+from breastcad.train.settings import Settings
+
+
+@dataclass(slots=True)
+class Said:
+    """A network's word on one sample: ``lesion`` (h, w) float32 logits of the lesion map, ``logits`` (abnormal, malignant given abnormal)."""
+
+    sample: Sample
+    lesion: NDArray[np.float32]
+    logits: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Temperatures:
+    """What the logits of one network are divided by, fitted on its validation samples."""
+
+    abnormal: float = 1.0
+    malignant: float = 1.0
+    lesion: float = 1.0
+
+
+@torch.no_grad()
+def predict(
+    network: LesionNetwork, samples: list[Sample], settings: Settings, device: torch.device, *, progress: Callable[[str, int, int], None]
+) -> list[Said]:
+    """Run a network over samples as they are, in their order."""
+    network.eval()
+    said: list[Said] = []
+    for part, images in plain_batches(samples, settings):
+        maps, logits = network(images.to(device, memory_format=torch.channels_last))
+        lesion = maps[:, 0].float().cpu().numpy()
+        said += [Said(s, m, (float(v[0]), float(v[1]))) for s, m, v in zip(part, lesion, logits.float().cpu().numpy(), strict=True)]
+        progress("looking at images", len(said), len(samples))
+    return said
+
+
+def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
+    """Return the mean of what can be measured (two AUCs and Dice or hits), by which the best epoch is chosen, and its parts."""
+    figures: dict[str, float] = {}
+    for name, known, truth, scores in (
+        ("auc_abnormal", *_abnormal(said)),
+        ("auc_malignant", *_malignant(said)),
+    ):
+        if known and len(set(truth)) == 2:
+            figures[name] = roc_auc(truth, scores)
+    overlaps = [value for value in map(dice_of, said) if value is not None]
+    if overlaps:
+        figures["dice"] = float(np.mean(overlaps))
+    hits = [bool(set(hit_lesions(marks[:1], one.sample.findings)) - {None}) for one in said if (marks := _placed_marks(one, 1.0, 0.0, 0.5, 1))]
+    lesioned = [hit for hit, one in zip(hits, said, strict=False) if one.sample.findings]
+    if lesioned:
+        figures["best_mark_hits"] = float(np.mean(lesioned))
+    return (float(np.mean(list(figures.values()))) if figures else -math.inf), figures
+
+
+def _abnormal(said: list[Said]) -> tuple[list[Said], list[bool], list[float]]:
+    known = [one for one in said if one.sample.row.label != "unknown"]
+    return known, [one.sample.row.label != "normal" for one in known], [one.logits[0] for one in known]
+
+
+def _malignant(said: list[Said]) -> tuple[list[Said], list[bool], list[float]]:
+    known = [one for one in said if one.sample.row.label in ("benign", "malignant")]
+    return known, [one.sample.row.label == "malignant" for one in known], [one.logits[1] for one in known]
+
+
+def dice_of(one: Said) -> float | None:
+    """Return the Dice overlap of the drawn with the true lesion at the network's input size; None where there is no outlined lesion."""
+    if not any(finding.geometry == "mask" for finding in one.sample.findings):
+        return None
+    rows, cols = one.sample.image.shape
+    return dice(cv2.resize(one.lesion, (cols, rows), interpolation=cv2.INTER_LINEAR) > 0, one.sample.lesions > 0)
+
+
+@dataclass(slots=True)
+class _Placed:
+    row: float
+    col: float
+    score: float
+
+
+def _placed_marks(one: Said, temperature: float, floor: float, level: float, most: int) -> list[_Placed]:
+    """Return the marks of a sample in source pixels, best first."""
+    probability = apply_temperature(one.lesion, temperature)
+    shape = probability.shape
+    seen = ModelInput(one.sample.image, one.sample.box, "")  # type: ignore[arg-type]
+    placed = []
+    for mark in marks_from_map(probability, floor=floor, level=level, max_marks=most):
+        row, col, _, _ = box_to_source((mark.row, mark.col, mark.row, mark.col), (shape[0], shape[1]), seen)
+        placed.append(_Placed(row, col, mark.score))
+    return placed
+
+
+def fit_temperatures(said: list[Said], settings: Settings) -> Temperatures:
+    """Fit the temperatures of a network on its validation samples; 1 where validation lacks a class."""
+    fitted = {}
+    for name, (_, truth, logits) in (("abnormal", _abnormal(said)), ("malignant", _malignant(said)), ("lesion", _mark_hits(said, settings))):
+        fitted[name] = fit_temperature(logits, truth) if len(set(truth)) == 2 else 1.0
+    return Temperatures(**fitted)
+
+
+def _mark_hits(said: list[Said], settings: Settings) -> tuple[list[Said], list[bool], list[float]]:
+    """Return for each mark of placed samples whether it hits a lesion, and its logit."""
+    truth: list[bool] = []
+    logits: list[float] = []
+    for one in said:
+        if one.sample.placed:
+            marks = _placed_marks(one, 1.0, settings.score_floor, settings.mark_level, settings.max_marks)
+            truth += [hit is not None for hit in hit_lesions(marks, one.sample.findings)]
+            logits += [math.log(mark.score / max(1 - mark.score, 1e-7)) for mark in marks]
+    return said, truth, logits
+
+
+def to_rows(
+    said: list[Said], temperatures: Temperatures, settings: Settings, *, repeat: int, outer: int, part: str
+) -> tuple[list[PredictionRow], list[MarkRow], list[LesionRow]]:
+    """Turn a network's words into the rows of predictions.csv, marks.csv and lesions.csv (the last two of samples whose lesions are placed)."""
+    predictions, marks, lesions = [], [], []
+    for one in said:
+        sample = one.sample
+        row = PredictionRow(
+            set=sample.row.set, id=sample.row.image_id, patient=sample.row.patient_id, group=sample.group, repeat=repeat, outer=outer, inner=0,
+            part=part, level="image", label=sample.row.label,
+        )  # fmt: skip
+        row.raw = {"abnormal": one.logits[0], "malignant": one.logits[1]}
+        abnormal = float(apply_temperature(one.logits[0], temperatures.abnormal))
+        malignant = abnormal * float(apply_temperature(one.logits[1], temperatures.malignant))
+        row.probability = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant, "abnormal": abnormal}
+        row.dice = dice_of(one)
+        predictions.append(row)
+        if not sample.placed:
+            continue
+        placed = _placed_marks(one, temperatures.lesion, settings.score_floor, settings.mark_level, settings.max_marks)
+        for mark, hit in zip(placed, hit_lesions(placed, sample.findings), strict=True):
+            position = round(mark.row, 2), round(mark.col, 2)
+            marks.append(MarkRow(sample.row.set, sample.row.image_id, repeat, outer, *position, round(mark.score, 5), hit))
+        lesions += [LesionRow(sample.row.set, sample.row.image_id, repeat, outer, f.finding_id, sample.group) for f in sample.findings]
+    return predictions, marks, lesions

@@ -1,0 +1,183 @@
+"""A run folder: what goes in, fold by fold what comes out, and the model file at its end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch.utils.tensorboard import SummaryWriter
+
+import breastcad
+from breastcad.core.errors import InputError
+from breastcad.core.files import (
+    read_json,
+    read_lesions,
+    read_marks,
+    read_predictions,
+    read_split,
+    write_json,
+    write_lesions,
+    write_marks,
+    write_predictions,
+    write_split,
+    write_text,
+)
+from breastcad.core.records import Collection, SplitRow
+from breastcad.train.loop import best_network, train_fold
+from breastcad.train.predict import fit_temperatures, predict, to_rows
+from breastcad.train.samples import Sample, load_samples
+from breastcad.train.settings import Settings, from_dict, to_text
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """A training on disk: its folder, settings, split, and the callbacks that tell how far it is."""
+
+    folder: Path
+    settings: Settings
+    split: list[SplitRow]
+    device: torch.device
+    progress: Progress
+
+
+def open_run(
+    folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], *, device: torch.device, progress: Progress
+) -> Run:
+    """Make a run folder, or continue the one that is there if it has the same settings and split.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run with other settings or another split, or other things.
+    """
+    stored = folder / "settings.yaml"
+    if stored.is_file():
+        if from_dict(yaml.safe_load(stored.read_text(encoding="utf-8"))) != settings:
+            raise InputError(f"'{folder}' holds a run with other settings; give the same ones to continue it, or name another folder with --out")
+        if read_split(folder) != split:
+            raise InputError(f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out")
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
+    else:
+        write_split(folder, split, split_facts)
+        write_json(folder / "environment.json", environment(device))
+        write_text(stored, to_text(settings))
+    return Run(folder, settings, split, device, progress)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return what a result depends on besides data and settings: versions and kind of machine, no names or paths."""
+    packages = ("torch", "timm", "segmentation-models-pytorch", "numpy", "opencv-python-headless")
+    versions = {name: metadata.version(name) for name in packages}
+    return {
+        "breastcad": breastcad.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": device.type,
+        **versions,
+    }
+
+
+def train_run(run: Run, collections: list[Collection]) -> list[str]:
+    """Train every fold of a run that is not done, then gather its predictions.
+
+    Parameters
+    ----------
+    run : Run
+    collections : list of Collection
+        That have the images the split names.
+
+    Returns
+    -------
+    list of str
+        What could not be read, a sentence each.
+    """
+    folds = sorted({(row.repeat, row.outer) for row in run.split})
+    problems: list[str] = []
+    if not all((_fold_folder(run, fold) / "fold.json").is_file() for fold in folds):
+        groups = {(row.set, row.id): row.group for row in run.split}
+        settings = run.settings
+        samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols, run.progress)
+        for fold in folds:
+            if not (_fold_folder(run, fold) / "fold.json").is_file():
+                _train_one(run, fold, samples)
+    _gather(run, folds)
+    return problems
+
+
+def _fold_folder(run: Run, fold: tuple[int, int]) -> Path:
+    return run.folder / "checkpoints" / f"repeat{fold[0]}-fold{fold[1]}"
+
+
+def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
+    """Train a fold and write what it says of validation and test; fold.json, written last, says that it is done."""
+    part_of = {(row.set, row.id): row.part for row in run.split if (row.repeat, row.outer) == fold}
+    parts: dict[str, list[Sample]] = {part: [s for s in samples if part_of.get(s.key) == part] for part in ("train", "validation", "test")}
+    for part in ("train", "validation"):
+        if not parts[part]:
+            raise InputError(f"fold {fold[1]} of the split has no image in its part '{part}'")
+    folder = _fold_folder(run, fold)
+    started = time.monotonic()
+    with SummaryWriter(str(run.folder / "tensorboard" / f"fold{fold[1]}")) as board:
+        network = train_fold(
+            parts["train"], parts["validation"], run.settings, folder, fold=fold[0] * 1000 + fold[1], device=run.device,
+            report=lambda row: _log(run.folder / "log.csv", row, board), progress=run.progress,
+        )  # fmt: skip
+    validation = predict(network, parts["validation"], run.settings, run.device, progress=run.progress)
+    temperatures = fit_temperatures(validation, run.settings)
+    test = predict(network, parts["test"], run.settings, run.device, progress=run.progress)
+    where = {"repeat": fold[0], "outer": fold[1]}
+    predictions, _, _ = to_rows(validation, temperatures, run.settings, part="validation", **where)
+    tested, marks, lesions = to_rows(test, temperatures, run.settings, part="test", **where)
+    write_predictions(folder / "predictions.csv", predictions + tested)
+    write_marks(folder / "marks.csv", marks)
+    write_lesions(folder / "lesions.csv", lesions)
+    write_json(folder / "fold.json", {"temperatures": asdict(temperatures), "seconds": round(time.monotonic() - started, 1)})
+
+
+LOG_COLUMNS = (
+    "fold", "epoch", "part", "loss", "score", "auc_abnormal", "auc_malignant", "dice", "best_mark_hits", "seconds", "images_per_second",
+)  # fmt: skip
+
+
+def _log(path: Path, row: dict[str, Any], board: SummaryWriter) -> None:
+    """Append a row to log.csv and to TensorBoard; a repeated epoch (after a kill) leaves both rows, the later one counts."""
+    new = not path.is_file()
+    with open(path, "a", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, LOG_COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
+    for key, value in row.items():
+        if key not in ("fold", "epoch", "part"):
+            board.add_scalar(f"{row['part']}/{key}", value, row["epoch"])
+
+
+def _gather(run: Run, folds: list[tuple[int, int]]) -> None:
+    """Join the folds' tables."""
+    folders = [_fold_folder(run, fold) for fold in folds]
+    write_predictions(run.folder / "predictions.csv", [row for folder in folders for row in read_predictions(folder / "predictions.csv")])
+    write_marks(run.folder / "marks.csv", [row for folder in folders for row in read_marks(folder / "marks.csv")])
+    write_lesions(run.folder / "lesions.csv", [row for folder in folders for row in read_lesions(folder / "lesions.csv")])
+    facts = [read_json(folder / "fold.json") for folder in folders]
+    write_text(run.folder / "folds.json", json.dumps(facts, indent=1) + "\n")
+
+
+def trained_networks(run: Run) -> list[tuple[Any, dict[str, float]]]:
+    """Return, fold by fold, the network with its best weights and its temperatures."""
+    folds = sorted({(row.repeat, row.outer) for row in run.split})
+    return [
+        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json")["temperatures"])
+        for fold in folds
+    ]

@@ -1,0 +1,140 @@
+"""The settings of a training: one dataclass, written to the run's settings.yaml, and the recipes that come with breastcad."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from breastcad.augment.drawing import Strength
+from breastcad.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides what a training gives, besides data and split.
+
+    ``weights`` is imagenet or none; ``frozen_stages`` of the encoder do not learn; with ``fixed_statistics`` its batch
+    normalisation keeps the statistics it came with. ``*_loss`` are weights of the parts of the loss. ``threads`` is part
+    of the settings since sums depend on it in their last bits.
+    """
+
+    model_id: str = "model"
+    modality: str = "US"
+    pipeline: str = "ultrasound"
+    network: str = "unet-efficientnet-lite0"
+    weights: str = "imagenet"
+    rows: int = 192
+    cols: int = 192
+    batch: int = 16
+    epochs: int = 12
+    patience: int = 5
+    rate: float = 1e-3
+    encoder_rate_share: float = 0.5
+    weight_decay: float = 0.02
+    warm_up: float = 0.08
+    frozen_stages: int = 2
+    fixed_statistics: bool = True
+    average_decay: float = 0.99
+    lesion_weight: float = 1.0
+    map_loss: float = 1.0
+    malignant_map_loss: float = 0.5
+    abnormal_loss: float = 0.5
+    malignant_loss: float = 1.0
+    score_floor: float = 0.05
+    mark_level: float = 0.5
+    max_marks: int = 5
+    outline: bool = True
+    seed: int = 1
+    threads: int = 2
+    shortened: bool = False
+    augmentation: Strength = field(default_factory=Strength)
+
+
+RECIPES = ("us-lesion", "mg-lesion")
+
+
+def recipe(name: str) -> Settings:
+    """Return the settings of a recipe.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        raise InputError(f"unknown recipe '{name}';{f' did you mean {near[0]!r}?' if near else ''} there are: {', '.join(RECIPES)}")
+    text = resources.files("breastcad.train").joinpath("recipes", f"{name}.yaml").read_text(encoding="utf-8")
+    return from_dict(yaml.safe_load(text))
+
+
+def from_dict(content: dict[str, Any]) -> Settings:
+    """Build settings from plain values; what is left out keeps its default.
+
+    Raises
+    ------
+    InputError
+        If a name is not a setting.
+    """
+    return with_values(Settings(), [(key, value) for key, value in _flat(content)])
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in content.items():
+        flat += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return flat
+
+
+def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
+    """Return settings with some values replaced; a dotted name reaches into a part, e.g. ``augmentation.noise``.
+
+    Raises
+    ------
+    InputError
+        If a name is not a setting or a value has not its type.
+    """
+    for name, value in values:
+        head, _, rest = name.partition(".")
+        known = {entry.name: entry.name for entry in fields(Settings)}
+        if head not in known or (rest and head != "augmentation"):
+            near = difflib.get_close_matches(head, known, n=2)
+            raise InputError(f"unknown setting '{name}';{f' near names: {near}.' if near else ''} All: {', '.join(known)}")
+        if rest:
+            if rest not in {entry.name for entry in fields(Strength)}:
+                raise InputError(f"unknown setting '{name}'; of augmentation there are: {', '.join(e.name for e in fields(Strength))}")
+            part = replace(settings.augmentation, **{rest: _converted(name, value, getattr(settings.augmentation, rest))})
+            settings = replace(settings, augmentation=part)
+        else:
+            settings = replace(settings, **{head: _converted(name, value, getattr(settings, head))})  # type: ignore[arg-type]
+    return settings
+
+
+def _converted(name: str, value: Any, like: Any) -> Any:
+    """Turn a value (perhaps text of the command line) into the type of the present one."""
+    if isinstance(value, str) and not isinstance(like, str):
+        value = yaml.safe_load(value)
+    if isinstance(like, tuple) and isinstance(value, list) and len(value) == len(like):
+        return tuple(float(v) for v in value)
+    if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(like):
+        raise InputError(f"setting '{name}' must be {type(like).__name__}, e.g. {like!r}, got '{value}'")
+    return value
+
+
+def to_text(settings: Settings) -> str:
+    """Return the settings as YAML, as settings.yaml holds them.
+
+    Examples
+    --------
+    >>> from_dict(yaml.safe_load(to_text(Settings(rows=64)))).rows
+    64
+    """
+    content = asdict(settings)
+    content["augmentation"] = {k: list(v) if isinstance(v, tuple) else v for k, v in content["augmentation"].items()}
+    return yaml.safe_dump(content, sort_keys=False)
