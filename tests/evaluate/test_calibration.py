@@ -21,7 +21,7 @@ from breastcad.evaluate.metrics import expected_calibration_error
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7, 4.0])
-def test_a_known_temperature_is_found_again(temperature):
+def test_a_known_temperature_is_found_again(temperature) -> None:
     generator = np.random.default_rng(5)
     true_logits = generator.normal(0.5, 2, 60_000)
     labels = generator.random(true_logits.size) < sigmoid(true_logits)
@@ -29,7 +29,7 @@ def test_a_known_temperature_is_found_again(temperature):
 
 
 @given(st.lists(st.tuples(st.floats(-6, 6), st.booleans()), min_size=4, max_size=30))
-def test_no_temperature_explains_the_labels_better_than_the_fitted_one(pairs):
+def test_no_temperature_explains_the_labels_better_than_the_fitted_one(pairs) -> None:
     logits, labels = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
     fitted = negative_log_likelihood(labels, logits, fit_temperature(logits, labels))
     if not 0 < labels.sum() < labels.size:
@@ -39,7 +39,7 @@ def test_no_temperature_explains_the_labels_better_than_the_fitted_one(pairs):
     assert fitted <= other.fun + 1e-9
 
 
-def test_fitting_equals_a_library_s_optimiser():
+def test_fitting_equals_a_library_s_optimiser() -> None:
     generator = np.random.default_rng(8)
     logits = generator.normal(size=500) * 3
     labels = generator.random(500) < sigmoid(logits / 2.2)
@@ -49,20 +49,20 @@ def test_fitting_equals_a_library_s_optimiser():
     assert fit_temperature(logits, labels) == pytest.approx(found.x, rel=1e-5)
 
 
-def test_logits_that_part_the_classes_fully_get_the_lowest_temperature():
+def test_logits_that_part_the_classes_fully_get_the_lowest_temperature() -> None:
     assert fit_temperature([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1]) == LOWEST_TEMPERATURE
 
 
-def test_logits_that_point_the_wrong_way_get_the_highest_temperature():
+def test_logits_that_point_the_wrong_way_get_the_highest_temperature() -> None:
     assert fit_temperature([2.0, 1.0, -1.0, -2.0], [0, 0, 1, 1]) == HIGHEST_TEMPERATURE
 
 
 @pytest.mark.parametrize(("logits", "labels"), [([3.0, -2.0], [1, 1]), ([3.0, -2.0], [0, 0]), ([0.0, 0.0], [0, 1])])
-def test_where_nothing_can_be_fitted_the_temperature_is_one(logits, labels):
+def test_where_nothing_can_be_fitted_the_temperature_is_one(logits, labels) -> None:
     assert fit_temperature(logits, labels) == 1.0
 
 
-def test_fitting_makes_overconfident_probabilities_mean_what_they_say():
+def test_fitting_makes_overconfident_probabilities_mean_what_they_say() -> None:
     generator = np.random.default_rng(2)
     logits = generator.normal(size=20_000) * 2
     labels = generator.random(logits.size) < sigmoid(logits)
@@ -72,7 +72,7 @@ def test_fitting_makes_overconfident_probabilities_mean_what_they_say():
     assert after < 0.02
 
 
-def test_probabilities_keep_shape_and_precision_and_do_not_overflow():
+def test_probabilities_keep_shape_and_precision_and_do_not_overflow() -> None:
     logits = np.array([[-1e4, 0.0, 1e4]], np.float32)
     probabilities = apply_temperature(logits, 0.5)
     assert probabilities.dtype == np.float32
@@ -80,18 +80,18 @@ def test_probabilities_keep_shape_and_precision_and_do_not_overflow():
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
-def test_a_temperature_that_is_none_is_refused(temperature):
+def test_a_temperature_that_is_none_is_refused(temperature) -> None:
     with pytest.raises(ValueError, match="temperature must be positive and finite"):
         apply_temperature([0.0], temperature)
 
 
-def test_reliability_by_hand():
+def test_reliability_by_hand() -> None:
     """Two bins of two: stated .1 and .3 with none true, stated .6 and .9 with one true."""
     low, high = reliability([1, 0, 0, 0], [0.9, 0.6, 0.3, 0.1], bins=2)
     assert (low.probability, low.frequency, low.n) == (pytest.approx(0.2), 0.0, 2)
     assert (high.probability, high.frequency, high.n) == (pytest.approx(0.75), 0.5, 2)
 
 
-def test_reliability_without_bins_is_refused():
+def test_reliability_without_bins_is_refused() -> None:
     with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
         reliability([0, 1], [0.1, 0.2], bins=0)

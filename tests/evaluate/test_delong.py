@@ -33,7 +33,7 @@ def by_definition(labels, scores):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 5)), min_size=4, max_size=25))
-def test_it_equals_the_definition(rows):
+def test_it_equals_the_definition(rows) -> None:
     labels, first, second = (np.array(column) for column in zip(*rows, strict=True))
     if min(labels.sum(), (~labels).sum()) < 2:
         return
@@ -44,7 +44,7 @@ def test_it_equals_the_definition(rows):
     assert aucs[0] == pytest.approx(roc_auc(labels, first), abs=1e-12)
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     """Positives .35, .8 against negatives .1, .4: V10 = (1/2, 1), V01 = (1, 1/2): each varies by 1/8, over 2 is 1/16, both 1/8."""
     aucs, covariance = delong_covariance([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     assert (aucs.tolist(), covariance.tolist()) == ([0.75], [[0.125]])
@@ -57,7 +57,7 @@ def drawn(seed, n=400):
     return labels, labels * 1.2 + shared + 0.5 * draw.normal(size=n), labels * 0.9 + shared + 0.5 * draw.normal(size=n)
 
 
-def test_the_interval_is_near_the_bootstrap_s():
+def test_the_interval_is_near_the_bootstrap_s() -> None:
     labels, scores, _ = drawn(3)
     value, low, high = delong_interval(labels, scores)
     found = cluster_bootstrap(weighted.auc(labels, scores), np.arange(labels.size), generator(1, "delong"))
@@ -65,7 +65,7 @@ def test_the_interval_is_near_the_bootstrap_s():
     assert (low, high) == pytest.approx((found.low, found.high), abs=0.01)
 
 
-def test_the_error_of_a_difference_is_near_the_bootstrap_s():
+def test_the_error_of_a_difference_is_near_the_bootstrap_s() -> None:
     labels, first, second = drawn(4)
     compared = delong_test(labels, first, second)
     one, other = weighted.auc(labels, first), weighted.auc(labels, second)
@@ -75,26 +75,26 @@ def test_the_error_of_a_difference_is_near_the_bootstrap_s():
     assert 0 < compared.p < 1
 
 
-def test_p_is_two_sided_and_does_not_mind_the_order():
+def test_p_is_two_sided_and_does_not_mind_the_order() -> None:
     labels, first, second = drawn(6)
     assert delong_test(labels, first, second).p == pytest.approx(delong_test(labels, second, first).p, abs=1e-12)
 
 
-def test_two_scores_of_one_ranking_do_not_differ():
+def test_two_scores_of_one_ranking_do_not_differ() -> None:
     labels, first, _ = drawn(5)
     assert delong_test(labels, first, np.exp(first)).p == 1.0
 
 
-def test_a_difference_without_error_is_certain():
+def test_a_difference_without_error_is_certain() -> None:
     compared = delong_test([0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1])
     assert (compared.difference, compared.standard_error, compared.p) == (1.0, 0.0, 0.0)
 
 
-def test_the_interval_stays_within_nought_and_one():
+def test_the_interval_stays_within_nought_and_one() -> None:
     assert delong_interval([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])[2] == 1.0
 
 
-def test_data_that_cannot_be_used_are_refused():
+def test_data_that_cannot_be_used_are_refused() -> None:
     with pytest.raises(ValueError, match="needs two samples of each class, got 1 and 2"):
         delong_covariance([0, 0, 1], [1, 2, 3])
     with pytest.raises(ValueError, match="scores must be finite"):

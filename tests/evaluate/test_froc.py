@@ -50,7 +50,7 @@ def sensitivities(given):
     return [sensitivity_at(curve.nlf, curve.llf, allowed)[0] for allowed in RATES]
 
 
-def test_example_a_ties_are_one_step_and_normals_count_in_the_rate():
+def test_example_a_ties_are_one_step_and_normals_count_in_the_rate() -> None:
     """m1 hits L1 on the edge (3-4-5); m2 and m3 tie at .7; m6 lies where L3 does, but on another image; L4 is missed."""
     third, two_thirds, four_thirds = 0.333333333, 0.666666667, 1.333333333
     wanted = [(0.9, 0.25, 0), (0.8, 0.25, third), (0.7, 0.5, two_thirds), (0.6, 0.5, 1), (0.5, 0.75, 1), (0.3, 0.75, four_thirds)]
@@ -58,18 +58,18 @@ def test_example_a_ties_are_one_step_and_normals_count_in_the_rate():
     assert sensitivities(ratings(EXAMPLE_A)) == [0.25, 0.25, 0.75, 0.75]
 
 
-def test_example_b_a_lesion_has_its_best_mark_and_the_other_counts_for_nothing():
+def test_example_b_a_lesion_has_its_best_mark_and_the_other_counts_for_nothing() -> None:
     """b1 and b2 both hit L1: .9 counts, .6 is neither hit nor false; every lesion is found, and the lowest score stays a point."""
     assert points(ratings(EXAMPLE_B)) == [(0.9, 0.5, 0), (0.8, 0.5, 0.5), (0.5, 0.5, 1), (0.4, 1, 1)]
     assert sensitivities(ratings(EXAMPLE_B)) == [0.5, 0.5, 1, 1]
 
 
-def test_example_c_one_mark_in_two_lesions_finds_one():
+def test_example_c_one_mark_in_two_lesions_finds_one() -> None:
     assert points(ratings(EXAMPLE_C)) == [(0.9, 0.5, 0)]
     assert sensitivities(ratings(EXAMPLE_C)) == [0.5, 0.5, 0.5, 0.5]
 
 
-def test_the_rate_asked_for_may_lie_past_the_end_and_the_point_used_is_told():
+def test_the_rate_asked_for_may_lie_past_the_end_and_the_point_used_is_told() -> None:
     curve = froc_curve(ratings(EXAMPLE_A))
     assert sensitivity_at(curve.nlf, curve.llf, 2) == (0.75, 4)
     assert curve.thresholds[4] == 0.5
@@ -77,7 +77,7 @@ def test_the_rate_asked_for_may_lie_past_the_end_and_the_point_used_is_told():
 
 @pytest.mark.parametrize("example", [EXAMPLE_A, EXAMPLE_B, EXAMPLE_C])
 @pytest.mark.parametrize("change", [lambda s: s - 5, lambda s: s**3, lambda s: -1 / s])
-def test_a_rising_map_of_scores_moves_no_point(example, change):
+def test_a_rising_map_of_scores_moves_no_point(example, change) -> None:
     assert [point[1:] for point in points(ratings(example, change=change))] == [point[1:] for point in points(ratings(example))]
 
 
@@ -96,20 +96,20 @@ def same(first, second):
 
 
 @given(MARKS, st.randoms(use_true_random=False))
-def test_the_order_of_marks_does_not_matter(marks, random):
+def test_the_order_of_marks_does_not_matter(marks, random) -> None:
     shuffled = random.sample(marks, len(marks))
     assert same(froc_curve(rate(IMAGES, LESIONS, marks)), froc_curve(rate(IMAGES, LESIONS, shuffled)))
 
 
 @given(MARKS)
-def test_an_unmarked_normal_image_only_thins_the_false_marks(marks):
+def test_an_unmarked_normal_image_only_thins_the_false_marks(marks) -> None:
     before, after = froc_curve(rate(IMAGES, LESIONS, marks)), froc_curve(rate([*IMAGES, "new"], LESIONS, marks))
     assert np.array_equal(before.llf, after.llf)
     assert after.nlf * 6 == pytest.approx(before.nlf * 5)
 
 
 @given(MARKS)
-def test_both_axes_rise_along_the_curve(marks):
+def test_both_axes_rise_along_the_curve(marks) -> None:
     curve = froc_curve(rate(IMAGES, LESIONS, marks))
     assert (np.diff(curve.llf) >= 0).all()
     assert (np.diff(curve.nlf) >= 0).all()
@@ -117,7 +117,7 @@ def test_both_axes_rise_along_the_curve(marks):
 
 
 @given(MARKS)
-def test_a_second_mark_on_a_found_lesion_changes_nothing(marks):
+def test_a_second_mark_on_a_found_lesion_changes_nothing(marks) -> None:
     best = {}
     for image, score, hit in marks:
         if hit is not None:
@@ -127,7 +127,7 @@ def test_a_second_mark_on_a_found_lesion_changes_nothing(marks):
 
 
 @given(MARKS, st.lists(st.integers(0, 3), min_size=5, max_size=5), st.sampled_from([0.25, 0.5, 1, 2]))
-def test_the_weighted_sensitivity_is_that_of_the_images_written_out(marks, weights, allowed):
+def test_the_weighted_sensitivity_is_that_of_the_images_written_out(marks, weights, allowed) -> None:
     given = rate(IMAGES, LESIONS, marks)
     value = sensitivity_statistic(given, allowed)(np.array([weights, [1] * 5], float))
     plain = froc_curve(given)
@@ -141,14 +141,14 @@ def test_the_weighted_sensitivity_is_that_of_the_images_written_out(marks, weigh
     assert value[0] == pytest.approx(sensitivity_at(drawn.nlf, drawn.llf, allowed)[0])
 
 
-def test_without_marks_nothing_is_found():
+def test_without_marks_nothing_is_found() -> None:
     given = rate(IMAGES, LESIONS, [])
     assert froc_curve(given).llf.size == 0
     assert sensitivity_at([], [], 1) == (0.0, None)
     assert sensitivity_statistic(given, 1.0)(np.ones((3, 5))).tolist() == [0.0] * 3
 
 
-def test_many_marks_are_weighed_in_parts(monkeypatch):
+def test_many_marks_are_weighed_in_parts(monkeypatch) -> None:
     given = ratings(EXAMPLE_A)
     weights = np.random.default_rng(1).integers(0, 3, (50, 3)).astype(float) + 1
     whole = sensitivity_statistic(given, 0.5)(weights)
@@ -167,24 +167,24 @@ def test_many_marks_are_weighed_in_parts(monkeypatch):
         (["a"], [], [("a", 0.5, "1")], "a mark hits lesion '1', which image 'a' does not have"),
     ],
 )
-def test_marks_and_lesions_that_do_not_fit_are_refused(images, lesions, marks, message):
+def test_marks_and_lesions_that_do_not_fit_are_refused(images, lesions, marks, message) -> None:
     with pytest.raises(ValueError, match=message):
         rate(images, lesions, marks)
 
 
-def test_a_curve_without_lesions_is_refused():
+def test_a_curve_without_lesions_is_refused() -> None:
     with pytest.raises(ValueError, match="needs at least one lesion, the 2 images have none"):
         froc_curve(rate(["a", "b"], [], [("a", 0.5, None)]))
 
 
-def test_points_that_are_no_curve_are_refused():
+def test_points_that_are_no_curve_are_refused() -> None:
     with pytest.raises(ValueError, match=r"equally long, got shapes \(2,\) and \(1,\)"):
         sensitivity_at([0, 1], [0.5], 1)
     with pytest.raises(ValueError, match="nlf must not fall"):
         sensitivity_at([1, 0], [0.5, 0.6], 1)
 
 
-def test_ratings_are_not_changed_by_drawing_a_curve():
+def test_ratings_are_not_changed_by_drawing_a_curve() -> None:
     given = ratings(EXAMPLE_A)
     copy = replace(given, scores=given.scores.copy())
     froc_curve(given)

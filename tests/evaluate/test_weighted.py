@@ -19,7 +19,7 @@ def columns(rows):
 
 
 @given(ROWS)
-def test_auc_of_weights_is_that_of_the_rows_written_out(rows):
+def test_auc_of_weights_is_that_of_the_rows_written_out(rows) -> None:
     labels, scores, weights, drawn = columns(rows)
     if not 0 < labels.sum() < labels.size:
         return
@@ -32,7 +32,7 @@ def test_auc_of_weights_is_that_of_the_rows_written_out(rows):
 
 
 @given(ROWS)
-def test_calibration_error_of_weights_is_that_of_the_rows_written_out(rows):
+def test_calibration_error_of_weights_is_that_of_the_rows_written_out(rows) -> None:
     labels, scores, weights, drawn = columns(rows)
     value = weighted.calibration_error(labels, scores, bins=3)(weights[None])[0]
     if drawn.size == 0:
@@ -43,7 +43,7 @@ def test_calibration_error_of_weights_is_that_of_the_rows_written_out(rows):
     assert value == pytest.approx(expected_calibration_error(labels[drawn], scores[drawn], bins=3), abs=1e-12)
 
 
-def test_mean_and_ratio_by_hand():
+def test_mean_and_ratio_by_hand() -> None:
     weights = np.array([[1.0, 1, 1], [0, 2, 1], [0, 0, 0]])
     assert weighted.mean([1.0, 4.0, 7.0])(weights)[:2].tolist() == [4.0, 5.0]
     shares = weighted.ratio([1, 0, 2], [1, 3, 2])(weights)
@@ -51,18 +51,18 @@ def test_mean_and_ratio_by_hand():
     assert np.isnan(shares[2])
 
 
-def test_mean_of_takes_each_statistic_on_its_own_rows():
+def test_mean_of_takes_each_statistic_on_its_own_rows() -> None:
     first, second = weighted.mean([1.0, 3.0]), weighted.mean([10.0])
     both = weighted.mean_of([first, second], [np.array([0, 2]), np.array([1])])
     assert both(np.array([[1.0, 1, 1], [3, 1, 1]])).tolist() == [6.0, 5.75]
 
 
-def test_mean_of_is_undefined_where_one_part_is():
+def test_mean_of_is_undefined_where_one_part_is() -> None:
     both = weighted.mean_of([weighted.mean([1.0]), weighted.mean([3.0])], [np.array([0]), np.array([1])])
     assert np.isnan(both(np.array([[1.0, 0.0]]))[0])
 
 
-def test_columns_that_do_not_fit_are_refused():
+def test_columns_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"numerators and denominators must be .* equally long, got shapes \(2,\) and \(3,\)"):
         weighted.ratio([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="statistics and rows must be equally many and at least one, got 0 and 0"):

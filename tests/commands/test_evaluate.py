@@ -1,0 +1,76 @@
+"""``breastcad evaluate``: what it prints, where it writes, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from breastcad.commands import main
+from breastcad.core.files import write_predictions
+from breastcad.core.records import PredictionRow
+from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
+
+
+def row(number: int, label: str, malignant: float) -> PredictionRow:
+    probability = {"normal": 0.1, "benign": 0.9 - malignant, "malignant": malignant, "abnormal": 0.9}
+    return PredictionRow("busi", f"i{number}", None, f"g{number}", 0, 0, 0, "test", "image", label, {}, probability)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of twelve images, benign and malignant, imperfectly told."""
+    monkeypatch.setattr("breastcad.evaluate.run_figures.REPEATS", 100)
+    (tmp_path / "run").mkdir()
+    rows = [row(number, "malignant" if number % 2 else "benign", (number * 7 % 12) / 14) for number in range(12)]
+    write_predictions(tmp_path / "run" / "predictions.csv", rows)
+    return tmp_path / "run"
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", *map(str, arguments)])
+    return int(stop.value.code or 0)
+
+
+def test_figures_are_written_into_the_run_and_the_table_is_printed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(run) == 0
+    title, figures = read_metrics(run / "metrics.json")
+    assert (title, [figure.name for figure in figures]) == (
+        "run",
+        ["auc malignant against benign", "brier malignant", "calibration error malignant"],
+    )
+    assert capsys.readouterr().out == figures_table(figures)
+    assert sorted(path.name for path in run.glob("*.png")) == ["reliability.png", "roc.png"]
+
+
+def test_the_title_of_a_run_is_kept(run: Path) -> None:
+    write_metrics(run / "metrics.json", "us-lesion, three folds", [])
+    assert call(run) == 0
+    assert read_metrics(run / "metrics.json")[0] == "us-lesion, three folds"
+
+
+def test_another_folder_takes_what_is_written_and_the_run_stays_as_it_was(run: Path, tmp_path: Path) -> None:
+    assert call(run, "--out", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "metrics.json").is_file()
+    assert [path.name for path in run.iterdir()] == ["predictions.csv"]
+
+
+def test_a_folder_that_is_not_empty_is_refused_unless_told_otherwise(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("kept")
+    assert call(run, "--out", tmp_path / "out") == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert call(run, "--out", tmp_path / "out", "--overwrite") == 0
+    assert (tmp_path / "out" / "mine.txt").read_text() == "kept"
+
+
+def test_a_level_that_the_run_does_not_have_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(run, "--level", "patient") == 2
+    assert "no test rows at level 'patient'; it has: image" in capsys.readouterr().err
+
+
+def test_predictions_that_allow_no_figure_are_the_answer_no(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions(run / "predictions.csv", [row(1, "benign", 0.2), row(2, "benign", 0.3)])
+    assert call(run) == 1
+    assert "allow no figure" in capsys.readouterr().err
