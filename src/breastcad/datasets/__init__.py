@@ -1,0 +1,1 @@
+"""What is done with whole collections: finding near-duplicates, splitting."""

@@ -229,10 +229,13 @@ def _parted_groups(rows: Sequence[SplitRow], groups: Groups | None) -> list[str]
         parts[row.repeat, row.outer, row.inner, group].setdefault(row.part, row)
     sentences = []
     for first, second in ((TRAIN, TEST), (VALIDATION, TEST), (TRAIN, VALIDATION)):
-        parted = {key[-1]: found for key, found in reversed(parts.items()) if first in found and second in found}
+        parted: dict[str, dict[str, SplitRow]] = {}
+        for (*_, group), found in parts.items():
+            if first in found and second in found:
+                parted.setdefault(group, found)
         if parted:
-            group, found = next(reversed(parted.items()))
-            one, other = found[first], found[second]
+            group = next(iter(parted))
+            one, other = parted[group][first], parted[group][second]
             said = f"{len(parted)} group{' is' if len(parted) == 1 else 's are'} in both '{first}' and '{second}' of one fold"
             sentences.append(f"split leaks: {said} (first: '{group}', with {one.set} '{one.id}' and {other.set} '{other.id}')")
     return sentences

@@ -1,0 +1,112 @@
+"""``breastcad split``: part collections into train, validation and test by patient and duplicate group."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from breastcad.commands.options import Out, Overwrite, Seed
+
+if TYPE_CHECKING:
+    from breastcad.core.records import ImageRow, SplitRow
+    from breastcad.datasets.splits import Groups
+
+
+class Kind(StrEnum):
+    """What is tested on what."""
+
+    holdout = "holdout"
+    kfold = "kfold"
+    across = "across"
+
+
+class By(StrEnum):
+    """What is kept together when images are dealt out."""
+
+    group = "group"
+    image = "image"
+
+
+def command(
+    collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
+    out: Out,
+    kind: Annotated[
+        Kind, typer.Option("--kind", help="kfold: each image is tested once; holdout: one test part; across: other sets are tested.")
+    ] = Kind.kfold,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Outer folds of kfold.")] = 5,
+    seed: Seed = 0,
+    train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
+    test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,
+    by: Annotated[
+        By, typer.Option("--by", help="What stays together; image keeps nothing together, to show what that costs: it leaks.")
+    ] = By.group,
+    allow_leaks: Annotated[
+        bool, typer.Option("--allow-leaks", help="Write a split that leaks all the same; split.json and what is made with it say so.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Split collections so that no patient, and no scene that several images show, is in two parts; refuse a split that leaks.
+
+    Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set and label. A split that
+    leaks is not written, and the exit code is 1.
+    """
+    from breastcad.commands.progress import bar
+    from breastcad.core.errors import AnswerNo, InputError
+    from breastcad.core.files import output_folder, read_collection, write_split
+    from breastcad.datasets.duplicates import joint_groups
+    from breastcad.datasets.splits import counts, leaks
+
+    read = [read_collection(folder) for folder in collections]
+    images = [image for collection in read for image in collection.images]
+    if not any(image.present for image in images):
+        raise InputError("no image of these collections is present, so there is nothing to split; import the folder that holds the images")
+    output_folder(out, overwrite=overwrite)
+    with bar("looking for near-duplicates") as progress:
+        groups = joint_groups(read, progress)
+    kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
+    rows, facts = _split(kind, images, kept_together, folds=folds, seed=seed, train_sets=train_set or [], test_sets=test_set or [])
+    for row in rows:
+        row.group = groups[row.set, row.id]
+    leaking = leaks(rows)
+    if leaking and not allow_leaks:
+        raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
+    table = counts(rows, images)
+    write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table})
+    _tell(table, [*facts["remarks"], *leaking])
+    typer.echo(f"Written: {out}")
+
+
+def _split(
+    kind: Kind, images: list[ImageRow], groups: Groups, *, folds: int, seed: int, train_sets: list[str], test_sets: list[str]
+) -> tuple[list[SplitRow], dict[str, Any]]:
+    """Return the rows, and how they were made."""
+    from breastcad import __version__
+    from breastcad.core.errors import InputError
+    from breastcad.datasets.splits import across, holdout, kfold
+
+    facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "remarks": []}
+    if kind is Kind.across:
+        rows, facts["remarks"] = across(images, groups, train_sets=train_sets, test_sets=test_sets, seed=seed)
+        return rows, {**facts, "train_sets": train_sets, "test_sets": test_sets}
+    if train_sets or test_sets:
+        raise InputError(f"--train-set and --test-set go with --kind across, not with --kind {kind.value}")
+    if kind is Kind.kfold:
+        return kfold(images, groups, folds=folds, seed=seed), {**facts, "folds": folds}
+    return holdout(images, groups, seed=seed), facts
+
+
+def _tell(table: list[dict[str, Any]], remarks: list[str]) -> None:
+    """Print images by set and label, a column an outer fold, and what there is to say."""
+    folds = sorted({line["outer"] for line in table})
+    images = {(line["set"], line["label"], line["outer"], line["part"]): line["images"] for line in table}
+    parts = "train", "validation", "test"
+    typer.echo(f"images: {' / '.join(parts)}")
+    typer.echo(f"  {'set':20}{'label':12}" + "".join(f"{f'fold {fold}':>18}" for fold in folds))
+    for name, label in sorted({(line["set"], line["label"]) for line in table}):
+        cells = (" / ".join(str(images.get((name, label, fold, part), 0)) for part in parts) for fold in folds)
+        typer.echo(f"  {name:20}{label:12}" + "".join(f"{cell:>18}" for cell in cells))
+    for remark in remarks:
+        typer.echo(f"! {remark}")
