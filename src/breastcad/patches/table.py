@@ -197,17 +197,12 @@ def _shape_and_breast(image: ImageRow, root: Path) -> tuple[tuple[int, int], NDA
 
 def _rows_of(image: ImageRow, grid: _Grid, settings: Sliding, group: str | None) -> Iterator[PatchRow]:
     """Give the rows of one image, in reading order."""
-    own = grid.shares > settings.roi_share
-    # The finding that a window is named after: one that it belongs to before one that it only touches, the worst, the largest share.
-    severity = np.array([1 + SEVERITY[finding.pathology] for finding in grid.findings])[:, None, None]
-    best = np.asarray((own * severity + grid.shares / 2).argmax(axis=0)) if grid.findings else None
-    belongs = own.any(axis=0) if grid.findings else np.zeros((grid.rows.size, grid.cols.size), bool)
+    best, shares, belongs = _nearest_findings(grid, settings)
     size, scale = settings.window_px, settings.window / settings.window_px
-    kept = belongs if grid.of_breast is None else belongs | (grid.of_breast >= settings.breast_share)
-    for r, c in np.argwhere(kept | (grid.of_breast is None)).tolist():
-        finding = None if best is None else grid.findings[best[r, c]]
-        share = 0.0 if best is None else float(grid.shares[best[r, c], r, c])
-        row, col = int(grid.rows[r]), int(grid.cols[c])
+    kept = np.ones_like(belongs) if grid.of_breast is None else belongs | (grid.of_breast >= settings.breast_share)
+    for r, c in np.argwhere(kept).tolist():
+        finding = grid.findings[best[r, c]] if grid.findings else None
+        row, col, share = int(grid.rows[r]), int(grid.cols[c]), float(shares[r, c])
         yield PatchRow(
             sample_id=f"{image.set}/{image.image_id}/{row}-{col}-{size}x{size}",
             role="image",
@@ -224,6 +219,20 @@ def _rows_of(image: ImageRow, grid: _Grid, settings: Sliding, group: str | None)
             label=_label(finding, share, bool(belongs[r, c]), grid.outside, settings),
             group=group,
         )
+
+
+def _nearest_findings(grid: _Grid, settings: Sliding) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return for each window, (R, C), which finding it is named after, that one's share, and if the window belongs to it.
+
+    One that a window belongs to comes before one that it only touches, then the worst, then the largest share.
+    """
+    if not grid.findings:
+        nothing = np.zeros((grid.rows.size, grid.cols.size))
+        return nothing.astype(np.intp), nothing, nothing.astype(bool)
+    own = grid.shares > settings.roi_share
+    severity = np.array([1 + SEVERITY[finding.pathology] for finding in grid.findings])
+    best = np.argmax(own * severity[:, None, None] + grid.shares / 2, axis=0)
+    return best, np.take_along_axis(grid.shares, best[None], axis=0)[0], own.any(axis=0)
 
 
 def _label(finding: FindingRow | None, share: float, belongs: bool, outside: str, settings: Sliding) -> str:
