@@ -48,7 +48,15 @@ def sigmoid(logits: NDArray[Real]) -> NDArray[Real]:
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(logits.dtype, copy=False)
 
 
-def image_numbers(outputs: Outputs, temperature: Mapping[str, float], classes: Sequence[str]) -> ImageNumbers:
+Temperatures = Mapping[str, float | Sequence[float]]
+
+
+def _of(temperature: Temperatures, name: str) -> NDArray[np.float64]:
+    """Return a head's temperature, one number or one a fold; 1 where it is missing."""
+    return np.asarray(temperature.get(name, 1.0), np.float64)
+
+
+def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence[str]) -> ImageNumbers:
     """Return what a model says of a whole image.
 
     Each fold's logits are divided by their temperature and made probabilities; P(malignant) = P(abnormal) P(malignant given
@@ -58,7 +66,7 @@ def image_numbers(outputs: Outputs, temperature: Mapping[str, float], classes: S
     Parameters
     ----------
     outputs : Outputs
-    temperature : mapping of str to float
+    temperature : mapping of str to float or to a list of float, one a fold
         For ``"abnormal"`` and ``"malignant"``; 1 where it is missing.
     classes : sequence of str
         Those that the model knows, of normal, benign, malignant.
@@ -70,11 +78,11 @@ def image_numbers(outputs: Outputs, temperature: Mapping[str, float], classes: S
     return ImageNumbers(probability, raw, _intervals({name: calibrated[name] for name in raw}))
 
 
-def _classes(logits: NDArray[np.float32], temperature: Mapping[str, float], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _classes(logits: NDArray[np.float32], temperature: Temperatures, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Return each class's probability in each fold, (F,) float64, in the order of findings.json."""
     logits64 = logits.astype(np.float64)
-    abnormal = sigmoid(logits64[:, 0] / temperature.get("abnormal", 1.0)) if "normal" in classes else np.ones(len(logits64))
-    malignant = abnormal * sigmoid(logits64[:, 1] / temperature.get("malignant", 1.0))
+    abnormal = sigmoid(logits64[:, 0] / _of(temperature, "abnormal")) if "normal" in classes else np.ones(len(logits64))
+    malignant = abnormal * sigmoid(logits64[:, 1] / _of(temperature, "malignant"))
     known = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant}
     chosen = {name: values for name, values in known.items() if name in classes}
     if "normal" in classes:
@@ -95,17 +103,18 @@ def _intervals(folds: dict[str, NDArray[np.float64]]) -> dict[str, Interval] | N
     return {name: Interval(float(values.min()), float(values.max()), level, method) for name, values in folds.items()}
 
 
-def lesion_maps(outputs: Outputs, temperature: Mapping[str, float]) -> LesionMaps:
+def lesion_maps(outputs: Outputs, temperature: Temperatures) -> LesionMaps:
     """Return a model's maps as probabilities, the mean over folds.
 
     Parameters
     ----------
     outputs : Outputs
-    temperature : mapping of str to float
+    temperature : mapping of str to float or to a list of float, one a fold
         For ``"lesion"`` and ``"malignant"``; 1 where it is missing.
     """
-    lesion = sigmoid(outputs.maps[:, 0] / np.float32(temperature.get("lesion", 1.0)))
-    given = sigmoid(outputs.maps[:, 1] / np.float32(temperature.get("malignant", 1.0)))
+    by_fold = {name: _of(temperature, name).astype(np.float32).reshape(-1, 1, 1) for name in ("lesion", "malignant")}
+    lesion = sigmoid(outputs.maps[:, 0] / by_fold["lesion"])
+    given = sigmoid(outputs.maps[:, 1] / by_fold["malignant"])
     return LesionMaps(*(values.mean(axis=0).astype(np.float32) for values in (lesion, lesion * given, given)))
 
 
