@@ -270,10 +270,10 @@ def test_no_identifier_is_in_the_record_not_even_one_learnt_late(tmp_path: Path,
     uid = generate_uid(entropy_srcs=["series"])
     write_png(tmp_path / "in" / "a" / "pat0042.png", scan())  # read before any file says that this is a patient's id
     write_dicom(tmp_path / "in" / "b" / "Doe_Jane" / f"{uid}.dcm", scan(), Modality="US")
-    write_dicom(tmp_path / "in" / "c" / "PAT0042" / "x.dcm", None, Modality="US")
+    write_dicom(tmp_path / "in" / "c" / "ZZ9999" / "x.dcm", None, Modality="US", PatientID="ZZ9999")  # itself not readable
     found = analyze(tmp_path / "in", model=tiny_model("US"))
     text = json.dumps(asdict(found)).lower()
-    for private in ("pat0042", "doe", "jane", uid):
+    for private in ("pat0042", "zz9999", "doe", "jane", uid):
         assert private not in text
     assert [image.source for image in found.images] == ["a/#4.png", "b/#1/#2.dcm"]
     assert [item.source for item in found.skipped] == ["c/#3/x.dcm"]

@@ -84,7 +84,7 @@ def command(
     folder = output_folder(out, overwrite=overwrite)
     with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
         analysis = write_analysis_folder(folder, run, progress=_each_file(bar.update))
-    _tell(analysis, folder)
+    tell(analysis, folder)
     if not analysis.images:
         raise AnswerNo("nothing could be analysed; why stands in findings.json under 'skipped'")
 
@@ -103,8 +103,15 @@ def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped],
     return see
 
 
-def _tell(analysis: Analysis, folder: Path) -> None:
-    """Say what was done: counts, the reasons of what was skipped, where the report is."""
+def tell(analysis: Analysis, folder: Path) -> None:
+    """Say what was done: counts, the commonest reasons of what was skipped, where the report is.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+        Where the analysis was written.
+    """
     from collections import Counter
 
     typer.echo(f"{len(analysis.images)} analysed, {len(analysis.skipped)} skipped")
