@@ -205,6 +205,11 @@ def test_voi_lut_sequence_maps_to_its_own_white(put: Any) -> None:
     np.testing.assert_allclose(picture.pixels, np.array([[0, 100, 400], [900, 1023, 1023]]) / 1023, atol=EXACT)
 
 
+def test_voi_lut_brighter_than_its_white_is_white(put: Any) -> None:
+    picture = read(put, SMALL, VOILUTSequence=[cases.lut([0, 255, 9999], 100, 8)])
+    np.testing.assert_allclose(picture.pixels, [[0, 0, 1], [1, 1, 1]])
+
+
 def test_voi_lut_of_signed_pixels_written_unsigned_and_as_words(put: Any) -> None:
     array = np.array([[-5, -4, -3], [-2, -1, 7]], np.int16)
     item = cases.lut([0, 64, 128, 192, 255], 65536 - 5, 8)
@@ -765,6 +770,42 @@ def test_codestreams_of_no_known_kind() -> None:
     with pytest.raises(ValueError, match="header is damaged"):
         codestream_size(b"\xff\xd8\x00\xe0\x00\x10\x00\x00")
     assert codestream_size(b"\xff\xd8\xff\xff\xc0\x00\x0b\x08\x00\x05\x00\x07\x01") == (5, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda f: f[:40], "the RLE header is damaged: it must name 2 segments in order within 40 bytes"),
+        (lambda f: struct.pack("<I", 1) + f[4:], "the RLE header is damaged: it must name 2 segments"),
+        (lambda f: f[:8] + struct.pack("<I", 9_000_000) + f[12:], "the RLE header is damaged"),
+        (lambda f: f[:4] + struct.pack("<2I", 2000, 64) + f[12:], "the RLE header is damaged"),
+        (lambda f: f[:8] + struct.pack("<I", 66) + f[12:], "RLE segment 1 holds . of 5490 bytes: it is cut off"),
+    ],
+)
+def test_damaged_rle_is_refused(put: Any, change: Any, reason: str) -> None:
+    encoding = next(e for e in cases.ENCODINGS if e.name == "RLE")
+    array = np.zeros((90, 61), np.uint16)
+    array[:] = np.arange(61) * 60
+    assert encoding.encode is not None
+    damaged = change(encoding.encode(array, 12))
+    with pytest.raises(ReadError, match=reason):
+        open_picture(put(cases.write(cases.dataset_of(array), encapsulate([damaged]), uid.RLELossless)))
+
+
+def test_rle_colour_and_padding_after_segments(put: Any) -> None:
+    rgb = coloured()
+    planes = [bytes(cases.imagecodecs.packbits_encode(rgb[..., channel].tobytes())) + bytes(3) for channel in range(3)]
+    starts = [64, 64 + len(planes[0]), 64 + len(planes[0]) + len(planes[1])]
+    frame = struct.pack("<16I", 3, *starts, *[0] * 12) + b"".join(planes)
+    picture = open_picture(put(colour_file(rgb, "RGB", encapsulate([frame]), uid.RLELossless)))
+    assert picture.colour is not None
+    np.testing.assert_array_equal(picture.colour, rgb)
+
+
+def test_transfer_syntax_that_is_none_is_named(put: Any) -> None:
+    file = cases.plain(SMALL).replace(uid.ExplicitVRLittleEndian.encode() + b"\0", b"1.2.840.10008.1.1\0\0\0")
+    with pytest.raises(ReadError, match=r"\(0002,0010\) 'Transfer Syntax UID' is none"):
+        open_picture(put(file))
 
 
 def test_transfer_syntax_that_is_not_read_is_named(put: Any) -> None:

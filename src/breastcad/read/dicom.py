@@ -22,7 +22,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.records import Picture
 from breastcad.read import dicom_header as header
 from breastcad.read.dicom_codecs import COMPRESSED
-from breastcad.read.dicom_pixels import Layout, check_bytes, colour_of, declared, grey_of, stored_values
+from breastcad.read.dicom_pixels import NATIVE, Layout, check_bytes, colour_of, declared, grey_of, stored_values
 from breastcad.read.dicom_values import Unreadable, named, text, value
 from breastcad.read.files import MAX_PIXELS, fault, kind_of
 
@@ -203,7 +203,11 @@ def _syntax(dataset: FileDataset, notes: list[str]) -> uid.UID:
     """Return the transfer syntax; a file without file meta gets that in which pydicom could parse it, noted."""
     said = value(dataset.file_meta, "TransferSyntaxUID")
     if said:
-        return uid.UID(str(said))
+        syntax = uid.UID(str(said))
+        if syntax not in NATIVE and syntax not in COMPRESSED:
+            what = f"{syntax.name}, which is not read; convert the file to an uncompressed one" if syntax.is_transfer_syntax else "none"
+            raise Unreadable(f"(0002,0010) 'Transfer Syntax UID' is {what}")
+        return syntax
     notes.append("no (0002,0010) 'Transfer Syntax UID': the file was read as its bytes look, uncompressed")
     implicit, little = dataset.original_encoding
     if implicit:

@@ -1,19 +1,21 @@
 """Compressed DICOM frames: every codestream is checked, then decoded, by one decoder plugin of pydicom.
 
-JPEG (baseline, extended with 12 bits, lossless) by imagecodecs, JPEG-LS by pyjpegls, JPEG 2000 and HTJ2K by pylibjpeg-openjpeg, RLE by
-pylibjpeg-rle; these two are called directly, since pydicom reaches them only through a further package, pylibjpeg. The checks keep a
-codestream from taking more memory than the header declares, and one that was cut off from passing as a picture.
+JPEG (baseline, extended with 12 bits, lossless) and RLE's PackBits by imagecodecs, JPEG-LS by pyjpegls, JPEG 2000 and HTJ2K by
+pylibjpeg-openjpeg, called directly since pydicom reaches it only through a further package. RLE's segments are taken apart here: on
+damaged streams one decoder of whole frames (pylibjpeg-rle 2.2) panics and another (imagecodecs 2026.3) ends the process. The checks keep
+a codestream from taking more memory than the header declares, and one that was cut off from passing as a picture.
 """
 
 from __future__ import annotations
 
 import struct
 from functools import cache
+from itertools import pairwise
 from typing import cast
 
 import imagecodecs
+import numpy as np
 import openjpeg
-import rle
 from pydicom import uid
 from pydicom.pixels import get_decoder
 from pydicom.pixels.common import PhotometricInterpretation
@@ -25,10 +27,11 @@ JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGL
 JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
 COMPRESSED = (*JPEG, *JPEG_LS, *JPEG_2000, uid.RLELossless)
-DECODER_DEPENDENCIES = {syntax: ("imagecodecs", "pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle") for syntax in COMPRESSED}
+DECODER_DEPENDENCIES = {syntax: ("imagecodecs", "pyjpegls", "pylibjpeg-openjpeg") for syntax in COMPRESSED}
 
 _START_OF_FRAME = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7}
 _END = b"\xff\xd9"
+_RLE_SLACK = 128  # what padding after a segment may decode to
 
 
 def is_available(syntax: str) -> bool:
@@ -101,11 +104,22 @@ def _decode_jpeg_2000(source: bytes, runner: DecodeRunner) -> bytearray:
     return cast(bytearray, openjpeg.decode_pixel_data(source, version=2))
 
 
-def _decode_rle(source: bytes, runner: DecodeRunner) -> bytearray:
-    """Decode PackBits segments, a byte plane each; colour comes plane by plane."""
+def _decode_rle(source: bytes, runner: DecodeRunner) -> bytes:
+    """Decode PackBits segments, one a byte plane, the highest byte of a sample first (PS3.5 annex G); samples come plane by plane."""
+    width, pixels = runner.bits_allocated // 8, runner.rows * runner.columns
+    wanted = width * runner.samples_per_pixel
+    count, *starts = struct.unpack_from("<16I", source) if len(source) >= 64 else (0,)
+    starts = starts[:count]
+    if count != wanted or wanted == 0 or starts != sorted(starts) or starts[0] < 64 or starts[-1] > len(source):
+        raise ValueError(f"the RLE header is damaged: it must name {wanted} segments in order within {len(source)} bytes")
+    samples = np.empty((runner.samples_per_pixel, pixels, width), np.uint8)
+    for plane, (start, end) in enumerate(pairwise([*starts, len(source)])):
+        decoded = imagecodecs.packbits_decode(source[start:end], out=bytearray(pixels + _RLE_SLACK))
+        if len(decoded) < pixels:
+            raise ValueError(f"RLE segment {plane + 1} holds {len(decoded)} of {pixels} bytes: it is cut off")
+        samples[plane // width, :, width - 1 - plane % width] = np.frombuffer(decoded, np.uint8, pixels)
     runner.set_option("planar_configuration", 1)
-    frame = rle.decode_pixel_data(source, version=2, rows=runner.rows, columns=runner.columns, bits_allocated=runner.bits_allocated)
-    return cast(bytearray, frame)
+    return samples.tobytes()
 
 
 def codestream_size(source: bytes) -> tuple[int, int, int]:

@@ -63,8 +63,6 @@ def declared(dataset: Dataset, syntax: uid.UID) -> Layout:
     Unreadable
         If an element is missing, its value cannot be, or the picture is larger than `files.MAX_PIXELS`.
     """
-    if syntax not in NATIVE and syntax not in COMPRESSED:
-        raise Unreadable(f"(0002,0010) 'Transfer Syntax UID' is {syntax.name}, which is not read; convert the file to an uncompressed one")
     photometric = text(dataset, "PhotometricInterpretation")
     if photometric is None:
         raise Unreadable(f"no {named('PhotometricInterpretation')}; without it the pixels cannot be read")
@@ -331,7 +329,7 @@ def _voi(
         )
     if tables:
         shown, white = _lut(values, tables[0])
-        shown, what = shown / white, named("VOILUTSequence")
+        shown, what = np.clip(shown / white, 0, 1), named("VOILUTSequence")
     elif centres and widths:
         function = (text(source, "VOILUTFunction") or "LINEAR").upper()
         what = f"{named('WindowCenter')} of {centres[0]:g} and width of {widths[0]:g}"
