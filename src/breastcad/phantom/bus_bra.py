@@ -57,7 +57,7 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
     folder : Path
         Gets a folder `BUSBRA`.
     n : int
-        Images; most cases have two.
+        Images; most cases have two, of which the last may lack one.
     seed : int
     quirks : bool
         A wrong Height and a wrong BBOX in the table.
@@ -87,12 +87,12 @@ def _planned(n: int, seed: int) -> list[_Row]:
     while len(rows) < n:
         case += 1
         draw = generator(seed, "phantom", "bus-bra", "case", case)
-        pair = case != 2 and (case == 1 or draw.random() < 0.75) and n - len(rows) > 1
+        pair = case != 2 and (case == 1 or draw.random() < 0.75)
         pathology = "malignant" if case % 3 == 1 else "benign"
         histology, device = str(draw.choice(_HISTOLOGY[pathology])), str(draw.choice(_DEVICES))
         birads = int(draw.choice([4, 5] if pathology == "malignant" else [2, 3, 4]))
         rows += [_Row(case, side, pathology, histology, birads, device) for side in ("lr" if pair else "s")]
-    return rows
+    return rows[:n]
 
 
 def _write_image(place: Path, row: _Row, seed: int) -> WrittenPicture:

@@ -1,0 +1,55 @@
+"""``breastcad phantom``: what it writes, what it says, what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breastcad.commands import main
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs breastcad in this process: arguments -> exit code, stdout, stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+def test_a_set_is_written_and_counted_and_called_made_up(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, out, err = run("phantom", "busi", "--out", str(tmp_path / "made"), "--n", "3", "--seed", "5", "--no-quirks")
+    assert (code, err) == (0, "")
+    assert "3 made-up pictures (1 normal, 1 benign, 1 malignant)" in out
+    assert "no claim of accuracy" in out
+    assert "--n 3 --seed 5 --no-quirks" in (tmp_path / "made" / "README.txt").read_text(encoding="utf-8")
+    assert len(list((tmp_path / "made").rglob("*.png"))) == 6
+
+
+def test_an_unknown_set_is_refused_before_anything_is_written(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, _, err = run("phantom", "inbreast", "--out", str(tmp_path / "made"))
+    assert code == 2
+    assert err.startswith("breastcad: no made-up set 'inbreast'; sets: mini-mias, busi, bus-bra, cbis-ddsm, dicom, dicom-us")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused_unless_told(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    call = ("phantom", "bus-bra", "--out", str(tmp_path), "--n", "1")
+    code, _, err = run(*call)
+    assert code == 2
+    assert "is not empty" in err
+    assert run(*call, "--overwrite")[0] == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_too_many_films_are_refused(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, _, err = run("phantom", "mini-mias", "--out", str(tmp_path / "made"), "--n", "400")
+    assert code == 2
+    assert "--n must be from 1 to 320" in err
