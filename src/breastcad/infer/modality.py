@@ -15,7 +15,7 @@ from breastcad.preprocess.inputs import stretch
 
 WORKING_SIDE_PX = 256
 BLUR_SIGMA_PX = 2.0
-# Chosen on every second image of mini-MIAS, CBIS-DDSM, BUSI and BUS-BRA; docs/findings.md has how often it is right on the others.
+# Fitted on every second image of mini-MIAS, CBIS-DDSM, BUSI and BUS-BRA; docs/findings.md has how often it is right on the others.
 SPECKLE = 0.0215
 SURE_BELOW, SURE_ABOVE = 0.017, 0.028
 VIVID_SPREAD = 60
