@@ -25,12 +25,10 @@ def command(
     """
     from collections import Counter
 
-    from breastcad.core.errors import InputError
     from breastcad.core.files import output_folder
-    from breastcad.phantom.sets import WRITERS, write_set
+    from breastcad.phantom.sets import write_set, writer_for
 
-    if name not in WRITERS:
-        raise InputError(f"no made-up set '{name}'; sets: {', '.join(WRITERS)}")
+    writer_for(name)  # an unknown set is refused before its folder is made
     folder = output_folder(out, overwrite=overwrite)
     written = write_set(name, folder, n=n, seed=seed, quirks=quirks)
     labels = Counter(picture.label for picture in written)

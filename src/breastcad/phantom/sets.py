@@ -44,6 +44,21 @@ WRITERS: dict[str, Writer] = {
 }
 
 
+def writer_for(name: str) -> Writer:
+    """Return a set's writer; InputError if there is none of that name.
+
+    Examples
+    --------
+    >>> writer_for("busi").default_n
+    12
+    """
+    if name not in WRITERS:
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), WRITERS, n=2, cutoff=0.5)
+        hint = f"near names: {', '.join(map(repr, near))}. " if near else ""
+        raise InputError(f"no made-up set '{name}'; {hint}Sets: {', '.join(WRITERS)}")
+    return WRITERS[name]
+
+
 def write_set(name: str, folder: str | Path, *, n: int | None = None, seed: int = 0, quirks: bool = True) -> list[WrittenPicture]:
     """Write a made-up set in a real set's own format, and a README.txt that says that it is made up.
 
@@ -69,11 +84,7 @@ def write_set(name: str, folder: str | Path, *, n: int | None = None, seed: int 
     InputError
         If the set is unknown or `n` out of range.
     """
-    if name not in WRITERS:
-        near = difflib.get_close_matches(name.lower().replace("_", "-"), WRITERS, n=2, cutoff=0.5)
-        hint = f"near names: {', '.join(map(repr, near))}. " if near else ""
-        raise InputError(f"no made-up set '{name}'; {hint}Sets: {', '.join(WRITERS)}")
-    writer = WRITERS[name]
+    writer = writer_for(name)
     count = writer.default_n if n is None else n
     if not 1 <= count <= writer.most:
         raise InputError(f"--n must be from 1 to {writer.most} for '{name}' ({writer.counted}), got {count}")
