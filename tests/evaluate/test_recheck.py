@@ -216,3 +216,17 @@ def test_a_document_that_is_missing_is_refused(tmp_path) -> None:
 def test_the_repository_is_the_nearest_folder_above_that_has_the_run(repository) -> None:
     assert repository_of(repository / "src/breastcad", run="results/ours") == repository
     assert repository_of(repository / "src", run="results/no-such-run") is None
+
+
+def test_a_run_that_predicts_other_things_than_images_is_not_held_against_the_split_of_images(repository) -> None:
+    run = repository / "results/ours"
+    table = run / "predictions.csv"
+    table.write_text(table.read_text().replace(",image,", ",patient,"))
+    write_metrics(run / "metrics.json", "ours", figures(run, level="patient"))
+    assert not any("split.csv" in difference.what for difference in recheck(run).differences)
+
+
+def test_tables_of_other_runs_are_not_asked(repository) -> None:
+    (repository / "RESULTS.md").write_text("<!-- figures: results/theirs -->\nmissing\n<!-- end -->\n")
+    done = recheck(repository / "results/ours")
+    assert (done.tables, done.differences) == (2, [])
