@@ -762,6 +762,16 @@ def test_codestream_larger_than_declared_is_refused_before_decoding(put: Any) ->
         open_picture(put(cases.write(cases.dataset_of(cases.picture(8), bits=8), encapsulate([bytes(frame)]), uid.JPEGLossless)))
 
 
+@pytest.mark.parametrize(("lossless", "syntax", "side"), [(False, uid.JPEGBaseline8Bit, 2000), (True, uid.JPEGLossless, 300)])
+def test_codestream_too_short_for_its_size_is_refused(put: Any, lossless: bool, syntax: uid.UID, side: int) -> None:
+    frame = bytearray(cases.imagecodecs.jpeg8_encode(cases.picture(8), lossless=lossless))
+    place = frame.index(b"\xff\xc3" if lossless else b"\xff\xc0")
+    struct.pack_into(">HH", frame, place + 5, side, side)
+    dataset = cases.dataset_of(cases.picture(8), bits=8, Rows=side, Columns=side)
+    with pytest.raises(ReadError, match=r"the codestream of \d+ bytes is too short for \d+ samples: it is cut off"):
+        open_picture(put(cases.write(dataset, encapsulate([bytes(frame)]), syntax)))
+
+
 def test_codestreams_of_no_known_kind() -> None:
     with pytest.raises(ValueError, match="no codestream of its transfer syntax"):
         codestream_size(b"nonsense" * 9)

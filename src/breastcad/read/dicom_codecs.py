@@ -84,7 +84,15 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes | bytearray:
 
 
 def _decode_jpeg(source: bytes, runner: DecodeRunner) -> bytes:
-    """Decode any JPEG process that libjpeg-turbo knows; the channels stay as stored, pydicom makes them RGB."""
+    """Decode any JPEG process that libjpeg-turbo knows; the channels stay as stored, pydicom makes them RGB.
+
+    libjpeg fills up what a stream does not hold. The shortest Huffman code is one bit, so a stream with fewer bits than samples
+    (lossless) or 8 x 8 blocks (all others) is refused; a smaller loss within an ended stream cannot be told from a picture.
+    """
+    samples = runner.rows * runner.columns * runner.samples_per_pixel
+    lossless = runner.transfer_syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1)
+    if 8 * len(source) < (samples if lossless else runner.rows * runner.columns / 64):
+        raise ValueError(f"the codestream of {len(source)} bytes is too short for {samples} samples: it is cut off")
     as_stored = "RGB" if runner.samples_per_pixel == 3 else None
     array = imagecodecs.jpeg8_decode(source, colorspace=as_stored, outcolorspace=as_stored)
     runner.set_option("bits_allocated", 8 * array.dtype.itemsize)
