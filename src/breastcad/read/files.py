@@ -127,7 +127,7 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
     Returns
     -------
     Picture
-        ``pixels`` (H, W) float32 in [0, 1].
+        ``pixels`` (H, W) float32 in [0, 1]; ``frame`` is None unless the file has several pages.
 
     Raises
     ------
@@ -145,10 +145,11 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
             colour = None if colour is None else np.rint(colour * cover[..., None]).astype(np.uint8)
     if raster.orientation != 1:
         notes.append(f"the picture was turned as its orientation mark ({raster.orientation}) says")
-    pages = count_pages(path) if frame is None else 1
-    if pages > 1:
+    pages = count_pages(path)
+    if frame is None and pages > 1:
         notes.append(f"the file holds {pages} pages; the first was read")
-    return Picture(pixels=pixels, colour=colour, bit_depth=int(raster.white).bit_length(), frame=frame, warnings=notes)
+    number = (frame or 0) if pages > 1 else None
+    return Picture(pixels=pixels, colour=colour, bit_depth=int(raster.white).bit_length(), frame=number, warnings=notes)
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
