@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -67,12 +67,7 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
         If an output differs by more than `TOLERANCE`.
     """
     together = SideBySide(networks).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    stream = io.BytesIO()
-    torch.onnx.export(
-        together, (torch.zeros(1, 1, *shape),), stream, input_names=["image"], output_names=["maps", "logits"],
-        dynamic_axes={"image": {0: "N"}, "maps": {0: "N"}, "logits": {0: "N"}}, opset_version=17, dynamo=False,
-    )  # fmt: skip
-    model = halved(onnx.load_from_string(stream.getvalue()))
+    model = halved(_graph(together, shape))
     model.producer_name = "breastcad"
     entry = model.metadata_props.add()
     entry.key, entry.value = "breastcad", json.dumps(metadata)
@@ -83,6 +78,21 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
         raise InputError(f"the exported model's outputs differ from the networks' by {largest:.4f}, more than {TOLERANCE}; it was not written")
     write_bytes(path, content)
     return largest
+
+
+def _graph(together: SideBySide, shape: tuple[int, int]) -> onnx.ModelProto:
+    """Trace the networks into a graph; weights that folds share (frozen stages) are stored once."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        # Measured: the newer exporter takes ten times as long, does not share weights, and its graph runs a quarter slower.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        # The sizes that the tracer warns of are fixed: a model has one input size.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        torch.onnx.export(
+            together, (torch.zeros(1, 1, *shape),), stream, input_names=["image"], output_names=["maps", "logits"],
+            dynamic_axes={name: {0: "N"} for name in ("image", "maps", "logits")}, opset_version=17, dynamo=False,
+        )  # fmt: skip
+    return onnx.load_from_string(stream.getvalue())
 
 
 @torch.no_grad()

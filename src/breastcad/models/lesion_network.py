@@ -19,7 +19,7 @@ from breastcad.models.registry import NetworkSpec
 
 MAPS = ("lesion", "malignant")
 LOGITS = ("abnormal", "malignant")
-UNET_CHANNELS = (96, 64, 32, 24, 16)
+UNET_CHANNELS = (96, 64, 32, 24)
 PYRAMID_CHANNELS = 64
 # Grey in [0, 1] -> the input that the ImageNet weights of the EfficientNet-Lite family expect, (x - 127) / 128.
 INPUT_SCALE, INPUT_SHIFT = 255 / 128, -127 / 128
@@ -59,8 +59,8 @@ class LesionNetwork(nn.Module):
 
     Notes
     -----
-    Input: (N, 1, H, W) float in [0, 1], H and W multiples of 32. Outputs: maps (N, 2, h, w), logits of `MAPS`, at the
-    input's size for ``unet`` and an eighth of it for ``pyramid``; logits (N, 2) of `LOGITS`.
+    Input: (N, 1, H, W) float in [0, 1], H and W multiples of 32. Outputs: maps (N, 2, h, w), logits of `MAPS`, at half
+    the input's size for ``unet`` and an eighth of it for ``pyramid``; logits (N, 2) of `LOGITS`.
     """
 
     def __init__(self, spec: NetworkSpec, *, pretrained: bool = False) -> None:
@@ -70,7 +70,7 @@ class LesionNetwork(nn.Module):
             load_imagenet_weights(self.encoder, spec)
         channels: list[int] = self.encoder.feature_info.channels()
         if spec.decoder == "unet":
-            self.decoder: nn.Module = smp.decoders.unet.decoder.UnetDecoder([1, *channels], UNET_CHANNELS, n_blocks=5)
+            self.decoder: nn.Module = smp.decoders.unet.decoder.UnetDecoder([1, *channels], UNET_CHANNELS, n_blocks=len(UNET_CHANNELS))
             width = UNET_CHANNELS[-1]
         else:
             self.decoder = PyramidDecoder(channels)
@@ -95,7 +95,8 @@ class LesionNetwork(nn.Module):
     @staticmethod
     def _pooled(deepest: Tensor, lesion: Tensor) -> Tensor:
         """Return the mean of the deepest features over the image and over where the lesion map is high, side by side: (N, 2 C)."""
-        weight = functional.adaptive_max_pool2d(torch.sigmoid(lesion.detach()), deepest.shape[-2:]) + 1e-4
+        stride = lesion.shape[-1] // deepest.shape[-1]
+        weight = functional.max_pool2d(torch.sigmoid(lesion.detach()), stride) + 1e-4
         attended = (deepest * weight).sum((2, 3)) / weight.sum((2, 3))
         return torch.cat([deepest.mean((2, 3)), attended], dim=1)
 

