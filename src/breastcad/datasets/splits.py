@@ -250,7 +250,7 @@ def _repeated_images(rows: Sequence[SplitRow]) -> list[str]:
     if twice:
         sentences.append(f"split leaks: {_images(len(twice))} more than one row in one fold (first: {twice[0][0]} '{twice[0][1]}')")
     if tested:
-        sentences.append(f"split leaks: {_images(len(tested))} tested in more than one outer fold (first: {tested[0][0]} '{tested[0][1]}')")
+        sentences.append(f"split leaks: {_images(len(tested))} tests in more than one outer fold (first: {tested[0][0]} '{tested[0][1]}')")
     return sentences
 
 

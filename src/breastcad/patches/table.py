@@ -6,6 +6,7 @@ Nothing is cut out or written but the table. ROI shares come from `integral`, po
 from __future__ import annotations
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -49,8 +50,8 @@ class Sliding:
     def __post_init__(self) -> None:
         """Check every setting; InputError says which is wrong."""
         for name in ("window", "stride", "scale"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"setting '{name}' must be more than 0, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"setting '{name}' must be more than 0 and finite, got {getattr(self, name)}")
         for name in ("roi_share", "breast_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"setting '{name}' must be in [0, 1], got {getattr(self, name)}")
@@ -102,7 +103,8 @@ def sliding(pairs: Sequence[str]) -> Sliding:
         try:
             values[name] = kinds[name](text)
         except ValueError as error:
-            raise InputError(f"setting '{name}' must be a number, got '{text}'") from error
+            needed = "a whole number" if kinds[name] is int else "a number"
+            raise InputError(f"setting '{name}' must be {needed}, got '{text}'") from error
     return replace(Sliding(), **values)
 
 
@@ -232,7 +234,7 @@ def _nearest_findings(grid: _Grid, settings: Sliding) -> tuple[NDArray[np.intp],
     own = grid.shares > settings.roi_share
     severity = np.array([1 + SEVERITY[finding.pathology] for finding in grid.findings])
     best = np.argmax(own * severity[:, None, None] + grid.shares / 2, axis=0)
-    return best, np.take_along_axis(grid.shares, best[None], axis=0)[0], own.any(axis=0)
+    return best, np.take_along_axis(grid.shares, best[None], axis=0)[0], np.asarray(own.any(axis=0))
 
 
 def _label(finding: FindingRow | None, share: float, belongs: bool, outside: str, settings: Sliding) -> str:

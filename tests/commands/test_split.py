@@ -1,0 +1,123 @@
+"""``breastcad split``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from breastcad.commands import main
+from breastcad.core.files import read_split, write_collection
+from breastcad.core.records import Collection, ImageRow
+from breastcad.core.seeding import generator
+from breastcad.datasets.splits import leaks
+
+
+def _run(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["split", *map(str, arguments)])
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def _collection(folder: Path, name: str, scenes: list[int], *, present: int = 1) -> Path:
+    """Write a collection of ultrasound images; equal numbers are copies of one scene. Every third is malignant."""
+    (folder / "pictures").mkdir(parents=True)
+    images = []
+    for number, scene in enumerate(scenes):
+        noise = cv2.GaussianBlur(generator(scene, name, "scene").random((60, 80)), (0, 0), 3)
+        cv2.imwrite(str(folder / "pictures" / f"{number}.png"), (255 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8))
+        label = "malignant" if scene % 3 == 0 else "benign"
+        images.append(ImageRow(name, f"{number}", path=f"{number}.png", present=present, modality="US", rows=60, cols=80, label=label))
+    write_collection(folder, Collection(str(folder / "pictures"), images, facts={"set": name}))
+    return folder
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    """Return a collection of 18 images of 12 scenes; the first six scenes are there twice."""
+    return _collection(tmp_path / "one", "one", [*range(12), *range(6)])
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    return _collection(tmp_path / "two", "two", list(range(4)))
+
+
+def test_kfold_keeps_copies_together(one: Path, two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "split"
+    assert _run(one, two, "--out", out, "--folds", "3", "--seed", "4") == 0
+    rows = read_split(out)
+    assert leaks(rows) == []
+    assert len({row.group for row in rows}) == 16
+    assert Counter((row.set, row.id) for row in rows if row.part == "test") == Counter({(row.set, row.id) for row in rows})
+    facts = json.loads((out / "split.json").read_text())
+    assert {key: facts[key] for key in ("format", "kind", "folds", "seed", "by", "leaks")} == {
+        "format": "breastcad-split/1",
+        "kind": "kfold",
+        "folds": 3,
+        "seed": 4,
+        "by": "group",
+        "leaks": [],
+    }
+    assert sum(line["images"] for line in facts["counts"]) == 3 * 22
+    told = capsys.readouterr().out
+    assert "fold 2" in told
+    assert str(out) in told
+
+
+def test_a_split_by_image_is_refused_and_not_written(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "split"
+    assert _run(one, "--out", out, "--by", "image") == 1
+    assert list(out.iterdir()) == []
+    said = capsys.readouterr().err
+    assert said.startswith("breastcad: split leaks: ")
+    assert "are in both 'train' and 'test' of one fold (first: 'one/" in said
+    assert said.endswith("split by group, or add --allow-leaks\n")
+
+
+def test_allowed_leaks_are_written_down(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "split"
+    assert _run(one, "--out", out, "--by", "image", "--allow-leaks") == 0
+    facts = json.loads((out / "split.json").read_text())
+    assert facts["leaks"] == leaks(read_split(out)) != []
+    assert f"! {facts['leaks'][0]}" in capsys.readouterr().out
+
+
+def test_holdout(one: Path, tmp_path: Path) -> None:
+    assert _run(one, "--out", tmp_path / "split", "--kind", "holdout") == 0
+    assert {row.outer for row in read_split(tmp_path / "split")} == {0}
+
+
+def test_across_tests_on_the_other_set(one: Path, two: Path, tmp_path: Path) -> None:
+    out = tmp_path / "split"
+    assert _run(one, two, "--out", out, "--kind", "across", "--train-set", "two", "--test-set", "one") == 0
+    assert {(row.set, row.part == "test") for row in read_split(out)} == {("one", True), ("two", False)}
+    assert json.loads((out / "split.json").read_text())["test_sets"] == ["one"]
+
+
+def test_sets_to_train_on_need_across(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(one, "--out", tmp_path / "split", "--train-set", "one") == 2
+    assert "--train-set and --test-set go with --kind across, not with --kind kfold" in capsys.readouterr().err
+
+
+def test_collections_without_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(_collection(tmp_path / "none", "none", [1, 2], present=0), "--out", tmp_path / "split") == 2
+    assert "no image of these collections is present, so there is nothing to split" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_empty_is_refused_unless_told(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(one, "--out", tmp_path, "--folds", "2") == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert _run(one, "--out", tmp_path, "--folds", "2", "--overwrite") == 0
+
+
+def test_one_seed_gives_one_file(one: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        assert _run(one, "--out", tmp_path / name) == 0
+    assert (tmp_path / "first" / "split.csv").read_bytes() == (tmp_path / "second" / "split.csv").read_bytes()
+    assert (tmp_path / "first" / "split.json").read_bytes() == (tmp_path / "second" / "split.json").read_bytes()
