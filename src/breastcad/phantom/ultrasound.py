@@ -19,16 +19,16 @@ from breastcad.phantom.textures import Field, blob_outline, fill_outline, power_
 
 SMALLEST_PX = 48
 DYNAMIC_RANGE_DB = 66.0
-GAMMA = 1.5
+GAMMA = 1.9
 
 # Name, lower end as a share of the depth (mean, spread), echo in dB.
 _LAYERS = (
     ("skin", 0.04, 0.006, -8.0),
-    ("fat", 0.20, 0.05, -25.0),
-    ("glands", 0.57, 0.06, -14.0),
+    ("fat", 0.20, 0.05, -28.0),
+    ("glands", 0.57, 0.06, -18.0),
     ("fat behind", 0.65, 0.025, -25.0),
     ("muscle", 0.84, 0.03, -29.0),
-    ("below", 2.0, 0.0, -42.0),
+    ("below", 2.0, 0.0, -38.0),
 )
 
 
@@ -104,7 +104,7 @@ def _layers(generator: np.random.Generator, rows: int, cols: int) -> Field:
     """Return the echo of the layers in dB, with streaks in glands and muscle, septa in fat, bright faces between them."""
     depth = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
     coarse = power_law(generator, rows, cols, beta=3.2, coarsest_px=0.35 * rows, stretch=(1.0, 2.5))
-    streaks = power_law(generator, rows, cols, beta=2.2, coarsest_px=0.10 * rows, stretch=(1.0, 9.0))
+    streaks = power_law(generator, rows, cols, beta=2.2, coarsest_px=0.10 * rows, stretch=(1.0, 6.0))
     tilt = np.linspace(-1, 1, cols, dtype=np.float32) * np.float32(generator.normal(0, 0.04))
     echo = np.full((rows, cols), _LAYERS[0][3], np.float32)
     edges: list[Field] = []
@@ -149,7 +149,7 @@ def _add_ribs(generator: np.random.Generator, echo: Field, loss: Field) -> None:
         outline = blob_outline(generator, centre, radii, angle=0.0, waves=2, roughness=0.05)
         rib = fill_outline((rows, cols), outline)
         face = rib & (np.roll(~rib, max(1, round(0.012 * rows)), axis=0))
-        echo[rib] = -38
+        echo[rib] = -40
         echo += 24 * soften(face.astype(np.float32), 0.004 * rows)
         loss += soften(rib.astype(np.float32), 0.01 * rows) * np.float32(16 / (2 * radii[0]))
 
@@ -225,14 +225,14 @@ def _image(generator: np.random.Generator, echo: Field, loss: Field) -> Field:
     envelope = 10 ** (level / 20) * speckle(generator, rows, cols)
     image: Field = np.clip(1 + 20 * np.log10(np.maximum(envelope, 1e-6)) / np.float32(DYNAMIC_RANGE_DB), 0, 1)
     # What the scanner does next: it smooths a little along the lines, most across them.
-    smooth = cv2.GaussianBlur(image, (0, 0), sigmaX=max(0.5, rows / 380), sigmaY=max(0.3, rows / 700))
+    smooth = cv2.GaussianBlur(image, (0, 0), sigmaX=max(0.5, rows / 420), sigmaY=max(0.3, rows / 620))
     coupling = 0.3 * np.exp(-((depth / np.float32(0.01)) ** 2))
     return np.clip(smooth ** np.float32(GAMMA) + coupling, 0, 1).astype(np.float32)
 
 
 def speckle(generator: np.random.Generator, rows: int, cols: int) -> Field:
     """Return the amplitude of fully developed speckle: Rayleigh distributed, of mean square one, wider than deep."""
-    deep, wide = max(0.55, rows / 420), max(0.8, rows / 210)
+    deep, wide = max(0.55, rows / 600), max(0.8, rows / 330)
     parts = [
         cv2.GaussianBlur(generator.standard_normal((rows, cols), dtype=np.float32), (0, 0), sigmaX=wide, sigmaY=deep) for _ in range(2)
     ]
