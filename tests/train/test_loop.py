@@ -61,6 +61,7 @@ def test_another_seed_gives_other_weights(samples: list[Sample], settings: Setti
     assert any(not torch.equal(first[name], second[name]) for name in first if name.startswith("network"))
 
 
+@pytest.mark.slow
 def test_it_overfits_a_few_samples(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
     plain = Strength(
         flip_columns=0, rotation_degrees=0, scale=(1.0, 1.0), stretch=0, shift=0, gamma=(1.0, 1.0), contrast=0, brightness=0, blur_px=0,

@@ -117,7 +117,7 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
 def _converted(name: str, value: Any, like: Any) -> Any:
     """Turn a value (perhaps text of the command line) into the type of the present one."""
     if isinstance(value, str) and not isinstance(like, str):
-        value = yaml.safe_load(value)
+        value = _number(value) if isinstance(like, float) else yaml.safe_load(value)
     if isinstance(like, tuple) and isinstance(value, list) and len(value) == len(like):
         return tuple(float(v) for v in value)
     if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
@@ -125,6 +125,14 @@ def _converted(name: str, value: Any, like: Any) -> Any:
     if type(value) is not type(like):
         raise InputError(f"setting '{name}' must be {type(like).__name__}, e.g. {like!r}, got '{value}'")
     return value
+
+
+def _number(text: str) -> Any:
+    """Return the number that a text stands for (YAML takes 1e-3 for a word), else the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def to_text(settings: Settings) -> str:
