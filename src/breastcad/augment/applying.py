@@ -38,7 +38,7 @@ def apply(
     border = cv2.BORDER_REFLECT_101 if mirror_border else cv2.BORDER_CONSTANT
     moved = cv2.warpAffine(image, matrix, (cols, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
     codes = cv2.warpAffine(lesions, matrix, (cols, rows), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=border)
-    return _toned(moved, augmentation), codes.astype(np.uint8)
+    return _toned(moved.astype(np.uint8, copy=False), augmentation), codes.astype(np.uint8)
 
 
 def _toned(moved: NDArray[np.uint8], augmentation: Augmentation) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ def _toned(moved: NDArray[np.uint8], augmentation: Augmentation) -> NDArray[np.f
     tissue = grey > 0
     tone = np.power(grey, np.float32(augmentation.gamma)) * np.float32(augmentation.contrast) + np.float32(augmentation.brightness)
     if augmentation.blur_px > 0.2:
-        tone = cv2.GaussianBlur(tone, (0, 0), augmentation.blur_px)
+        tone = cv2.GaussianBlur(tone, (0, 0), augmentation.blur_px).astype(np.float32, copy=False)
     if augmentation.noise > 0:
         noise = np.random.Generator(np.random.PCG64(augmentation.noise_seed)).standard_normal(tone.shape, dtype=np.float32)
         tone = tone + np.float32(augmentation.noise) * noise

@@ -146,7 +146,9 @@ def _heal(
     return () if shift is None else ((box, shift),)
 
 
-def _decoy(lesions: NDArray[np.bool_], tissue: NDArray[np.bool_], strength: Strength, generator: np.random.Generator) -> tuple[tuple[Box, Shift], ...]:
+def _decoy(
+    lesions: NDArray[np.bool_], tissue: NDArray[np.bool_], strength: Strength, generator: np.random.Generator
+) -> tuple[tuple[Box, Shift], ...]:
     """Draw a place without a lesion to be replaced likewise, so that the replacing itself tells nothing."""
     rows, cols = lesions.shape
     for _ in range(8):

@@ -16,10 +16,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.records import Analysis, Collection, FindingRow, ImageRow, LesionRow, MarkRow, PatchRow, PredictionRow, RegionRow, SplitRow
+from breastcad.core.records import (
+    Analysis,
+    Collection,
+    FindingRow,
+    ImageRow,
+    LesionRow,
+    MarkRow,
+    PatchRow,
+    PredictionRow,
+    RegionRow,
+    SplitRow,
+)
 
 Row = TypeVar("Row")
 _OPEN_COLUMNS = {"extra": "x_", "raw": "raw_", "probability": "probability_"}
@@ -87,11 +98,11 @@ def output_folder(path: str | Path, *, overwrite: bool) -> Path:
 
 
 @cache
-def _columns(record: type) -> dict[str, type]:
+def _columns(record: Any) -> dict[str, type]:
     """Map the fixed columns of a record to int, float or str."""
     hints = typing.get_type_hints(record)
     columns = {}
-    for column in fields(record):  # type: ignore[arg-type]
+    for column in fields(record):
         if column.name in _OPEN_COLUMNS:
             continue
         hint = hints[column.name]
@@ -101,8 +112,8 @@ def _columns(record: type) -> dict[str, type]:
     return columns
 
 
-def _open_fields(record: type) -> list[str]:
-    return [column.name for column in fields(record) if column.name in _OPEN_COLUMNS]  # type: ignore[arg-type]
+def _open_fields(record: Any) -> list[str]:
+    return [column.name for column in fields(record) if column.name in _OPEN_COLUMNS]
 
 
 def _cell(value: Any) -> str:
@@ -132,7 +143,7 @@ def write_table(path: str | Path, record: type[Row], rows: Iterable[Row]) -> Non
         If a number is not finite.
     """
     rows = list(rows)
-    columns = list(_columns(record))
+    columns = list(_columns(cast(Any, record)))
     opened = [(name, key) for name in _open_fields(record) for key in dict.fromkeys(key for row in rows for key in getattr(row, name))]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -171,7 +182,7 @@ def read_table(path: str | Path, record: type[Row]) -> list[Row]:
 def _places(path: Path, record: type, header: list[str]) -> list[tuple[str, str | None, type]]:
     """Map each column to its field, the key within an open field, and its type."""
     columns, opened = _columns(record), _open_fields(record)
-    required = [c.name for c in fields(record) if c.default is MISSING and c.default_factory is MISSING]  # type: ignore[arg-type]
+    required = [c.name for c in fields(record) if c.default is MISSING and c.default_factory is MISSING]
     missing = [name for name in required if name not in header]
     if missing:
         raise ReadError(path, f"lacks the column '{missing[0]}'")

@@ -263,7 +263,7 @@ class Decision:
 
 @dataclass(slots=True)
 class Finding:
-    """A mark above the model's score floor. ``box`` is [row0, col0, row1, col1) in source pixels, ``mask`` a file of the analysis folder."""
+    """A mark above the model's score floor. ``box`` is [row0, col0, row1, col1) in source pixels, ``mask`` a file beside findings.json."""
 
     id: str
     kind: str

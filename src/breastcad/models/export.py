@@ -10,7 +10,7 @@ import io
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
@@ -75,7 +75,9 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
     images = np.random.Generator(np.random.PCG64(0)).random((4, 1, *shape), dtype=np.float32)
     largest = largest_difference(together, content, images)
     if largest > TOLERANCE:
-        raise InputError(f"the exported model's outputs differ from the networks' by {largest:.4f}, more than {TOLERANCE}; it was not written")
+        raise InputError(
+            f"the exported model's outputs differ from the networks' by {largest:.4f}, more than {TOLERANCE}; it was not written"
+        )
     write_bytes(path, content)
     return largest
 
@@ -89,7 +91,7 @@ def _graph(together: SideBySide, shape: tuple[int, int]) -> onnx.ModelProto:
         # The sizes that the tracer warns of are fixed: a model has one input size.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         torch.onnx.export(
-            together, (torch.zeros(1, 1, *shape),), stream, input_names=["image"], output_names=["maps", "logits"],
+            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"], output_names=["maps", "logits"],
             dynamic_axes={name: {0: "N"} for name in ("image", "maps", "logits")}, opset_version=17, dynamo=False,
         )  # fmt: skip
     return onnx.load_from_string(stream.getvalue())
@@ -120,5 +122,3 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
     return model
-
-

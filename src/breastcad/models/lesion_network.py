@@ -6,7 +6,7 @@ image that looks at the deepest features, overall and where the lesion map is hi
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import segmentation_models_pytorch as smp
 import timm
@@ -68,7 +68,7 @@ class LesionNetwork(nn.Module):
         self.encoder = timm.create_model(spec.encoder, pretrained=False, in_chans=1, features_only=True, out_indices=(0, 1, 2, 3, 4))
         if pretrained:
             load_imagenet_weights(self.encoder, spec)
-        channels: list[int] = self.encoder.feature_info.channels()
+        channels: list[int] = cast(Any, self.encoder).feature_info.channels()
         if spec.decoder == "unet":
             self.decoder: nn.Module = smp.decoders.unet.decoder.UnetDecoder([1, *channels], UNET_CHANNELS, n_blocks=len(UNET_CHANNELS))
             width = UNET_CHANNELS[-1]
@@ -101,15 +101,12 @@ class LesionNetwork(nn.Module):
         return torch.cat([deepest.mean((2, 3)), attended], dim=1)
 
     def freeze(self, stages: int) -> None:
-        """Stop the stem and the first stages of the encoder from learning, and keep all its batch statistics as they are."""
-        for module in self.encoder.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.track_running_stats = True
+        """Stop the stem and the first stages of the encoder from learning."""
         for module in self._frozen(stages):
             module.requires_grad_(False)
 
     def _frozen(self, stages: int) -> list[nn.Module]:
-        encoder = self.encoder
+        encoder = cast(Any, self.encoder)
         if hasattr(encoder, "blocks"):
             return [encoder.conv_stem, encoder.bn1, *encoder.blocks[:stages]]
         return [encoder.conv1, encoder.bn1, *[getattr(encoder, f"layer{k + 1}") for k in range(stages)]]

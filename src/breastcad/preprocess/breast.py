@@ -50,7 +50,7 @@ def breast_mask(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.medianBlur(np.clip(small * 255, 0, 255).astype(np.uint8), 5)
-    grey -= grey.min()  # a background that is not black must not count as tissue
+    grey = grey - grey.min()  # a background that is not black must not count as tissue
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     above = (grey > max(2, OTSU_SHARE * threshold)).astype(np.uint8)
     if above.all() or not above.any():
@@ -71,8 +71,8 @@ def _opened(above: NDArray[np.uint8]) -> NDArray[np.uint8]:
     wide = cv2.copyMakeBorder(inner, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (OPENING_PX, OPENING_PX))
     opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, kernel)
-    opened = np.ascontiguousarray(opened[OPENING_PX:-OPENING_PX, OPENING_PX:-OPENING_PX])
-    return opened if opened.any() else above
+    inside = np.ascontiguousarray(opened[OPENING_PX:-OPENING_PX, OPENING_PX:-OPENING_PX], np.uint8)
+    return inside if inside.any() else above
 
 
 def _largest_part(above: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,7 +80,7 @@ def _largest_part(above: NDArray[np.uint8]) -> NDArray[np.uint8]:
     _, parts, facts, _ = cv2.connectedComponentsWithStats(above, connectivity=4)
     largest = (parts == 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
     outlines, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(largest, outlines, -1, 1, thickness=cv2.FILLED)
+    return cv2.drawContours(largest, outlines, -1, 1, thickness=cv2.FILLED).astype(np.uint8)
 
 
 def breast_box(mask: NDArray[np.bool_], *, margin: float = 0.02) -> Box:

@@ -56,7 +56,7 @@ def stretch(pixels: NDArray[np.float32], tissue: NDArray[np.bool_] | None = None
 def _resized(pixels: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
     """Resize by area where it shrinks, linearly where it grows."""
     shrinks = rows * cols < pixels.shape[0] * pixels.shape[1]
-    return cv2.resize(pixels, (cols, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(pixels, (cols, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def ultrasound(pixels: NDArray[np.float32], rows: int, cols: int) -> ModelInput:

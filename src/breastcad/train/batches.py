@@ -33,7 +33,9 @@ def epoch_batches(samples: list[Sample], settings: Settings, fold: int, epoch: i
     order = generator(settings.seed, "order", fold, epoch).permutation(len(samples))
     size = min(settings.batch, len(samples))
     for start in range(0, len(samples) - size + 1, size):
-        drawn = [_augmented(samples[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in order[start : start + size]]
+        drawn = [
+            _augmented(samples[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in order[start : start + size]
+        ]
         yield _stacked(drawn)
 
 

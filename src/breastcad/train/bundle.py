@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -76,6 +76,6 @@ def operating_points(rows: list[PredictionRow]) -> list[dict[str, Any]]:
             point["threshold"] = round(float(threshold_for_sensitivity(truth, scores, SENSITIVITY)), 4)
         else:
             counts = confusion(truth, scores, point["threshold"])
-            point |= {"sensitivity": round(counts.sensitivity, 4), "specificity": round(counts.specificity, 4)}
+            point |= {name: round(cast(float, getattr(counts, name)), 4) for name in ("sensitivity", "specificity")}
             point["prevalence"] = round(float(truth.mean()), 4)
     return [{"name": f"sensitivity {SENSITIVITY:.2f}", "of": "malignant", **point}]

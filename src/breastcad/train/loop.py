@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def make_network(settings: Settings) -> LesionNetwork:
     torch.manual_seed(settings.seed)
     network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet")
     network.freeze(settings.frozen_stages)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def train_fold(
@@ -94,7 +94,16 @@ def train_fold(
             state.best_score, state.best_epoch = score, state.epoch
             save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.epoch, "score": score})
         seconds = time.monotonic() - started
-        report({"fold": fold, "epoch": state.epoch, "part": "train", "loss": loss, "seconds": seconds, "images_per_second": len(train) / seconds})
+        report(
+            {
+                "fold": fold,
+                "epoch": state.epoch,
+                "part": "train",
+                "loss": loss,
+                "seconds": seconds,
+                "images_per_second": len(train) / seconds,
+            }
+        )
         report({"fold": fold, "epoch": state.epoch, "part": "validation", "score": score, **figures})
         state.epoch += 1
         _save(state, folder)
@@ -119,7 +128,13 @@ def _new_state(settings: Settings, device: torch.device) -> State:
 
 
 def _run_epoch(
-    state: State, samples: list[Sample], settings: Settings, fold: int, device: torch.device, scaler: torch.amp.GradScaler, progress: Progress
+    state: State,
+    samples: list[Sample],
+    settings: Settings,
+    fold: int,
+    device: torch.device,
+    scaler: torch.amp.GradScaler,
+    progress: Progress,
 ) -> float:
     """Train one epoch; return its mean loss."""
     torch.manual_seed(hash((settings.seed, fold, state.epoch)) % 2**31)  # dropout; a tuple of ints hashes the same everywhere
@@ -211,5 +226,3 @@ def _restored(state: State, folder: Path) -> State:
     for key, value in facts.items():
         setattr(state, key, value)
     return state
-
-

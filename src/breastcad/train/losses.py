@@ -68,7 +68,7 @@ def _share(mask: Tensor, maps: Tensor) -> Tensor:
     full = mask.float()
     if full.shape[-2:] == maps.shape[-2:]:
         return full
-    return functional.adaptive_avg_pool2d(full[:, None], maps.shape[-2:])[:, 0]
+    return functional.adaptive_avg_pool2d(full[:, None], (maps.shape[-2], maps.shape[-1]))[:, 0]
 
 
 def _dice_loss(probability: Tensor, lesion: Tensor, weight: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from breastcad.train.settings import Settings
 
 @dataclass(slots=True)
 class Said:
-    """A network's word on one sample: ``lesion`` (h, w) float32 logits of the lesion map, ``logits`` (abnormal, malignant given abnormal)."""
+    """A network's word on a sample: ``lesion`` (h, w) float32 logits of its map, ``logits`` (abnormal, malignant given abnormal)."""
 
     sample: Sample
     lesion: NDArray[np.float32]
@@ -67,7 +67,9 @@ def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
     overlaps = [value for value in map(dice_of, said) if value is not None]
     if overlaps:
         figures["dice"] = float(np.mean(overlaps))
-    hits = [bool(set(hit_lesions(marks[:1], one.sample.findings)) - {None}) for one in said if (marks := _placed_marks(one, 1.0, 0.0, 0.5, 1))]
+    hits = [
+        bool(set(hit_lesions(marks[:1], one.sample.findings)) - {None}) for one in said if (marks := _placed_marks(one, 1.0, 0.0, 0.5, 1))
+    ]
     lesioned = [hit for hit, one in zip(hits, said, strict=False) if one.sample.findings]
     if lesioned:
         figures["best_mark_hits"] = float(np.mean(lesioned))
@@ -114,7 +116,11 @@ def _placed_marks(one: Said, temperature: float, floor: float, level: float, mos
 def fit_temperatures(said: list[Said], settings: Settings) -> Temperatures:
     """Fit the temperatures of a network on its validation samples; 1 where validation lacks a class."""
     fitted = {}
-    for name, (_, truth, logits) in (("abnormal", _abnormal(said)), ("malignant", _malignant(said)), ("lesion", _mark_hits(said, settings))):
+    for name, (_, truth, logits) in (
+        ("abnormal", _abnormal(said)),
+        ("malignant", _malignant(said)),
+        ("lesion", _mark_hits(said, settings)),
+    ):
         fitted[name] = fit_temperature(logits, truth) if len(set(truth)) == 2 else 1.0
     return Temperatures(**fitted)
 
@@ -134,14 +140,12 @@ def _mark_hits(said: list[Said], settings: Settings) -> tuple[list[Said], list[b
 def to_rows(
     said: list[Said], temperatures: Temperatures, settings: Settings, *, repeat: int, outer: int, part: str
 ) -> tuple[list[PredictionRow], list[MarkRow], list[LesionRow]]:
-    """Turn a network's words into the rows of predictions.csv, marks.csv and lesions.csv (the last two of samples whose lesions are placed)."""
+    """Turn a network's words into rows of predictions.csv, marks.csv and lesions.csv (the last two of samples with placed lesions)."""
     predictions, marks, lesions = [], [], []
     for one in said:
         sample = one.sample
-        row = PredictionRow(
-            set=sample.row.set, id=sample.row.image_id, patient=sample.row.patient_id, group=sample.group, repeat=repeat, outer=outer, inner=0,
-            part=part, level="image", label=sample.row.label,
-        )  # fmt: skip
+        ids = sample.row.set, sample.row.image_id, sample.row.patient_id, sample.group
+        row = PredictionRow(*ids, repeat, outer, 0, part, level="image", label=sample.row.label)
         row.raw = {"abnormal": one.logits[0], "malignant": one.logits[1]}
         abnormal = float(apply_temperature(one.logits[0], temperatures.abnormal))
         malignant = abnormal * float(apply_temperature(one.logits[1], temperatures.malignant))

@@ -64,9 +64,13 @@ def open_run(
     stored = folder / "settings.yaml"
     if stored.is_file():
         if from_dict(yaml.safe_load(stored.read_text(encoding="utf-8"))) != settings:
-            raise InputError(f"'{folder}' holds a run with other settings; give the same ones to continue it, or name another folder with --out")
+            raise InputError(
+                f"'{folder}' holds a run with other settings; give the same ones to continue it, or name another folder with --out"
+            )
         if read_split(folder) != split:
-            raise InputError(f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out")
+            raise InputError(
+                f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out"
+            )
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:

@@ -110,7 +110,7 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
             part = replace(settings.augmentation, **{rest: _converted(name, value, getattr(settings.augmentation, rest))})
             settings = replace(settings, augmentation=part)
         else:
-            settings = replace(settings, **{head: _converted(name, value, getattr(settings, head))})  # type: ignore[arg-type]
+            settings = replace(settings, **{head: _converted(name, value, getattr(settings, head))})
     return settings
 
 

@@ -1,0 +1,194 @@
+"""breastcad's own files: written and read back alike, faults named, nothing half-written under a final name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breastcad.core import files
+from breastcad.core.errors import InputError, MissingExtra, ReadError
+from breastcad.core.records import (
+    NOTICE,
+    Analysis,
+    Collection,
+    Decision,
+    ExamResult,
+    Finding,
+    FindingRow,
+    HeatMap,
+    ImageResult,
+    ImageRow,
+    Interval,
+    LesionRow,
+    MarkRow,
+    ModelUsed,
+    PatchRow,
+    PredictionRow,
+    RegionRow,
+    Skipped,
+    SplitRow,
+    worst_label,
+)  # fmt: skip
+
+words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.builds(ImageRow, words, words, path=words | st.none(), rows=st.integers(1, 9) | st.none(), age=numbers | st.none())))
+def test_images_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[ImageRow]) -> None:
+    path = tmp_path_factory.mktemp("t") / "images.csv"
+    files.write_table(path, ImageRow, rows)
+    assert files.read_table(path, ImageRow) == rows
+
+
+def test_text_with_commas_quotes_and_line_ends_comes_back(tmp_path: Path) -> None:
+    row = FindingRow("s", "f", "i", shape='round, "oval"\nlobulated')
+    files.write_table(tmp_path / "f.csv", FindingRow, [row])
+    assert files.read_table(tmp_path / "f.csv", FindingRow) == [row]
+
+
+def test_open_columns_come_back_where_they_were_set(tmp_path: Path) -> None:
+    rows = [
+        PredictionRow("s", "1", None, "g", 0, 0, 0, "test", "image", "benign", {"malignant": 0.25}, {"malignant": 1e-9}, dice=0.5),
+        PredictionRow("s", "2", "p", "g", 0, 0, 0, "test", "image", "normal", {"abnormal": -3.5}),
+    ]
+    files.write_predictions(tmp_path / "p.csv", rows)
+    assert files.read_predictions(tmp_path / "p.csv") == rows
+    header = (tmp_path / "p.csv").read_text().splitlines()[0]
+    assert header.endswith("dice,raw_malignant,raw_abnormal,probability_malignant")
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "row"),
+    [
+        (files.write_patches, files.read_patches, PatchRow("a", "view", "s", "i", None, 0.5, 1, 224, 224, roi_share=1 / 3)),
+        (files.write_marks, files.read_marks, MarkRow("s", "i", 0, 1, 10.25, 7.5, 0.125, None)),
+        (files.write_lesions, files.read_lesions, LesionRow("s", "i", 0, 1, "f", "g")),
+    ],
+)
+def test_tables_come_back(tmp_path: Path, write, read, row) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "t.csv", [row])
+    assert read(tmp_path / "t.csv") == [row]
+
+
+def test_split_is_read_from_its_folder_or_file(tmp_path: Path) -> None:
+    rows = [SplitRow("busi", "benign (3)", "g17", part="validation")]
+    files.write_split(tmp_path, rows, {"seed": 1})
+    assert files.read_split(tmp_path) == files.read_split(tmp_path / "split.csv") == rows
+
+
+def test_collection_comes_back_with_its_root(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    collection = Collection(
+        str(tmp_path / "data"), [ImageRow("s", "i", extra={"stage": "2"})], [FindingRow("s", "f", "i")],
+        [RegionRow("s", "i", "breast", "m.png", 255)], {"set": "s", "counts": {"listed": 1}, "problems": []},
+    )  # fmt: skip
+    files.write_collection(tmp_path / "c", collection)
+    assert files.read_collection(tmp_path / "c") == collection
+    assert str(tmp_path) not in (tmp_path / "c" / "collection.json").read_text()
+
+
+def test_folder_without_collection_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"is no collection \(it has no collection.json\)"):
+        files.read_collection(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty; it must have a header"),
+        ("set,group\n", "lacks the column 'id'"),
+        ("set,id,group,colour\n", "has a column 'colour' that is not known here"),
+        ("set,id,group\na,b\n", "line 2 has 2 cells, the header 3"),
+        ("set,id,group,outer\na,b,c,two\n", "line 2: 'outer' must be a number, got 'two'"),
+    ],
+)
+def test_faulty_table_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(ReadError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        files.read_split(tmp_path)
+
+
+def test_missing_table_and_json_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"marks.csv: cannot be opened \(No such file"):
+        files.read_marks(tmp_path / "marks.csv")
+    with pytest.raises(ReadError, match=r"a.json: cannot be opened"):
+        files.read_json(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text("{")
+    with pytest.raises(ReadError, match=r"b.json: is not JSON"):
+        files.read_json(tmp_path / "b.json")
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a table holds finite numbers only, got nan"):
+        files.write_marks(tmp_path / "m.csv", [MarkRow("s", "i", 0, 0, float("nan"), 0, 0)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write_text(tmp_path / "a.txt", "old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        files.write_text(tmp_path / "a.txt", "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_output_folder_refuses_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    with pytest.raises(InputError, match="is not empty; name another folder with --out, or add --overwrite"):
+        files.output_folder(tmp_path / "full", overwrite=False)
+    with pytest.raises(InputError, match="--out must be a folder"):
+        files.output_folder(tmp_path / "full" / "x", overwrite=True)
+    assert files.output_folder(tmp_path / "full", overwrite=True).is_dir()
+    assert files.output_folder(tmp_path / "new" / "deep", overwrite=False).is_dir()
+    assert (tmp_path / "full" / "x").read_text() == "x"
+
+
+def whole_analysis() -> Analysis:
+    image = ImageResult(
+        "0000", 0, "a.png", None, "ab", "US", None, None, 472, 565, None, ["us-lesion"], {"malignant": 0.07}, {"malignant": 0.11},
+        {"malignant": Interval(0.02, 0.2, 0.9, "three folds")}, Decision("sensitivity 0.90", 0.12, 0.9, 0.74, 0.33, False),
+        findings=[Finding("0000-1", "mass", [1, 2, 3, 4], {"lesion": 0.9}, "0000/finding-1.png")],
+        heatmap=HeatMap("0000/heatmap.png", "malignant", [0, 1]), overlay="0000/overlay.png",
+    )  # fmt: skip
+    return Analysis(
+        "breastcad-findings/1", "0.1.0", "4f0c", NOTICE, [ModelUsed("us-lesion", "0.1.0", "ab", 0.05)], [image],
+        [ExamResult("1", {"L": {"malignant": 0.07}}, ["0000"])], [Skipped(0, "notes.txt", "not an image")],
+    )  # fmt: skip
+
+
+def test_analysis_comes_back_and_unknown_keys_are_ignored(tmp_path: Path) -> None:
+    files.write_analysis(tmp_path / "findings.json", whole_analysis())
+    assert files.read_analysis(tmp_path / "findings.json") == whole_analysis()
+    content = files.read_json(tmp_path / "findings.json")
+    content["images"][0]["later"] = 1
+    files.write_json(tmp_path / "findings.json", content)
+    assert files.read_analysis(tmp_path / "findings.json") == whole_analysis()
+
+
+def test_what_is_no_analysis_is_refused(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"schema": "other"})
+    with pytest.raises(ReadError, match=r"is not a findings\.json of version 1"):
+        files.read_analysis(tmp_path / "a.json")
+    files.write_json(tmp_path / "b.json", {"schema": "breastcad-findings/1"})
+    with pytest.raises(ReadError, match=r"is not a whole findings\.json"):
+        files.read_analysis(tmp_path / "b.json")
+
+
+def test_errors_name_the_file_but_not_its_folder() -> None:
+    assert str(ReadError("/home/somebody/scan.png", "is empty")) == "scan.png: is empty"
+    assert str(MissingExtra("training", "train")).endswith("pip install 'breastcad[train]'")
+
+
+def test_worst_label_wins() -> None:
+    assert worst_label(["normal", "benign"]) == "benign"
+    assert worst_label([]) == "unknown"
