@@ -1,0 +1,161 @@
+"""From a made-up set to a run folder and a model file; killed and called again, the run ends the same."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import breastcad  # noqa: E402
+from breastcad.core.errors import InputError  # noqa: E402
+from breastcad.core.files import (  # noqa: E402
+    read_collection,
+    read_lesions,
+    read_predictions,
+    read_split,
+    write_collection,
+    write_split,
+)
+from breastcad.core.records import Collection, SplitRow  # noqa: E402
+from breastcad.datasets.duplicates import joint_groups  # noqa: E402
+from breastcad.datasets.splits import kfold  # noqa: E402
+from breastcad.models.catalogue import read_metadata  # noqa: E402
+from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
+from breastcad.phantom.sets import write_set  # noqa: E402
+from breastcad.read.sets import READERS  # noqa: E402
+from breastcad.train.bundle import export_run, operating_points  # noqa: E402
+from breastcad.train.run import open_run, train_run  # noqa: E402
+from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
+from breastcad.train.settings import Settings  # noqa: E402
+
+pytestmark = pytest.mark.train
+CPU = torch.device("cpu")
+
+
+def quiet(*_: object) -> None:
+    """Report nothing."""
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a made-up BUSI and its collection; return the collection's folder."""
+    folder = tmp_path_factory.mktemp("made-up")
+    write_set("busi", folder / "set", n=18, seed=3, quirks=False)
+    write_collection(folder / "collection", READERS["busi"].read(folder / "set"))
+    return folder / "collection"
+
+
+@pytest.fixture
+def collection(made_up: Path) -> Collection:
+    return read_collection(made_up)
+
+
+@pytest.fixture
+def split(collection: Collection) -> list[SplitRow]:
+    return kfold(collection.images, joint_groups([collection]), folds=2, seed=1, validation_share=0.4)
+
+
+def test_samples_carry_masks_and_labels(collection: Collection, settings: Settings) -> None:
+    groups = {(row.set, row.image_id): "g" for row in collection.images}
+    samples, problems = load_samples([collection], groups, "ultrasound", 64, 64, quiet)
+    assert problems == []
+    assert len(samples) == len(collection.images)
+    for sample in samples:
+        codes = set(sample.lesions.ravel().tolist()) - {0}
+        assert codes == {"normal": set(), "benign": {BENIGN}, "malignant": {MALIGNANT}}[sample.row.label]
+
+
+def test_unreadable_image_is_left_out_and_said(collection: Collection, tmp_path: Path) -> None:
+    row = replace(collection.images[0], path="gone.png")
+    broken = replace(collection, images=[row])
+    samples, problems = load_samples([broken], {(row.set, row.image_id): "g"}, "ultrasound", 64, 64)
+    assert samples == []
+    assert len(problems) == 1
+    assert row.image_id in problems[0]
+
+
+def test_image_that_no_collection_has_is_named(collection: Collection) -> None:
+    with pytest.raises(InputError, match=r"the split names 1 images that are not in the collections \(first: elsewhere\)"):
+        load_samples([collection], {("busi", "elsewhere"): "g"}, "ultrasound", 64, 64)
+
+
+def test_run_ends_with_predictions_and_a_model(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    short = replace(settings, epochs=1)
+    run = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
+    assert train_run(run, [collection]) == []
+    assert export_run(run) < 0.05
+    rows = read_predictions(tmp_path / "run" / "predictions.csv")
+    tested = [row.id for row in rows if row.part == "test"]
+    assert sorted(tested) == sorted(row.image_id for row in collection.images)
+    assert {row.part for row in rows} == {"validation", "test"}
+    assert len(read_lesions(tmp_path / "run" / "lesions.csv")) == len(collection.findings)
+    facts = read_metadata(tmp_path / "run" / "model.onnx")
+    assert facts["folds"] == 2
+    assert facts["classes"] == ["normal", "benign", "malignant"]
+    image = Path(collection.root) / str(collection.images[0].path)
+    said = breastcad.analyze(image, model=tmp_path / "run", modality="US")
+    assert said.images[0].probability is not None
+
+    before = (tmp_path / "run" / "predictions.csv").read_bytes()
+    again = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
+    train_run(again, [collection])
+    assert (tmp_path / "run" / "predictions.csv").read_bytes() == before
+
+
+def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        open_run(tmp_path / "run", replace(settings, seed=9), split, {}, device=CPU, progress=quiet)
+    with pytest.raises(InputError, match="holds a run with another split"):
+        open_run(tmp_path / "run", settings, split[1:], {}, device=CPU, progress=quiet)
+    with pytest.raises(InputError, match="is not empty and holds no run"):
+        open_run(tmp_path, settings, split, {}, device=CPU, progress=quiet)
+
+
+def test_fold_without_training_images_is_named(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    only_test = [row for row in split if row.part == "test"]
+    run = open_run(tmp_path / "run", settings, only_test, {}, device=CPU, progress=quiet)
+    with pytest.raises(InputError, match="fold 0 of the split has no image in its part 'train'"):
+        train_run(run, [collection])
+
+
+def test_no_operating_point_without_both_classes() -> None:
+    assert operating_points([]) == []
+
+
+@pytest.mark.slow
+def test_killed_and_called_again_gives_the_same_weights(made_up: Path, tmp_path: Path) -> None:
+    """SIGKILL in mid epoch, then the same command: bit for bit the weights of an unbroken run."""
+    collection = read_collection(made_up)
+    rows = kfold(collection.images, joint_groups([collection]), folds=2, seed=1, validation_share=0.4)
+    write_split(tmp_path / "split", [row for row in rows if row.outer == 0], {"seed": 1})
+    assert read_split(tmp_path / "split")
+
+    def call(name: str) -> list[str]:
+        changed = ("network=pyramid-resnet18", "weights=none", "rows=128", "cols=128", "batch=2", "epochs=4", "frozen_stages=0")
+        options = [part for setting in changed for part in ("--setting", setting)]
+        where = ["--split", str(tmp_path / "split"), "--out", str(tmp_path / name)]
+        return [sys.executable, "-m", "breastcad", "train", str(made_up), *where, *options]
+
+    subprocess.run(call("whole"), check=True, capture_output=True)
+    broken = subprocess.Popen(call("broken"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "broken" / "checkpoints" / "repeat0-fold0" / "last.safetensors"
+    deadline = time.monotonic() + 120
+    while not checkpoint.is_file() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.15)  # into the next epoch
+    broken.send_signal(signal.SIGKILL)
+    assert broken.wait() == -signal.SIGKILL
+    assert load_checkpoint(checkpoint)[1]["epoch"] < 4
+    subprocess.run(call("broken"), check=True, capture_output=True)
+    for name in ("last", "best"):
+        path = Path("checkpoints") / "repeat0-fold0" / f"{name}.safetensors"
+        whole, parts = load_checkpoint(tmp_path / "whole" / path)[0], load_checkpoint(tmp_path / "broken" / path)[0]
+        assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
