@@ -87,11 +87,13 @@ def test_small_parts_get_their_share_of_large_groups() -> None:
     assert sizes == {2: 5, 1: 5}
 
 
-def test_worst_label_stands_for_a_group() -> None:
-    """Each of 4 groups has a benign and a malignant image; with 2 folds each fold tests two groups, so two of each label."""
+@pytest.mark.parametrize("seed", range(6))
+def test_worst_label_stands_for_a_group(seed: int) -> None:
+    """4 groups of a benign and a malignant image, 4 of two benign ones: each of 2 folds tests two of the first kind."""
     images = [image(f"{label[0]}{i}", label) for i in range(4) for label in ("benign", "malignant")]
-    rows = kfold(images, {row.image_id: row.image_id[1:] for row in images}, folds=2, seed=5)
-    assert Counter((row.outer, row.id[0]) for row in rows if row.part == TEST) == {(0, "b"): 2, (0, "m"): 2, (1, "b"): 2, (1, "m"): 2}
+    images += [image(f"{side}{i}") for i in range(4, 8) for side in "bc"]
+    rows = kfold(images, {row.image_id: row.image_id[1:] for row in images}, folds=2, seed=seed)
+    assert Counter((row.outer, row.id[0]) for row in rows if row.part == TEST and row.id[0] == "m") == {(0, "m"): 2, (1, "m"): 2}
 
 
 def test_same_seed_same_split_whatever_the_order_of_groups() -> None:

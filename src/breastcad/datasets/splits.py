@@ -283,7 +283,6 @@ def _dealt(strata: Mapping[str, Stratum], shares: Sequence[float], seed: int, *p
             least = int(np.lexsort((random.random(len(dealing)), quotients.round(9)))[0])
             filled[least] += strata[group].images
             part_of[group] = int(dealing[least])
-        filled -= share * sum(strata[group].images for group in groups)
     return part_of
 
 
