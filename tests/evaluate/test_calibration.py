@@ -12,6 +12,7 @@ from breastcad.evaluate.calibration import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     apply_temperature,
+    fit_line,
     fit_temperature,
     negative_log_likelihood,
     reliability,
@@ -95,3 +96,27 @@ def test_reliability_by_hand() -> None:
 def test_reliability_without_bins_is_refused() -> None:
     with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
         reliability([0, 1], [0.1, 0.2], bins=0)
+
+
+def test_line_is_recovered_where_a_temperature_cannot_help() -> None:
+    """Logits drawn around 3, true probability sigmoid(2 logit - 7): most of them negative in truth."""
+    numbers = np.random.default_rng(0)
+    logits = numbers.normal(3, 1, 20_000)
+    labels = numbers.random(20_000) < sigmoid(2 * logits - 7)
+    slope, intercept = fit_line(logits, labels)
+    assert slope == pytest.approx(2, abs=0.1)
+    assert intercept == pytest.approx(-7, abs=0.3)
+    stated = sigmoid(slope * logits + intercept)
+    assert float(stated.mean()) == pytest.approx(labels.mean(), abs=0.005)
+
+
+def test_line_never_turns_the_order_round() -> None:
+    slope, intercept = fit_line([3.0, 2.0, 1.0, 0.0], [0, 0, 1, 1])
+    assert slope == 0.0
+    assert sigmoid(intercept) == pytest.approx(0.5)
+
+
+def test_line_stays_finite_where_the_classes_part() -> None:
+    slope, intercept = fit_line([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1])
+    assert np.isfinite([slope, intercept]).all()
+    assert slope > 0

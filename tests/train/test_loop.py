@@ -14,7 +14,7 @@ from breastcad.augment.drawing import Strength  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.train.loop import train_fold  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
-from breastcad.train.predict import Temperatures, fit_temperatures, predict, to_rows, validation_score  # noqa: E402
+from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -86,7 +86,7 @@ def test_it_stops_early_when_validation_no_longer_rises(samples: list[Sample], s
 def test_rows_say_what_the_network_said(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     said = predict(network, samples, settings, CPU, progress=quiet)
-    predictions, marks, lesions = to_rows(said, Temperatures(2.0, 2.0, 1.0), settings, repeat=0, outer=1, part="test")
+    predictions, marks, lesions = to_rows(said, Calibration(2.0, 2.0), settings, repeat=0, outer=1, part="test")
     assert len(predictions) == 12
     assert len(lesions) == 8
     for row in predictions:
@@ -100,7 +100,7 @@ def test_rows_say_what_the_network_said(samples: list[Sample], settings: Setting
 def test_temperature_is_one_where_validation_lacks_a_class(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     benign = [sample for sample in samples if sample.row.label == "benign"]
-    fitted = fit_temperatures(predict(network, benign, settings, CPU, progress=quiet), settings)
+    fitted = fit_calibration(predict(network, benign, settings, CPU, progress=quiet), settings)
     assert (fitted.abnormal, fitted.malignant) == (1.0, 1.0)
 
 

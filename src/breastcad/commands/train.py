@@ -75,7 +75,7 @@ def _changed(settings: Settings, network: str | None, seed: int | None, pairs: l
     return with_values(settings, values)
 
 
-class _bar:  # noqa: N801
+class _bar:
     """A progress bar on stderr for the callbacks of a training; quiet where stderr is no terminal."""
 
     def __enter__(self):  # type: ignore[no-untyped-def]

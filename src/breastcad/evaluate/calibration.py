@@ -132,6 +132,62 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     return 2 / (low + high)
 
 
+def fit_line(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
+    """Return the slope and intercept of a logistic regression of the labels on the logits.
+
+    For scores that a temperature alone cannot calibrate, since they are high or low throughout: the probability is
+    sigmoid(slope x logit + intercept). The labels are drawn a little towards one half, as by Platt, so that classes that
+    part fully give finite numbers.
+
+    Parameters
+    ----------
+    logits : (N,) array_like of float
+    labels : (N,) array_like of 0 and 1, or bool
+
+    Returns
+    -------
+    slope, intercept : float
+        (1.0, 0.0) where a class is missing; the slope is never below 0, so that no order is turned round.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does.
+
+    References
+    ----------
+    .. [1] J. Platt, "Probabilistic outputs for support vector machines", 1999, section 2.2.
+
+    Examples
+    --------
+    >>> fit_line([1.0, 2.0], [1, 1])
+    (1.0, 0.0)
+    >>> slope, intercept = fit_line([0.0] * 10 + [1.0] * 10, [1] * 2 + [0] * 8 + [1] * 8 + [0] * 2)
+    >>> round(slope, 1), round(intercept, 1)
+    (2.2, -1.1)
+    """
+    truth, values = checked(labels, logits)
+    if truth.all() or not truth.any():
+        return 1.0, 0.0
+    positive, negative = int(truth.sum()), int((~truth).sum())
+    target = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    centre, spread = float(values.mean()), float(values.std()) or 1.0
+    columns = np.stack([(values - centre) / spread, np.ones_like(values)], axis=1)
+    weights = np.zeros(2)
+    for _ in range(50):  # Newton's steps on a convex loss, held back by a trace of a prior
+        likely = sigmoid(columns @ weights)
+        slope = columns.T @ (likely - target) + 1e-3 * weights
+        curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + 1e-3 * np.eye(2)
+        step = np.linalg.solve(curve, slope)
+        weights = weights - np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    if weights[0] <= 0:
+        share = target.mean()
+        return 0.0, float(np.log(share / (1 - share)))
+    return float(weights[0] / spread), float(weights[1] - weights[0] * centre / spread)
+
+
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
     """One bin of a reliability figure: mean probability stated, frequency observed, samples in it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +13,15 @@ from numpy.typing import NDArray
 from breastcad.core.geometry import Box
 from breastcad.core.records import Decision, Finding, Picture
 from breastcad.evaluate.marks import MapMark, component_mask, marks_from_map
-from breastcad.infer.model import Model
-from breastcad.infer.probability import ImageNumbers, LesionMaps, decision, image_numbers, lesion_maps
+from breastcad.infer.model import Model, Outputs
+from breastcad.infer.probability import ImageNumbers, LesionMaps, decision, image_numbers, lesion_maps, mark_probability
 from breastcad.preprocess.inputs import ModelInput, box_to_source, map_to_source
 
 HEAT_MAP_LONG_SIDE_PX = 1024
 HEAT_MAP_OF = "malignant"
 OUTLINE_LEVEL = 0.5
 FINDING_KIND = "mass"
+MAP_FLOOR = 0.01  # as in training: a peak below it is no mark, whatever its calibrated score
 Shape = tuple[int, int]
 
 
@@ -48,11 +51,11 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
     numbers = image_numbers(outputs, facts["temperature"], facts["classes"])
     maps = lesion_maps(outputs, facts["temperature"])
     level = float(facts["mark_level"])
-    marks = marks_from_map(maps.lesion, floor=float(facts["score_floor"]), level=level, max_marks=facts["max_marks"])
-    parts = [component_mask(maps.lesion, mark, level=level) for mark in marks]
+    marks = _scored_marks(maps, outputs, facts)
+    parts = [component_mask(maps.lesion, mark, level=level) for _, mark in marks]
     findings = [
-        _finding(f"{image_id}-{number}", mark, part, maps, seen, shape)
-        for number, (mark, part) in enumerate(zip(marks, parts, strict=True), start=1)
+        _finding(f"{image_id}-{number}", mark, score, part, maps, seen, shape)
+        for number, ((score, mark), part) in enumerate(zip(marks, parts, strict=True), start=1)
     ]
     return Looked(
         numbers=numbers,
@@ -68,12 +71,19 @@ def shown_part(picture: Picture) -> Box | None:
     return picture.regions[0] if picture.regions else None
 
 
-def _finding(name: str, mark: MapMark, part: NDArray[np.bool_], maps: LesionMaps, seen: ModelInput, shape: Shape) -> Finding:
+def _scored_marks(maps: LesionMaps, outputs: Outputs, facts: Mapping[str, Any]) -> list[tuple[float, MapMark]]:
+    """Return the marks and their calibrated scores, best first, none below the model's floor."""
+    found = marks_from_map(maps.lesion, floor=MAP_FLOOR, level=float(facts["mark_level"]), max_marks=facts["max_marks"])
+    scored = [(mark_probability(outputs, facts.get("marks", {}), mark.peak), mark) for mark in found]
+    return sorted((one for one in scored if one[0] >= float(facts["score_floor"])), key=lambda one: -one[0])
+
+
+def _finding(name: str, mark: MapMark, score: float, part: NDArray[np.bool_], maps: LesionMaps, seen: ModelInput, shape: Shape) -> Finding:
     """Turn a mark into a finding; its malignancy is the mark's score times the mean malignancy within its component."""
     row0, col0, row1, col1 = box_to_source(mark.box, (maps.lesion.shape[0], maps.lesion.shape[1]), seen)
     box = [max(0, math.floor(row0)), max(0, math.floor(col0)), min(shape[0], math.ceil(row1)), min(shape[1], math.ceil(col1))]
-    malignant = mark.score * float(maps.given[part].mean())
-    return Finding(name, FINDING_KIND, box, {"lesion": mark.score, "malignant": malignant})
+    malignant = score * float(maps.given[part].mean())
+    return Finding(name, FINDING_KIND, box, {"lesion": score, "malignant": malignant})
 
 
 def _outlines(parts: list[NDArray[np.bool_]], lesion: NDArray[np.float32], seen: ModelInput, shape: Shape) -> list[NDArray[np.bool_]]:

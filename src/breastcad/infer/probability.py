@@ -27,7 +27,7 @@ class ImageNumbers:
 
 @dataclass(slots=True)
 class LesionMaps:
-    """Calibrated maps, the mean over folds, (h, w) float32 in [0, 1]: ``lesion``, ``malignant`` (lesion and malignant), ``given``.
+    """Maps, the mean over folds, (h, w) float32 in [0, 1]: ``lesion``, ``malignant`` (lesion and malignant), ``given``.
 
     ``given`` is the probability of malignancy where there is a lesion.
     """
@@ -110,12 +110,28 @@ def lesion_maps(outputs: Outputs, temperature: Temperatures) -> LesionMaps:
     ----------
     outputs : Outputs
     temperature : mapping of str to float or to a list of float, one a fold
-        For ``"lesion"`` and ``"malignant"``; 1 where it is missing.
+        For ``"lesion"`` and ``"malignant"``; 1 where it is missing. A map is never calibrated pixel by pixel: see `mark_probability`.
     """
     by_fold = {name: _of(temperature, name).astype(np.float32).reshape(-1, 1, 1) for name in ("lesion", "malignant")}
     lesion = sigmoid(outputs.maps[:, 0] / by_fold["lesion"])
     given = sigmoid(outputs.maps[:, 1] / by_fold["malignant"])
     return LesionMaps(*(values.mean(axis=0).astype(np.float32) for values in (lesion, lesion * given, given)))
+
+
+def mark_probability(outputs: Outputs, line: Mapping[str, Sequence[float]], peak: tuple[int, int]) -> float:
+    """Return the probability that a mark is a lesion: its peak's logit in each fold, put on that fold's line; the mean over folds.
+
+    Parameters
+    ----------
+    outputs : Outputs
+    line : mapping
+        ``slope`` and ``intercept``, a number a fold each, fitted on validation; 1 and 0 where they are missing.
+    peak : (int, int)
+        Row and column of the map's pixel.
+    """
+    logits = outputs.maps[:, 0, peak[0], peak[1]].astype(np.float64)
+    slope, intercept = np.asarray(line.get("slope", 1.0)), np.asarray(line.get("intercept", 0.0))
+    return float(sigmoid(slope * logits + intercept).mean())
 
 
 def decision(points: Sequence[Mapping[str, Any]], probability: Mapping[str, float]) -> Decision | None:

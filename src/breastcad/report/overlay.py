@@ -266,7 +266,7 @@ def _strip(width: int, letters: int, of: str | None) -> Colours:
     strip = np.zeros((line if one_line else 2 * line, width, 3), np.uint8)
     _write(strip, NOTICE, gap, gap + lettering, lettering)
     if legend is not None:
-        legend = legend[:, : width - gap]
+        legend = legend[:, : max(0, width - gap)]
         left = width - legend.shape[1] - gap if one_line else gap
         strip[strip.shape[0] - line :, left : left + legend.shape[1]] = legend
     return strip

@@ -1,4 +1,4 @@
-"""What a network says of samples, how good that is on validation, and its temperatures."""
+"""What a network says of samples, how good that is on validation, and its calibration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from breastcad.core.records import LesionRow, MarkRow, PredictionRow
-from breastcad.evaluate.calibration import apply_temperature, fit_temperature
+from breastcad.evaluate.calibration import apply_temperature, fit_line, fit_temperature, sigmoid
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
 from breastcad.models.lesion_network import LesionNetwork
@@ -20,6 +20,9 @@ from breastcad.preprocess.inputs import ModelInput, box_to_source
 from breastcad.train.batches import plain_batches
 from breastcad.train.samples import Sample
 from breastcad.train.settings import Settings
+
+# Peaks of the lesion map below this are no marks; a mark's own score is calibrated and has the settings' floor.
+MAP_FLOOR = 0.01
 
 
 @dataclass(slots=True)
@@ -32,12 +35,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Temperatures:
-    """What the logits of one network are divided by, fitted on its validation samples."""
+class Calibration:
+    """What a network's image logits are divided by, and the line that its marks' logits are put on; fitted on validation."""
 
     abnormal: float = 1.0
     malignant: float = 1.0
-    lesion: float = 1.0
+    mark_slope: float = 1.0
+    mark_intercept: float = 0.0
 
 
 @torch.no_grad()
@@ -67,12 +71,9 @@ def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
     overlaps = [value for value in map(dice_of, said) if value is not None]
     if overlaps:
         figures["dice"] = float(np.mean(overlaps))
-    hits = [
-        bool(set(hit_lesions(marks[:1], one.sample.findings)) - {None}) for one in said if (marks := _placed_marks(one, 1.0, 0.0, 0.5, 1))
-    ]
-    lesioned = [hit for hit, one in zip(hits, said, strict=False) if one.sample.findings]
-    if lesioned:
-        figures["best_mark_hits"] = float(np.mean(lesioned))
+    hits = [_best_mark_hits(one) for one in said if one.sample.findings]
+    if hits:
+        figures["best_mark_hits"] = float(np.mean(hits))
     return (float(np.mean(list(figures.values()))) if figures else -math.inf), figures
 
 
@@ -98,47 +99,43 @@ def dice_of(one: Said) -> float | None:
 class _Placed:
     row: float
     col: float
-    score: float
+    logit: float
 
 
-def _placed_marks(one: Said, temperature: float, floor: float, level: float, most: int) -> list[_Placed]:
+def _placed_marks(one: Said, level: float, most: int) -> list[_Placed]:
     """Return the marks of a sample in source pixels, best first."""
-    probability = apply_temperature(one.lesion, temperature)
-    shape = probability.shape
+    probability = sigmoid(one.lesion)
     seen = ModelInput(one.sample.image, one.sample.box, "")  # type: ignore[arg-type]
     placed = []
-    for mark in marks_from_map(probability, floor=floor, level=level, max_marks=most):
-        row, col, _, _ = box_to_source((mark.row, mark.col, mark.row, mark.col), (shape[0], shape[1]), seen)
-        placed.append(_Placed(row, col, mark.score))
+    for mark in marks_from_map(probability, floor=MAP_FLOOR, level=level, max_marks=most):
+        row, col, _, _ = box_to_source((mark.row, mark.col, mark.row, mark.col), (probability.shape[0], probability.shape[1]), seen)
+        placed.append(_Placed(row, col, float(one.lesion[mark.peak])))
     return placed
 
 
-def fit_temperatures(said: list[Said], settings: Settings) -> Temperatures:
-    """Fit the temperatures of a network on its validation samples; 1 where validation lacks a class."""
-    fitted = {}
-    for name, (_, truth, logits) in (
-        ("abnormal", _abnormal(said)),
-        ("malignant", _malignant(said)),
-        ("lesion", _mark_hits(said, settings)),
-    ):
-        fitted[name] = fit_temperature(logits, truth) if len(set(truth)) == 2 else 1.0
-    return Temperatures(**fitted)
+def _best_mark_hits(one: Said) -> bool:
+    hit = hit_lesions(_placed_marks(one, 0.5, 1), one.sample.findings)
+    return bool(hit) and hit[0] is not None
 
 
-def _mark_hits(said: list[Said], settings: Settings) -> tuple[list[Said], list[bool], list[float]]:
-    """Return for each mark of placed samples whether it hits a lesion, and its logit."""
-    truth: list[bool] = []
-    logits: list[float] = []
+def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
+    """Fit the calibration of a network on its validation samples; nothing changes where validation lacks a class."""
+    temperatures = {}
+    for name, (_, truth, logits) in (("abnormal", _abnormal(said)), ("malignant", _malignant(said))):
+        temperatures[name] = fit_temperature(logits, truth) if len(set(truth)) == 2 else 1.0
+    hits: list[bool] = []
+    marks: list[float] = []
     for one in said:
         if one.sample.placed:
-            marks = _placed_marks(one, 1.0, settings.score_floor, settings.mark_level, settings.max_marks)
-            truth += [hit is not None for hit in hit_lesions(marks, one.sample.findings)]
-            logits += [math.log(mark.score / max(1 - mark.score, 1e-7)) for mark in marks]
-    return said, truth, logits
+            placed = _placed_marks(one, settings.mark_level, settings.max_marks)
+            hits += [hit is not None for hit in hit_lesions(placed, one.sample.findings)]
+            marks += [mark.logit for mark in placed]
+    slope, intercept = fit_line(marks, hits) if hits else (1.0, 0.0)
+    return Calibration(**temperatures, mark_slope=slope, mark_intercept=intercept)
 
 
 def to_rows(
-    said: list[Said], temperatures: Temperatures, settings: Settings, *, repeat: int, outer: int, part: str
+    said: list[Said], calibration: Calibration, settings: Settings, *, repeat: int, outer: int, part: str
 ) -> tuple[list[PredictionRow], list[MarkRow], list[LesionRow]]:
     """Turn a network's words into rows of predictions.csv, marks.csv and lesions.csv (the last two of samples with placed lesions)."""
     predictions, marks, lesions = [], [], []
@@ -147,16 +144,18 @@ def to_rows(
         ids = sample.row.set, sample.row.image_id, sample.row.patient_id, sample.group
         row = PredictionRow(*ids, repeat, outer, 0, part, level="image", label=sample.row.label)
         row.raw = {"abnormal": one.logits[0], "malignant": one.logits[1]}
-        abnormal = float(apply_temperature(one.logits[0], temperatures.abnormal))
-        malignant = abnormal * float(apply_temperature(one.logits[1], temperatures.malignant))
+        abnormal = float(apply_temperature(one.logits[0], calibration.abnormal))
+        malignant = abnormal * float(apply_temperature(one.logits[1], calibration.malignant))
         row.probability = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant, "abnormal": abnormal}
         row.dice = dice_of(one)
         predictions.append(row)
         if not sample.placed:
             continue
-        placed = _placed_marks(one, temperatures.lesion, settings.score_floor, settings.mark_level, settings.max_marks)
+        placed = _placed_marks(one, settings.mark_level, settings.max_marks)
         for mark, hit in zip(placed, hit_lesions(placed, sample.findings), strict=True):
-            position = round(mark.row, 2), round(mark.col, 2)
-            marks.append(MarkRow(sample.row.set, sample.row.image_id, repeat, outer, *position, round(mark.score, 5), hit))
+            score = float(sigmoid(calibration.mark_slope * mark.logit + calibration.mark_intercept))
+            if score >= settings.score_floor:
+                position = round(mark.row, 2), round(mark.col, 2)
+                marks.append(MarkRow(sample.row.set, sample.row.image_id, repeat, outer, *position, round(score, 5), hit))
         lesions += [LesionRow(sample.row.set, sample.row.image_id, repeat, outer, f.finding_id, sample.group) for f in sample.findings]
     return predictions, marks, lesions

@@ -33,7 +33,7 @@ from breastcad.core.files import (
 )
 from breastcad.core.records import Collection, SplitRow
 from breastcad.train.loop import best_network, train_fold
-from breastcad.train.predict import fit_temperatures, predict, to_rows
+from breastcad.train.predict import fit_calibration, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
 
@@ -139,15 +139,15 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
             report=lambda row: _log(run.folder / "log.csv", row, board), progress=run.progress,
         )  # fmt: skip
     validation = predict(network, parts["validation"], run.settings, run.device, progress=run.progress)
-    temperatures = fit_temperatures(validation, run.settings)
+    calibration = fit_calibration(validation, run.settings)
     test = predict(network, parts["test"], run.settings, run.device, progress=run.progress)
     where = {"repeat": fold[0], "outer": fold[1]}
-    predictions, _, _ = to_rows(validation, temperatures, run.settings, part="validation", **where)
-    tested, marks, lesions = to_rows(test, temperatures, run.settings, part="test", **where)
+    predictions, _, _ = to_rows(validation, calibration, run.settings, part="validation", **where)
+    tested, marks, lesions = to_rows(test, calibration, run.settings, part="test", **where)
     write_predictions(folder / "predictions.csv", predictions + tested)
     write_marks(folder / "marks.csv", marks)
     write_lesions(folder / "lesions.csv", lesions)
-    write_json(folder / "fold.json", {"temperatures": asdict(temperatures), "seconds": round(time.monotonic() - started, 1)})
+    write_json(folder / "fold.json", {"calibration": asdict(calibration), "seconds": round(time.monotonic() - started, 1)})
 
 
 LOG_COLUMNS = (
@@ -179,9 +179,9 @@ def _gather(run: Run, folds: list[tuple[int, int]]) -> None:
 
 
 def trained_networks(run: Run) -> list[tuple[Any, dict[str, float]]]:
-    """Return, fold by fold, the network with its best weights and its temperatures."""
+    """Return, fold by fold, the network with its best weights and its calibration."""
     folds = sorted({(row.repeat, row.outer) for row in run.split})
     return [
-        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json")["temperatures"])
+        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json")["calibration"])
         for fold in folds
     ]
