@@ -145,6 +145,11 @@ class TestOverlay:
         with pytest.raises(ValueError, match="got 2 for 1 findings"):
             draw_overlay(grey(), [mark([300, 100, 500, 400])], [np.zeros((1000, 700), bool)] * 2)
 
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (1, 30000), (30000, 1)])
+    def test_a_picture_of_one_row_or_column_is_drawn_with_its_heat_map(self, shape: tuple[int, int]) -> None:
+        drawn = draw_overlay(np.full(shape, 0.5, np.float32), [mark([0, 0, 1, 1])], heat_map=np.full((1, 1), 0.9, np.float32))
+        assert drawn.shape[0] > shape[0] * shown_scale(*shape)
+
     @pytest.mark.parametrize("cols", [30, 120, 900])
     def test_notice_and_legend_fit_narrow_pictures(self, cols: int) -> None:
         overlay = draw_overlay(grey(900, cols), [], heat_map=np.zeros((9, 9), np.float32))
