@@ -45,6 +45,20 @@ def test_an_id_is_found_within_a_part_and_a_short_one_as_a_word_only() -> None:
     assert taught("42").source("img_42.png") == "#1.png"
 
 
+def test_short_parts_of_a_name_and_names_without_carets_are_found_as_words() -> None:
+    assert taught("LI^NA").source("li_1.png") == "#1.png"
+    assert taught("LI^NA").source("lima.png") == "lima.png"
+    assert taught("DOE^J").source("j_1.png") == "j_1.png"
+    assert taught("Smith, Anna").source("2024/anna.png") == "2024/#1.png"
+
+
+def test_a_name_that_is_no_utf_8_can_be_written() -> None:
+    name = b"bad\xff.png".decode("utf-8", "surrogateescape")
+    names = Names()
+    assert names.source(f"a/{name}") == "a/bad\\udcff.png"
+    assert names.text(f"cannot read {name}") == "cannot read bad\\udcff.png"
+
+
 def test_empty_strings_hide_nothing() -> None:
     assert taught("", "^", " ").source("a/b.png") == "a/b.png"
 

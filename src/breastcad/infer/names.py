@@ -11,7 +11,7 @@ _UID = re.compile(r"(?<!\d)(?<!\d\.)(?:[0-2](?:\.\d+){4,}|2\.25\.\d{10,})(?![\d]
 # UIDs of the standard itself (transfer syntaxes, kinds of object) identify nobody and may stand in a reason.
 _STANDARD_UID = "1.2.840.10008."
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp"})
-_SHORTEST_ANYWHERE = 4
+_SHORTEST_ANYWHERE, _SHORTEST_PART = 4, 2
 _NUMBERED = re.compile(r"#\d+(\.\w+)?$")
 
 
@@ -41,9 +41,9 @@ class Names:
         """Take in strings that must not be written, e.g. `core.records.Picture.private`: patient's id and name, UIDs."""
         for text in private:
             self._whole |= {_plain(text)} - {""}
-            # Of a name, each part by itself gives it away too; shorter ones stand in too many words.
-            parts = [_plain(part) for part in re.split(r"[\^=]", text)] if "^" in text else []
-            self._whole |= {part for part in parts if len(part) >= _SHORTEST_ANYWHERE}
+            # Of a name, each part by itself gives it away too; an initial stands in too many paths.
+            parts = {_plain(part) for part in re.split(r"[\^=,\s]+", text)}
+            self._whole |= {part for part in parts if len(part) >= _SHORTEST_PART}
             if len(text.strip()) >= _SHORTEST_ANYWHERE:
                 self._texts.add(text.strip())
 
@@ -57,13 +57,13 @@ class Names:
         >>> names.source("a/jane doe/1.2.840.113619.2.55.3.dcm"), names.source("b/Jane Doe")
         ('a/#1/#2.dcm', 'b/#3')
         """
-        return "/".join(self._part(part) for part in PurePath(relative).parts)
+        return "/".join(_writable(self._part(part)) for part in PurePath(relative).parts)
 
     def text(self, text: str) -> str:
         """Return a sentence without private strings and UIDs."""
         for private in sorted(self._texts, key=len, reverse=True):
             text = re.sub(re.escape(private), "#", text, flags=re.IGNORECASE)
-        return _UID.sub(lambda found: found.group() if found.group().startswith(_STANDARD_UID) else "#", text)
+        return _writable(_UID.sub(lambda found: found.group() if found.group().startswith(_STANDARD_UID) else "#", text))
 
     def _part(self, part: str) -> str:
         if _NUMBERED.match(part) or not (looks_like_uid(part) or self._is_private(part)):
@@ -81,3 +81,8 @@ class Names:
 def _plain(text: str) -> str:
     """Return letters and digits only, in lower case: ``DOE^JANE`` and ``doe_jane`` are the same."""
     return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _writable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: the bytes of a file's name that are no UTF-8 become ``\\udcXX``."""
+    return text.encode("utf-8", "backslashreplace").decode()
