@@ -52,6 +52,11 @@ def test_short_parts_of_a_name_and_names_without_carets_are_found_as_words() -> 
     assert taught("Smith, Anna").source("2024/anna.png") == "2024/#1.png"
 
 
+@pytest.mark.parametrize("part", ["MÜLLER.png", "mu\u0308ller.png", "muller_1.png", "Mueller-2024.png", "aenne.png", "Anne.png"])
+def test_names_are_found_with_accents_without_and_spelt_out(part: str) -> None:
+    assert taught("Müller^Änne").source(part) == "#1.png"
+
+
 def test_a_name_that_is_no_utf_8_can_be_written() -> None:
     name = b"bad\xff.png".decode("utf-8", "surrogateescape")
     names = Names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -12,6 +13,7 @@ _UID = re.compile(r"(?<!\d)(?<!\d\.)(?:[0-2](?:\.\d+){4,}|2\.25\.\d{10,})(?![\d]
 _STANDARD_UID = "1.2.840.10008."
 _SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp"})
 _SHORTEST_ANYWHERE, _SHORTEST_PART = 4, 2
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _NUMBERED = re.compile(r"#\d+(\.\w+)?$")
 
 
@@ -40,10 +42,9 @@ class Names:
     def learn(self, private: Iterable[str]) -> None:
         """Take in strings that must not be written, e.g. `core.records.Picture.private`: patient's id and name, UIDs."""
         for text in private:
-            self._whole |= {_plain(text)} - {""}
             # Of a name, each part by itself gives it away too; an initial stands in too many paths.
-            parts = {_plain(part) for part in re.split(r"[\^=,\s]+", text)}
-            self._whole |= {part for part in parts if len(part) >= _SHORTEST_PART}
+            parts = {part for part in re.split(r"[\^=,\s]+", text) if len(_plain(part)) >= _SHORTEST_PART}
+            self._whole |= {plain for part in (text, *parts) for plain in (_plain(part), _plain(_spelt_out(part))) if plain}
             if len(text.strip()) >= _SHORTEST_ANYWHERE:
                 self._texts.add(text.strip())
 
@@ -74,13 +75,18 @@ class Names:
 
     def _is_private(self, part: str) -> bool:
         plain = _plain(part)
-        words = {_plain(word) for word in re.split(r"[\W_]+", PurePath(part).stem)}
+        words = {_plain(word) for word in re.split(r"[\W_]+", unicodedata.normalize("NFC", PurePath(part).stem))}
         return any(private in plain if len(private) >= _SHORTEST_ANYWHERE else private in words for private in self._whole)
 
 
 def _plain(text: str) -> str:
-    """Return letters and digits only, in lower case: ``DOE^JANE`` and ``doe_jane`` are the same."""
-    return "".join(character for character in text.casefold() if character.isalnum())
+    """Return letters without accents, and digits, in lower case: ``DOE^JÄNE`` and ``doe_jane`` are the same."""
+    return "".join(character for character in unicodedata.normalize("NFKD", text.casefold()) if character.isalnum())
+
+
+def _spelt_out(text: str) -> str:
+    """Return a text with its umlauts spelt out, as names of files often have them: ``Müller`` is ``mueller``."""
+    return unicodedata.normalize("NFC", text.casefold()).translate(_UMLAUTS)
 
 
 def _writable(text: str) -> str:
