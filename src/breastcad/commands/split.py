@@ -11,7 +11,7 @@ import typer
 from breastcad.commands.options import Out, Overwrite, Seed
 
 if TYPE_CHECKING:
-    from breastcad.core.records import ImageRow, SplitRow
+    from breastcad.core.records import Collection, ImageRow, SplitRow
     from breastcad.datasets.splits import Groups
 
 
@@ -53,19 +53,14 @@ def command(
     Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set and label. A split that
     leaks is not written, and the exit code is 1.
     """
-    from breastcad.commands.progress import bar
-    from breastcad.core.errors import AnswerNo, InputError
+    from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_collection, write_split
-    from breastcad.datasets.duplicates import joint_groups
     from breastcad.datasets.splits import counts, leaks
 
     read = [read_collection(folder) for folder in collections]
-    images = [image for collection in read for image in collection.images]
-    if not any(image.present for image in images):
-        raise InputError("no image of these collections is present, so there is nothing to split; import the folder that holds the images")
+    images = _present_images(read)
     output_folder(out, overwrite=overwrite)
-    with bar("looking for near-duplicates") as progress:
-        groups = joint_groups(read, progress)
+    groups = _groups(read)
     kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
     rows, facts = _split(kind, images, kept_together, folds=folds, seed=seed, train_sets=train_set or [], test_sets=test_set or [])
     for row in rows:
@@ -77,6 +72,25 @@ def command(
     write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table})
     _tell(table, [*facts["remarks"], *leaking])
     typer.echo(f"Written: {out}")
+
+
+def _present_images(collections: list[Collection]) -> list[ImageRow]:
+    """Return the images that can be split; InputError if there is none."""
+    from breastcad.core.errors import InputError
+
+    images = [image for collection in collections for image in collection.images if image.present]
+    if not images:
+        raise InputError("no image of these collections is present, so there is nothing to split; import the folder that holds the images")
+    return images
+
+
+def _groups(collections: list[Collection]) -> dict[tuple[str, str], str]:
+    """Return patient and duplicate groups, with a bar while pictures are read."""
+    from breastcad.commands.progress import bar
+    from breastcad.datasets.duplicates import joint_groups
+
+    with bar("looking for near-duplicates") as progress:
+        return joint_groups(collections, progress)
 
 
 def _split(
