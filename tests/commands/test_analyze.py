@@ -123,7 +123,11 @@ def test_stopped_in_the_middle_nothing_half_written_has_a_final_name(tmp_path: P
     for number in range(3, 400):  # long enough to be stopped in
         os.link(tmp_path / "in" / "scan 0.png", tmp_path / "in" / f"scan {number}.png")
     call = [sys.executable, "-m", "breastcad", "analyze", tmp_path / "in", "--model", tiny_model("US"), "--out", tmp_path / "out"]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed_interrupts() -> None:  # a test run in the background has them ignored, and its children inherit that
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         while process.poll() is None and not (tmp_path / "out" / "0002" / "overlay.png").exists():
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

@@ -17,6 +17,9 @@ from pydicom import Dataset, FileMetaDataset, uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_encoder
 
+from breastcad.core.records import Picture
+from breastcad.read import open_picture
+
 Encode = Callable[[NDArray[Any], int], bytes]
 MAMMOGRAM = "1.2.840.10008.5.1.4.1.1.1.2"
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
@@ -188,3 +191,31 @@ def code(value: str, scheme: str = "SCT", meaning: str = "", **elements: Any) ->
     for keyword, content in elements.items():
         setattr(item, keyword, content)
     return item
+
+
+EXACT = 1.2e-7  # two neighbouring float32 numbers below 1
+SMALL = np.array([[0, 100, 200], [300, 400, 4000]], np.uint16)
+
+
+def light(array: NDArray[Any]) -> NDArray[np.float64]:
+    """What min to max makes of an array."""
+    values = array.astype(float)
+    return (values - values.min()) / np.ptp(values)
+
+
+def read(put: Any, array: NDArray[Any] | None = None, *, bits: int = 12, **elements: Any) -> Picture:
+    picture: Picture = open_picture(put(plain(array, bits=bits, **elements)))
+    return picture
+
+
+def coloured() -> NDArray[np.uint8]:
+    rgb = np.repeat(picture(8, rows=32, cols=24)[..., None], 3, axis=2)
+    rgb[5:9, 3:12] = (200, 30, 90)
+    return rgb
+
+
+def colour_file(
+    rgb: NDArray[np.uint8], photometric: str, pixels: bytes, syntax: uid.UID = uid.ExplicitVRLittleEndian, **elements: Any
+) -> bytes:
+    dataset = dataset_of(rgb, bits=8, PhotometricInterpretation=photometric, Modality="US", SOPClassUID=ULTRASOUND, **elements)
+    return write(dataset, pixels, syntax)
