@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +27,7 @@ def command(
 
     Images are not copied. What is listed but missing or broken gets a row with 'present' 0, and never stops the import.
     """
+    from breastcad.commands.progress import bar
     from breastcad.core.files import output_folder, write_collection
     from breastcad.read.sets import reader_for
     from breastcad.read.tables import read_words
@@ -36,24 +35,12 @@ def command(
     reader = reader_for(set_name, folder)
     meanings = read_words(words) if words is not None else None
     output_folder(out, overwrite=overwrite)
-    with _progress(f"reading {reader.name}") as progress:
+    with bar(f"reading {reader.name}") as progress:
         collection = reader.read(folder, tables=tables, words=meanings, progress=progress)
     for name in ("collection.json", "regions.csv"):
         (out / name).unlink(missing_ok=True)  # an old collection that is half overwritten is none
     write_collection(out, collection)
     _tell(collection, out)
-
-
-@contextmanager
-def _progress(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on stderr where it is a terminal; what is yielded takes (done, total)."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _tell(collection: Collection, out: Path) -> None:

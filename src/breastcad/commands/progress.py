@@ -1,4 +1,4 @@
-"""A progress bar for what calls back with (done, total)."""
+"""A progress bar for what calls back with how far it is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on stderr where that is a terminal; what is yielded takes (done, total)."""
+def bar(text: str) -> Iterator[Callable[..., None]]:
+    """Draw a bar on stderr where that is a terminal; what is yielded takes (done, total) and, to change it, a text."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as drawn:
         task = drawn.add_task(text, total=None)
-        yield lambda done, total: drawn.update(task, completed=done, total=total)
+
+        def update(done: int, total: int, said: str = text) -> None:
+            drawn.update(task, description=said, completed=done, total=total)
+
+        yield update

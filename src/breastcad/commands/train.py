@@ -30,25 +30,23 @@ def command(
     Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
     happened. Then: breastcad evaluate RUN.
     """
-    from breastcad.core.errors import MissingExtra
+    import torch
+
+    from breastcad.commands.progress import bar
     from breastcad.core.files import read_collection, read_json, read_split
+    from breastcad.train.bundle import export_run
+    from breastcad.train.run import open_run, train_run
     from breastcad.train.settings import recipe as settings_of
-
-    try:
-        import torch
-
-        from breastcad.train.bundle import export_run
-        from breastcad.train.run import open_run, train_run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("breastcad"):
-            raise
-        raise MissingExtra("training", "train") from error
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     facts = read_json((split if split.is_dir() else split.parent) / "split.json")
     facts.pop("format", None)
-    with _bar() as progress:
+    with bar("training") as update:
+
+        def progress(text: str, done: int, total: int) -> None:
+            update(done, total, text)
+
         run = open_run(out, settings, read_split(split), facts, device=torch.device(wanted), progress=progress)
         problems = train_run(run, [read_collection(folder) for folder in collections])
         largest = export_run(run)
@@ -73,20 +71,3 @@ def _changed(settings: Settings, network: str | None, seed: int | None, pairs: l
     if seed is not None:
         values.append(("seed", seed))
     return with_values(settings, values)
-
-
-class _bar:
-    """A progress bar on stderr for the callbacks of a training; quiet where stderr is no terminal."""
-
-    def __enter__(self):  # type: ignore[no-untyped-def]
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self._progress = Progress(console=console, disable=not console.is_terminal)
-        self._progress.start()
-        self._task = self._progress.add_task("", total=1)
-        return lambda text, done, total: self._progress.update(self._task, description=text, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
