@@ -88,6 +88,12 @@ def test_nothing_to_analyse_is_exit_1_with_the_reasons_written(
     assert len(json.loads((tmp_path / "out" / "findings.json").read_text())["skipped"]) == 2
 
 
+def test_an_empty_folder_is_exit_1_and_said_to_be_empty(tmp_path: Path, tiny_model: MakeModel, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    assert run(tmp_path / "in", "--model", tiny_model("US"), "--out", tmp_path / "out") == 1
+    assert "there was no file in what was named" in capsys.readouterr().err
+
+
 def test_calls_that_cannot_be_taken_are_exit_2_and_one_line(
     tmp_path: Path, tiny_model: MakeModel, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,11 @@ def test_a_folder_that_is_not_empty_is_refused_unless_told_otherwise(run: Path, 
     assert (tmp_path / "out" / "mine.txt").read_text() == "kept"
 
 
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(tmp_path / "gone") == 2
+    assert "no such run folder" in capsys.readouterr().err
+
+
 def test_a_level_that_the_run_does_not_have_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(run, "--level", "patient") == 2
     assert "no test rows at level 'patient'; it has: image" in capsys.readouterr().err

@@ -113,6 +113,36 @@ def test_faulty_table_is_named(tmp_path: Path, text: str, said: str) -> None:
         files.read_split(tmp_path)
 
 
+def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    rows = [SplitRow("busi", "a", "g", part="test")]
+    files.write_split(tmp_path, rows, {})
+    table = tmp_path / "split.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
+    assert files.read_split(tmp_path) == rows
+
+
+def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_bytes(b"set,\xff\xfe")
+    with pytest.raises(ReadError, match=r"split\.csv: is no UTF-8 text \(byte 4\)"):
+        files.read_split(tmp_path)
+
+
+@pytest.mark.parametrize("facts", ["[]", "{}", '{"root": 3}'])
+def test_a_collection_without_a_root_is_refused(tmp_path: Path, facts: str) -> None:
+    (tmp_path / "collection.json").write_text(facts)
+    with pytest.raises(ReadError, match="names no 'root'"):
+        files.read_collection(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["images", "findings"])
+def test_a_label_that_is_none_of_ours_is_refused(tmp_path: Path, name: str) -> None:
+    image = ImageRow("busi", "a", label="cancer" if name == "images" else "benign")
+    finding = FindingRow("busi", "a-1", "a", pathology="cancer" if name == "findings" else "benign")
+    files.write_collection(tmp_path, Collection(str(tmp_path), [image], [finding]))
+    with pytest.raises(ReadError, match=rf"{name}\.csv: 'a(-1)?' has the label 'cancer'"):
+        files.read_collection(tmp_path)
+
+
 def test_missing_table_and_json_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"marks.csv: cannot be opened \(No such file"):
         files.read_marks(tmp_path / "marks.csv")

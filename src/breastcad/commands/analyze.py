@@ -86,7 +86,8 @@ def command(
         analysis = write_analysis_folder(folder, run, progress=_each_file(bar.update))
     tell(analysis, folder)
     if not analysis.images:
-        raise AnswerNo("nothing could be analysed; why stands in findings.json under 'skipped'")
+        why = "why stands in findings.json under 'skipped'" if analysis.skipped else "there was no file in what was named"
+        raise AnswerNo(f"nothing could be analysed; {why}")
 
 
 def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:

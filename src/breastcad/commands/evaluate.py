@@ -44,16 +44,18 @@ def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, 
     Raises
     ------
     InputError
-        If the run's tables cannot be used, or `out` is not empty.
+        If there is no such run, its tables cannot be used, or `out` is not empty.
     AnswerNo
         If the predictions allow no figure at all.
     """
-    from breastcad.core.errors import AnswerNo
+    from breastcad.core.errors import AnswerNo, InputError
     from breastcad.core.files import output_folder
     from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
     from breastcad.evaluate.pictures import write_pictures
     from breastcad.evaluate.run_figures import figures
 
+    if not run.is_dir():
+        raise InputError(f"no such run folder: '{run}'; breastcad train makes one")
     found = figures(run, level=level.value)
     if not found:
         raise AnswerNo(f"the predictions of '{run.name}' allow no figure: a class is absent, or all images are of one group")

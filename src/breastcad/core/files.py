@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import (
+    SEVERITY,
     Analysis,
     Collection,
     FindingRow,
@@ -68,7 +69,7 @@ def read_json(path: str | Path) -> Any:
         If it is missing or not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
     except ValueError as error:
@@ -159,13 +160,16 @@ def read_table(path: str | Path, record: type[Row]) -> list[Row]:
     Raises
     ------
     ReadError
-        If the file is missing, lacks a column that the record needs, has one that it does not know, or a cell is no number.
+        If the file is missing, no UTF-8 (a byte order mark is taken), lacks a column that the record needs, has one that it does not
+        know, or a cell is no number.
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ReadError(path, f"is no UTF-8 text (byte {error.start}); save it as UTF-8") from error
     reader = csv.reader(io.StringIO(text, newline=""))
     header = next(reader, None)
     if header is None:
@@ -240,22 +244,34 @@ def read_collection(folder: str | Path) -> Collection:
     Raises
     ------
     ReadError
-        If the folder is not a collection.
+        If the folder is not a collection, or a label in its tables is none of ours.
     """
     folder = Path(folder)
     if not (folder / "collection.json").is_file():
         raise ReadError(folder, "is no collection (it has no collection.json); make one with: breastcad import SET FOLDER --out COLLECTION")
     facts = read_json(folder / "collection.json")
+    if not isinstance(facts, dict) or not isinstance(facts.get("root"), str):
+        raise ReadError(folder / "collection.json", "names no 'root', the folder that paths are relative to; import the set again")
     root = (folder / facts.pop("root")).resolve()
     facts.pop("format", None)
+    images = read_table(folder / "images.csv", ImageRow)
+    findings = read_table(folder / "findings.csv", FindingRow)
+    _check_labels(folder / "images.csv", [(row.image_id, row.label) for row in images])
+    _check_labels(folder / "findings.csv", [(row.finding_id, row.pathology) for row in findings])
     regions = folder / "regions.csv"
     return Collection(
         root=str(root),
-        images=read_table(folder / "images.csv", ImageRow),
-        findings=read_table(folder / "findings.csv", FindingRow),
+        images=images,
+        findings=findings,
         regions=read_table(regions, RegionRow) if regions.is_file() else [],
         facts=facts,
     )
+
+
+def _check_labels(path: Path, labels: list[tuple[str, str]]) -> None:
+    for name, label in labels:
+        if label not in SEVERITY:
+            raise ReadError(path, f"'{name}' has the label '{label}'; labels are {', '.join(SEVERITY)}")
 
 
 # ---- split, patches, predictions, marks ----
