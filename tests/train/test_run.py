@@ -119,6 +119,12 @@ def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Se
         open_run(tmp_path, settings, split, {}, device=CPU, progress=quiet)
 
 
+def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    write_split(tmp_path / "run", split, {})
+    open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
+    assert (tmp_path / "run" / "settings.yaml").is_file()
+
+
 def test_fold_without_training_images_is_named(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
     only_test = [row for row in split if row.part == "test"]
     run = open_run(tmp_path / "run", settings, only_test, {}, device=CPU, progress=quiet)

@@ -26,6 +26,8 @@ def test_text_of_the_command_line_becomes_numbers() -> None:
         ("rowz", "3", "unknown setting 'rowz'; near names: \\['rows'"),
         ("augmentation.noize", "3", "unknown setting 'augmentation.noize'"),
         ("rows.more", "3", "unknown setting 'rows.more'"),
+        ("rows", "100", "setting 'rows' must be a multiple of 32"),
+        ("batch", "0", "setting 'batch' must be at least 1, got 0"),
         ("rows", "many", "setting 'rows' must be int"),
         ("augmentation.scale", "[1]", "setting 'augmentation.scale' must be tuple"),
     ],

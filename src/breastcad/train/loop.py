@@ -90,7 +90,7 @@ def train_fold(
         loss = _run_epoch(state, train, settings, fold, device, scaler, progress)
         said = predict(state.average, validation, settings, device, progress=progress)
         score, figures = validation_score(said)
-        if score > state.best_score:
+        if state.best_epoch < 0 or score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
             save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.epoch, "score": score})
         seconds = time.monotonic() - started

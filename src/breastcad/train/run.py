@@ -51,6 +51,10 @@ class Run:
     progress: Progress
 
 
+# What a run folder holds before its settings: a kill in between leaves no more than this.
+BEFORE_SETTINGS = {"split.csv", "split.json", "environment.json"}
+
+
 def open_run(
     folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], *, device: torch.device, progress: Progress
 ) -> Run:
@@ -71,7 +75,7 @@ def open_run(
             raise InputError(
                 f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out"
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and {path.name for path in folder.iterdir()} - BEFORE_SETTINGS:
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:
         write_split(folder, split, split_facts)

@@ -96,7 +96,7 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
     Raises
     ------
     InputError
-        If a name is not a setting or a value has not its type.
+        If a name is not a setting, a value has not its type, or a size or count cannot be.
     """
     for name, value in values:
         head, _, rest = name.partition(".")
@@ -111,6 +111,18 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
             settings = replace(settings, augmentation=part)
         else:
             settings = replace(settings, **{head: _converted(name, value, getattr(settings, head))})
+    return _checked(settings)
+
+
+def _checked(settings: Settings) -> Settings:
+    """Return settings that a training can start with."""
+    for name in ("rows", "cols"):
+        size = getattr(settings, name)
+        if size < 32 or size % 32:
+            raise InputError(f"setting '{name}' must be a multiple of 32 (the network halves the image five times), got {size}")
+    for name in ("batch", "epochs", "threads"):
+        if getattr(settings, name) < 1:
+            raise InputError(f"setting '{name}' must be at least 1, got {getattr(settings, name)}")
     return settings
 
 
