@@ -13,6 +13,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
@@ -118,6 +119,20 @@ def test_faults_among_good_files_are_skipped_with_reasons(tmp_path: Path, tiny_m
     assert "truncated" in reasons["truncated.png"]
     assert "Pixel Data" in reasons["no_pixels.dcm"]
     assert len(reasons) == 8
+
+
+def test_a_picture_of_a_kind_that_is_not_read_is_skipped_with_what_to_do(tmp_path: Path, tiny_model: MakeModel) -> None:
+    for kind in ("gif", "bmp", "webp"):
+        Image.fromarray(scan()).save(tmp_path / f"scan.{kind}")
+    found = analyze(tmp_path, model=tiny_model("US"))
+    reason = "is a {} picture, a format that is not read; convert it to PNG"
+    assert {item.source: item.reason for item in found.skipped} == {f"scan.{k}": reason.format(k.upper()) for k in ("gif", "bmp", "webp")}
+
+
+def test_an_animated_png_is_analysed_with_a_warning(tmp_path: Path, tiny_model: MakeModel) -> None:
+    Image.fromarray(scan()).save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(scan() // 2)])
+    found = analyze(tmp_path / "a.png", model=tiny_model("US"))
+    assert "the file is an animated PNG of 2 pictures; the first was read" in found.images[0].warnings
 
 
 def test_only_bad_files_give_no_image_and_no_error(tmp_path: Path, tiny_model: MakeModel) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 from breastcad.core.errors import ReadError
 from breastcad.read import count_frames, files, open_picture
 from breastcad.read.files import grey_and_colour, kind_of, read_mask, read_picture
+from breastcad.read.trees import picture_facts
 
 GREY = (np.arange(35 * 20).reshape(35, 20) * 7 % 256).astype(np.uint8)  # higher than wide, no two rows alike
 
@@ -171,6 +172,30 @@ def test_marked_orientation_is_applied_and_said(tmp_path: Path, orientation: int
     np.testing.assert_array_equal(picture.pixels, np.asarray(expected) / np.float32(255))
     said = [f"the picture was turned as its orientation mark ({orientation}) says"] if orientation > 1 else []
     assert picture.warnings == said
+
+
+def animated(first: NDArray[Any], others: list[NDArray[Any]], *, still_first: bool = False) -> bytes:
+    rest = [Image.fromarray(array) for array in others]
+    return pillow_bytes(Image.fromarray(first), "PNG", save_all=True, append_images=rest, default_image=still_first)
+
+
+@pytest.mark.parametrize("still_first", [False, True])
+def test_of_an_animated_png_the_first_picture_is_read_and_said(tmp_path: Path, still_first: bool) -> None:
+    path = put(tmp_path, "a.png", animated(GREY, [GREY // 2, GREY // 4], still_first=still_first))
+    picture = open_picture(path)
+    np.testing.assert_array_equal(picture.pixels, GREY / np.float32(255))
+    assert picture.warnings == ["the file is an animated PNG of 3 pictures; the first was read"]
+    assert count_frames(path) == 1
+
+
+def test_deep_colour_of_an_animated_png_is_said_too(tmp_path: Path) -> None:
+    still = imagecodecs.png_encode(np.dstack([GREY.astype(np.uint16) * 257] * 3))
+    control = b"acTL" + struct.pack(">II", 2, 0)
+    chunk = struct.pack(">I", 8) + control + struct.pack(">I", zlib.crc32(control))
+    picture = open_picture(put(tmp_path, "a.png", still[:33] + chunk + still[33:]))  # 33: after the header
+    assert picture.bit_depth == 16
+    assert len(picture.warnings) == 1
+    assert picture.warnings[0].endswith("; the first was read")
 
 
 # ---- TIFF ----
@@ -338,6 +363,18 @@ def test_file_that_is_no_picture_is_refused_with_its_reason(tmp_path: Path) -> N
         open_picture(tmp_path / "gone.png")
     with pytest.raises(ReadError, match="is no file"):
         kind_of(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP"])
+def test_picture_of_a_kind_that_is_not_read_says_what_to_do(tmp_path: Path, kind: str) -> None:
+    path = put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY), kind))  # the name says PNG, the content counts
+    for read in (open_picture, count_frames, read_mask, picture_facts):
+        with pytest.raises(ReadError, match=rf"^a\.png: is a {kind} picture, a format that is not read; convert it to PNG$"):
+            read(path)
+
+
+def test_text_that_begins_as_a_bmp_does_is_no_bmp(tmp_path: Path) -> None:
+    assert kind_of(put(tmp_path, "a.txt", b"BMI of the patients, by year of examination\n" * 9)) is None
 
 
 def test_file_that_cannot_be_opened_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from breastcad.core.errors import ReadError
 from breastcad.core.records import Picture
 from breastcad.read import files
 
@@ -45,10 +44,7 @@ def count_frames(path: str | Path) -> int:
     ReadError
         If the file cannot be read, or is no picture.
     """
-    kind = files.kind_of(path)
-    if kind is None:
-        raise ReadError(path, "is no PNG, JPEG, TIFF, PGM or DICOM file")
-    if kind != "DICOM":
+    if files.readable_kind(path) != "DICOM":
         return files.count_pages(path)
     from breastcad.read.dicom import count_frames as count  # noqa: PLC0415 - as above
 

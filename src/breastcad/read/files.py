@@ -1,4 +1,4 @@
-"""Picture and mask files that are not DICOM: PNG, JPEG, TIFF, PGM; and what kind a file is, by its content.
+"""Picture and mask files that are not DICOM: PNG, JPEG, TIFF, PGM; and what kind a file is, by its content, read here or not.
 
 DICOM is in `dicom`, TIFF and 16-bit colour PNG are decoded in `deep_pictures` (loaded when one comes), data sets have files of their own.
 """
@@ -29,6 +29,7 @@ COLOUR_STEP = 16
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _READABLE = "PNG, JPEG, TIFF, PGM or DICOM"
+_NOT_READ = ("GIF", "BMP", "WEBP")
 _PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile, "PGM": PpmImageFile}
 _FIRST_VALUES = {b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"ST", b"PN", b"AE", b"OB"}
 
@@ -54,7 +55,8 @@ def kind_of(path: str | Path) -> str | None:
     Returns
     -------
     str or None
-        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6) or None if it is none of these.
+        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6); ``"GIF"``, ``"BMP"``, ``"WEBP"``, which are known
+        but not read; or None if it is none of these.
 
     Raises
     ------
@@ -81,7 +83,34 @@ def kind_of(path: str | Path) -> str | None:
         return "TIFF"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n#":
         return "PGM"
-    return "DICOM" if _starts_as_headerless_dicom(head) else None
+    return _kind_not_read(head) or ("DICOM" if _starts_as_headerless_dicom(head) else None)
+
+
+def _kind_not_read(head: bytes) -> str | None:
+    """Tell a picture of a kind that is known and not read; "BM" alone may begin any text, so a BMP's header size must fit too."""
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    is_bmp = head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+    return "BMP" if is_bmp else None
+
+
+def readable_kind(path: str | Path) -> str:
+    """Tell what a file holds, as `kind_of`, and refuse what is not read.
+
+    Raises
+    ------
+    ReadError
+        As `kind_of`, or if the file is of no kind that is read.
+    """
+    path, kind = Path(path), kind_of(path)
+    if kind in _NOT_READ:
+        raise ReadError(path, f"is a {kind} picture, a format that is not read; convert it to PNG")
+    if kind is None:
+        named = f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm") else ""
+        raise ReadError(path, f"is no {_READABLE} file{named}")
+    return kind
 
 
 def _starts_as_headerless_dicom(head: bytes) -> bool:
@@ -116,7 +145,7 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
     Grey is value / (2**bits - 1), or value / maximum for PGM. Of a colour picture the grey is its luminance (ITU-R BT.601), and
     ``colour`` keeps it if a pixel's channels differ by more than `COLOUR_STEP` levels. Transparency is laid on black. A picture
     with an orientation mark (EXIF, TIFF) is turned as a viewer shows it, and this is warned about: coordinates are those of the
-    turned picture. Colour profiles and gamma are not applied.
+    turned picture. Of an animated PNG the first frame is read, and this is warned about. Colour profiles and gamma are not applied.
 
     Parameters
     ----------
@@ -132,7 +161,7 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
     Raises
     ------
     ReadError
-        If the file is missing, of no known kind, truncated, damaged, or declares more than `MAX_PIXELS`.
+        If the file is missing, of no kind that is read, truncated, damaged, or declares more than `MAX_PIXELS`.
     """
     raster = _decode(Path(path), frame)
     shown = _turned(raster.array, raster.orientation)
@@ -237,11 +266,9 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _decode(path: Path, frame: int | None) -> Raster:
     """Decode a file of any kind but DICOM, with every fault of the decoders as a ReadError."""
-    kind = kind_of(path)
-    if kind is None or kind == "DICOM":
-        named = f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm") else ""
-        what = "is DICOM, which is read by its own reader" if kind else f"is no {_READABLE} file{named}"
-        raise ReadError(path, what)
+    kind = readable_kind(path)
+    if kind == "DICOM":
+        raise ReadError(path, "is DICOM, which is read by its own reader")
     if frame not in (None, 0) and kind != "TIFF":
         raise ReadError(path, f"has one frame only, but frame {frame} was asked for")
     try:
@@ -272,14 +299,18 @@ def _decode_with_pillow(path: Path, kind: str) -> Raster:
         # The plugin's class is used rather than Image.open: no guess by other plugins, and our own limit instead of two others.
         image = _PILLOW[kind](stream)
         check_size(path, image.height, image.width)
+        pictures = getattr(image, "n_frames", 1)
         if kind == "PNG" and image.mode != "I;16" and str(image.tile[0].args).endswith(";16B"):
             from breastcad.read.deep_pictures import decode_deep_png  # noqa: PLC0415 - imagecodecs is needed by few files
 
-            return decode_deep_png(path)
-        bits = _pillow_bits(image)
-        image.load()
-        orientation = image.getexif().get(274, 1)
-        return _raster(image, bits, orientation)
+            raster = decode_deep_png(path)
+        else:
+            bits = _pillow_bits(image)
+            image.load()
+            raster = _raster(image, bits, image.getexif().get(274, 1))
+        if kind == "PNG" and pictures > 1:
+            raster.warnings.append(f"the file is an animated PNG of {pictures} pictures; the first was read")
+        return raster
 
 
 def _check_png_end(path: Path, stream: BinaryIO) -> None:

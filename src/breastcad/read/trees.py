@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import FindingRow, ImageRow
-from breastcad.read.files import MAX_PIXELS, check_size, fault
+from breastcad.read.files import MAX_PIXELS, check_size, fault, readable_kind
 
 Progress = Callable[[int, int], None]
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 16, "F": 32}
@@ -38,12 +38,12 @@ def picture_facts(path: str | Path) -> PictureFacts:
     Parameters
     ----------
     path : str or Path
-        A raster file (PNG, JPEG, PGM, TIFF, BMP).
+        A raster file (PNG, JPEG, PGM, TIFF).
 
     Raises
     ------
     ReadError
-        If it cannot be opened, is no picture, declares more pixels than are ever read, or is cut short.
+        If it cannot be opened, is no picture or of a kind that is not read, declares more pixels than are ever read, or is cut short.
     """
     path = Path(path)
     try:
@@ -58,6 +58,7 @@ def picture_facts(path: str | Path) -> PictureFacts:
         raise ReadError(path, f"declares more pixels than any breast image has; at most {MAX_PIXELS} are read") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise ReadError(path, f"cannot be opened as a picture ({fault(error)})") from error
+    readable_kind(path)
     check_size(path, facts.rows, facts.cols)
     needed = start + facts.rows * facts.cols * bands * (2 if facts.bit_depth == 16 else 1) if kind == "PPM" and _is_binary(path) else 0
     if _is_cut(path, _ENDINGS.get(kind or ""), needed):
