@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,60 @@ def test_faulty_table_is_named(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "split.csv").write_text(text)
     with pytest.raises(ReadError, match=said.replace("(", r"\(").replace(")", r"\)")):
         files.read_split(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    ("read", "header", "cells"),
+    [
+        (lambda path: files.read_table(path, FindingRow), "set,finding_id,image_id,row0", "s,f,i,{}"),
+        (lambda path: files.read_table(path, ImageRow), "set,image_id,spacing_row_mm", "s,i,{}"),
+        (files.read_marks, "set,image_id,repeat,outer,row,col,score", "s,i,0,0,1,{},0.5"),
+        (files.read_patches, "sample_id,role,set,image_id,finding_id,row,col,height,width", "a,view,s,i,,1,2,{},9"),
+        (
+            files.read_predictions,
+            "set,id,patient,group,repeat,outer,inner,part,level,label,raw_malignant",
+            "s,i,,g,0,0,0,test,image,benign,{}",
+        ),
+        (files.read_predictions, "set,id,patient,group,repeat,outer,inner,part,level,label,dice", "s,i,,g,0,0,0,test,image,benign,{}"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_with_its_place(
+    tmp_path: Path, read: Callable[[Path], object], header: str, cells: str, value: str
+) -> None:
+    good, bad = cells.format("1"), cells.format(value)
+    column = header.split(",")[cells.split(",").index("{}")]
+    (tmp_path / "t.csv").write_text(f"{header}\n{good}\n{bad}\n")
+    with pytest.raises(ReadError, match=rf"^t\.csv: line 3: '{column}' must be a finite number, got '{value}'; leave it empty"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1.5"])
+def test_a_whole_number_of_a_split_is_no_other_number(tmp_path: Path, value: str) -> None:
+    (tmp_path / "split.csv").write_text(f"set,id,group,outer\ns,i,g,{value}\n")
+    with pytest.raises(ReadError, match=rf"^split\.csv: line 2: 'outer' must be a number, got '{value}'$"):
+        files.read_split(tmp_path)
+
+
+@pytest.mark.parametrize("frame", ["first", "-1", "1.0", "²", "nan"])
+def test_a_frame_that_is_no_number_is_refused_when_the_collection_is_read(tmp_path: Path, frame: str) -> None:
+    files.write_collection(tmp_path, Collection(str(tmp_path), [ImageRow("s", "a", frame="0"), ImageRow("s", "b", frame=frame)]))
+    with pytest.raises(ReadError, match=rf"^images\.csv: line 3: 'frame' must be a whole number from 0 .*, got '{frame}'$"):
+        files.read_collection(tmp_path)
+
+
+@pytest.mark.parametrize("points", ["1,nan", "1,2 inf,3", "1,2 3", "1,2,3", "here", " "])
+def test_points_that_are_no_pairs_of_finite_numbers_are_refused(tmp_path: Path, points: str) -> None:
+    rows = [FindingRow("s", "f", "i", points="1,2 3.5,4e1"), FindingRow("s", "g", "i", points=points)]
+    files.write_table(tmp_path / "findings.csv", FindingRow, rows)
+    with pytest.raises(ReadError, match=rf"^findings\.csv: line 3: 'points' must be 'row,col row,col \.\.\.' .*, got '{points}'$"):
+        files.read_table(tmp_path / "findings.csv", FindingRow)
+
+
+def test_columns_of_ones_own_hold_any_text(tmp_path: Path) -> None:
+    row = ImageRow("s", "i", extra={"frame": "first", "points": "nan"})
+    files.write_table(tmp_path / "images.csv", ImageRow, [row])
+    assert files.read_table(tmp_path / "images.csv", ImageRow) == [row]
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:

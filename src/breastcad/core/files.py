@@ -12,7 +12,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -161,7 +161,7 @@ def read_table(path: str | Path, record: type[Row]) -> list[Row]:
     ------
     ReadError
         If the file is missing, no UTF-8 (a byte order mark is taken), lacks a column that the record needs, has one that it does not
-        know, or a cell is no number.
+        know, or a cell is no number, not a finite one, or in a column of text that holds numbers (`frame`, `points`) not in its form.
     """
     path = Path(path)
     try:
@@ -210,7 +210,7 @@ def _record(path: Path, record: type[Row], places: list[tuple[str, str | None, t
         else:
             values.setdefault(name, {})
             if cell:
-                values[name][key] = _value(path, kind, cell, name, number)
+                values[name][key] = _value(path, kind, cell, _OPEN_COLUMNS[name] + key, number)
     defaults = {c.name: c.default for c in fields(record) if c.default is not MISSING}  # type: ignore[arg-type]
     return record(**{name: defaults.get(name) if value is None else value for name, value in values.items()})
 
@@ -219,9 +219,36 @@ def _value(path: Path, kind: type, cell: str, name: str, number: int) -> Any:
     if not cell:
         return None
     try:
-        return kind(cell)
+        value = kind(cell)
     except ValueError as error:
         raise ReadError(path, f"line {number}: '{name}' must be a number, got '{cell}'") from error
+    if kind is float and not math.isfinite(value):
+        raise ReadError(path, f"line {number}: '{name}' must be a finite number, got '{cell}'; leave it empty where it is not known")
+    if name in _TEXT_FORMS:
+        fits, needed = _TEXT_FORMS[name]
+        if not fits(cell):
+            raise ReadError(path, f"line {number}: '{name}' must be {needed}, got '{cell}'")
+    return value
+
+
+def _is_frame(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit()
+
+
+def _is_points(cell: str) -> bool:
+    """Say if a cell holds pairs of finite numbers."""
+    try:
+        points = [[float(part) for part in point.split(",")] for point in cell.split()]
+    except ValueError:
+        return False
+    return bool(points) and all(len(point) == 2 and all(map(math.isfinite, point)) for point in points)
+
+
+# Columns of text that hold numbers: what fits, and what to say of what does not.
+_TEXT_FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "frame": (_is_frame, "a whole number from 0 (the frame of the file)"),
+    "points": (_is_points, "'row,col row,col ...' in finite numbers"),
+}
 
 
 # ---- collection ----
@@ -244,7 +271,7 @@ def read_collection(folder: str | Path) -> Collection:
     Raises
     ------
     ReadError
-        If the folder is not a collection, or a label in its tables is none of ours.
+        If the folder is not a collection, a table is none that `read_table` takes, or a label in its tables is none of ours.
     """
     folder = Path(folder)
     if not (folder / "collection.json").is_file():
