@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
@@ -92,6 +93,33 @@ def test_a_call_that_does_not_parse_is_one_line_and_2(
 ) -> None:
     stand_in(None)
     assert run(*arguments) == (2, "", told + "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["analyze", "a.png", "--out", "a", "--out", "b"], "--out"),
+        (["import", "busi", "x", "--out", "a", "--out=a"], "--out"),
+        (["split", "c", "--out", "a", "--folds", "3", "--seed", "1", "--folds", "3"], "--folds"),
+        (["phantom", "busi", "--quirks", "--out", "a", "--no-quirks"], "--quirks / --no-quirks"),
+        (["phantom", "busi", "--out", "a", "--overwrite", "--overwrite"], "--overwrite"),
+        (["train", "c", "--split", "s", "--out", "a", "--setting", "rows=64", "--out", "b"], "--out"),
+        (["models", "show", "us-lesion", "--debug", "--debug"], "--debug"),
+    ],
+)
+def test_an_option_given_twice_is_refused(arguments: list[str], option: str, run: Callable[..., tuple[int, str, str]]) -> None:
+    name = " ".join(["breastcad", *arguments[: 1 + (arguments[0] == "models")]])
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == f"{name}: Option {option} is given more than once; give it once; see: {name} --help"
+
+
+def test_an_option_that_takes_several_values_may_be_given_again(tmp_path: Path, run: Callable[..., tuple[int, str, str]]) -> None:
+    missing = str(tmp_path / "none")
+    code, _, err = run("split", missing, "--kind", "across", "--train-set", "a", "--train-set", "b", "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "is no collection" in err
+    assert "more than once" not in err
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class LazyCommands(TyperGroup):
 
 
 def load_command(name: str) -> TyperCommand | TyperGroup:
-    """Import one command and give it the options that every command has.
+    """Import one command, give it the options that every command has, and let it refuse one that is given twice.
 
     Parameters
     ----------
@@ -93,6 +93,7 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
     command = click_command(app)
     command.name = name
     _add_debug(command)
+    _refuse_repeated_options(command)
     return command  # type: ignore[return-value]
 
 
@@ -119,6 +120,23 @@ def _debug_option() -> Any:
     option = click_command(holder).params[0]
     option.expose_value = False
     return option
+
+
+def _refuse_repeated_options(command: Any) -> None:
+    """Let a command, or each of a group's, refuse an option that takes one value and is given twice: the last would win silently."""
+    for below in getattr(command, "commands", {}).values():
+        _refuse_repeated_options(below)
+    parse = command.parse_args
+
+    def parse_args(context: typer.Context, arguments: list[str]) -> list[str]:
+        _, _, given = command.make_parser(context).parse_args(list(arguments))
+        for parameter in given:
+            if parameter.param_type_name == "option" and not parameter.multiple and given.count(parameter) > 1:
+                context.fail(f"Option {' / '.join(parameter.opts + parameter.secondary_opts)} is given more than once; give it once")
+        rest: list[str] = parse(context, arguments)
+        return rest
+
+    command.parse_args = parse_args
 
 
 def _print_version(value: bool) -> None:
