@@ -107,7 +107,10 @@ def test_a_call_that_does_not_parse_is_one_line_and_2(
         (["models", "show", "us-lesion", "--debug", "--debug"], "--debug"),
     ],
 )
-def test_an_option_given_twice_is_refused(arguments: list[str], option: str, run: Callable[..., tuple[int, str, str]]) -> None:
+def test_an_option_given_twice_is_refused(
+    arguments: list[str], option: str, run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what is not refused writes here
     name = " ".join(["breastcad", *arguments[: 1 + (arguments[0] == "models")]])
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
