@@ -147,11 +147,18 @@ def test_stopped_in_the_middle_nothing_half_written_has_a_final_name(tmp_path: P
             assert content.endswith(b"IEND\xaeB`\x82")
 
 
-def test_neither_torch_nor_scipy_is_loaded(tmp_path: Path, tiny_model: MakeModel) -> None:
+# What one picture's analysis must not load: each of these would show in its time.
+NOT_LOADED = (
+    *("torch", "scipy", "skimage", "sklearn", "pandas", "matplotlib", "openpyxl", "yaml", "rich", "pydicom", "tifffile", "imagecodecs"),
+    *("breastcad.read.dicom", "breastcad.read.deep_pictures", "breastcad.evaluate.metrics", "breastcad.train", "breastcad.datasets"),
+)
+
+
+def test_one_picture_loads_nothing_that_it_does_not_need(tmp_path: Path, tiny_model: MakeModel) -> None:
     write_images(tmp_path / "in")
     code = (
         "import sys\nfrom breastcad.commands import main\ntry:\n main(sys.argv[1:])\nexcept SystemExit as stop:\n"
-        " print(stop.code, [name for name in ('torch', 'scipy', 'skimage', 'pandas', 'matplotlib', 'pydicom') if name in sys.modules])"
+        f" print(stop.code, [name for name in {NOT_LOADED} if name in sys.modules])"
     )
     call = [sys.executable, "-c", code, "analyze", tmp_path / "in", "--model", tiny_model("US"), "--out", tmp_path / "out"]
     done = subprocess.run(call, capture_output=True, text=True, check=True)

@@ -12,6 +12,7 @@ import pytest
 from breastcad.core.files import read_analysis
 from breastcad.core.records import Skipped
 from breastcad.report.analysis_folder import write_analysis_folder, write_image
+from breastcad.report.html import ReportNotes, render_report
 
 
 def read(path: Path) -> np.ndarray:
@@ -102,6 +103,13 @@ def test_one_image_is_held_at_a_time(tmp_path: Path, make_run: Any, make_image: 
     run.items = items()
     write_analysis_folder(tmp_path, run)
     assert max(alive) <= 1
+
+
+def test_the_page_shows_what_the_folder_holds(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    run = make_run(make_image(0, masks=True, shape=(1000, 1300)), make_image(1))
+    analysis = write_analysis_folder(tmp_path, run)
+    from_files = render_report(analysis, tmp_path, ReportNotes(), run.model_facts())
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == from_files
 
 
 def test_progress_hears_of_every_file(tmp_path: Path, make_run: Any, make_image: Any) -> None:

@@ -1,6 +1,7 @@
 """Writing an analysis folder: a folder of pictures an image, then report.html, and findings.json last.
 
-Each image is written as it comes from the analysis and forgotten but for its row, so that memory holds one image at a time.
+Each image is written as it comes from the analysis and forgotten but for its row and, of the first ones, the small picture that the page
+shows, so that memory holds one image at a time.
 A folder that has a findings.json is whole. What the pictures look like is in `overlay`, the page in `html`.
 """
 
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from breastcad.core.files import write_analysis, write_bytes, write_text
 from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
-from breastcad.report.html import ReportNotes, render_report
-from breastcad.report.overlay import draw_overlay, encode, heat_map_png, mask_png, thumbnail_jpeg
+from breastcad.report.html import EMBEDDED, ReportNotes, render_report
+from breastcad.report.overlay import Colours, draw_overlay, encode, heat_map_png, mask_png, thumbnail_jpeg
 
 if TYPE_CHECKING:
     from breastcad.infer import Analysed, Run
@@ -47,22 +48,25 @@ def write_analysis_folder(
     folder = Path(folder)
     images: list[ImageResult] = []
     skipped: list[Skipped] = []
+    previews: dict[str, bytes] = {}
     for item in run:
         if isinstance(item, Skipped):
             skipped.append(item)
         else:
             facts = run.model_facts()[item.result.models[0]]
-            write_image(folder, item, floor=float(facts["score_floor"]))
+            overlay = write_image(folder, item, floor=float(facts["score_floor"]))
+            if len(images) < EMBEDDED:
+                previews[item.result.image] = thumbnail_jpeg(overlay[:, :, ::-1])
             images.append(item.result)
         if progress:
             progress(item)
     analysis = run.assemble(images, skipped)
-    write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts()))
+    write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts(), previews))
     write_analysis(folder / "findings.json", analysis)
     return analysis
 
 
-def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> None:
+def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> Colours:
     """Write the pictures of one image into ``<folder>/<image>/`` and enter their names in its result.
 
     They are heatmap.png, finding-<n>.png for each finding that has an outline, source.jpg (reduced, for the report) and overlay.png.
@@ -75,6 +79,11 @@ def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> None:
         Its masks are None, or one a finding in the same order; an empty one is not written, and its finding is drawn as a box.
     floor : float
         The heat map's values up to here are not drawn.
+
+    Returns
+    -------
+    (h, w, 3) ndarray of uint8
+        The overlay: blue, green, red.
 
     Raises
     ------
@@ -94,3 +103,4 @@ def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> None:
     write_bytes(folder / result.image / "source.jpg", source_jpeg)
     result.overlay = f"{result.image}/overlay.png"
     write_bytes(folder / result.overlay, encode(".png", overlay))
+    return overlay

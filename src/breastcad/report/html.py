@@ -70,7 +70,13 @@ class ShownExam:
     others: list[ShownImage]
 
 
-def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes, model_facts: Mapping[str, Mapping[str, Any]]) -> str:
+def render_report(
+    analysis: Analysis,
+    folder: str | Path,
+    notes: ReportNotes,
+    model_facts: Mapping[str, Mapping[str, Any]],
+    previews: Mapping[str, bytes] | None = None,
+) -> str:
     """Return the report as one HTML page without scripts and without anything from elsewhere.
 
     Parameters
@@ -81,6 +87,8 @@ def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes, mo
     notes : ReportNotes
     model_facts : mapping of str to mapping
         What each model's file says of it, by the model's id: ``trained_on``, ``seen``, ``not_seen``, ``warnings``, as far as given.
+    previews : mapping of str to bytes, optional
+        Overlays as `thumbnail_jpeg` makes them, by image; one that is missing is made from overlay.png.
 
     Returns
     -------
@@ -89,7 +97,11 @@ def render_report(analysis: Analysis, folder: str | Path, notes: ReportNotes, mo
     """
     embed = len(analysis.images) <= EMBEDDED
     exam_images = {name for exam in analysis.exams for name in exam.images}
-    images = [_shown(result, Path(folder), notes, embed=embed, hung=result.image in exam_images) for result in analysis.images]
+    previews = previews or {}
+    images = [
+        _shown(result, Path(folder), notes, previews.get(result.image), embed=embed, hung=result.image in exam_images)
+        for result in analysis.images
+    ]
     by_name = {image.result.image: image for image in images}
     exams = [_hung(exam, by_name) for exam in analysis.exams]
     template = _environment().get_template("report.html.j2")
@@ -152,14 +164,14 @@ def box_in_words(finding: Finding, spacing_mm: Sequence[float] | None) -> str:
     return f"{words}; {(row1 - row0) * spacing_mm[0]:.0f} x {(col1 - col0) * spacing_mm[1]:.0f} mm"
 
 
-def _shown(result: ImageResult, folder: Path, notes: ReportNotes, *, embed: bool, hung: bool) -> ShownImage:
+def _shown(result: ImageResult, folder: Path, notes: ReportNotes, preview: bytes | None, *, embed: bool, hung: bool) -> ShownImage:
     frame = "" if result.frame is None else f", frame {result.frame}"
     source, overlay = folder / result.image / "source.jpg", folder / (result.overlay or "overlay is missing")
     return ShownImage(
         result=result,
         name=f"{result.source}{frame}",
         source=_address(source, folder, embed=embed),
-        overlay=_address(overlay, folder, embed=embed),
+        overlay=_data_address(preview) if embed and preview else _address(overlay, folder, embed=embed),
         hung=_address(overlay, folder, embed=embed, long_side=_HUNG_LONG_SIDE) if hung else None,
         truth=notes.truth(result) if notes.truth else None,
     )
@@ -175,7 +187,11 @@ def _address(picture: Path, folder: Path, *, embed: bool, long_side: int = THUMB
     if picture.suffix != ".jpg":  # source.jpg is reduced already
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         content = thumbnail_jpeg(np.asarray(pixels)[:, :, ::-1], long_side)
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    return _data_address(content)
+
+
+def _data_address(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
