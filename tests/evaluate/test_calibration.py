@@ -110,6 +110,18 @@ def test_line_is_recovered_where_a_temperature_cannot_help() -> None:
     assert float(stated.mean()) == pytest.approx(labels.mean(), abs=0.005)
 
 
+def test_line_holds_for_the_share_that_is_asked_for() -> None:
+    """Drawn again so that half are positive, the samples have the stated mean probability one half."""
+    generator = np.random.default_rng(5)
+    labels = generator.random(20_000) < 0.9
+    logits = generator.normal(np.where(labels, 1.0, -1.0), 1.5)
+    slope, intercept = fit_line(logits, labels, share=0.5)
+    # Two normal densities of one spread at +-1: the log of their ratio is 2 z / 1.5 ** 2.
+    assert slope == pytest.approx(2 / 1.5**2, abs=0.05)
+    assert intercept == pytest.approx(0, abs=0.06)
+    assert fit_line(logits, labels)[1] == pytest.approx(np.log(9), abs=0.15)
+
+
 def test_line_never_turns_the_order_round() -> None:
     slope, intercept = fit_line([3.0, 2.0, 1.0, 0.0], [0, 0, 1, 1])
     assert slope == 0.0

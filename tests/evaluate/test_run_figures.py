@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -42,6 +44,15 @@ def test_auc_of_malignancy_is_among_benign_and_malignant_images(found, tests_of,
     assert figure.value == pytest.approx(roc_auc_score(truth, column(rows, "malignant")))
     assert (figure.n, figure.positives, figure.clusters) == (len(rows), sum(truth), len({row.group for row in rows}))
     assert figure.low < figure.value < figure.high
+
+
+@pytest.mark.parametrize("set_name", ["with-normals", "without"])
+def test_auc_given_abnormal_is_of_the_share_of_malignant_in_abnormal(found, tests_of, set_name) -> None:
+    rows = [row for row in lesioned(tests_of) if row.set == set_name]
+    shares = [row.probability["malignant"] / row.probability["abnormal"] for row in rows]
+    got = found["auc malignant against benign, given abnormal", set_name]
+    assert got.value == pytest.approx(roc_auc_score([row.label == "malignant" for row in rows], shares))
+    assert got.n == len(rows)
 
 
 def test_the_mean_of_folds_is_named_apart(found, tests_of) -> None:
@@ -155,6 +166,18 @@ def test_several_lesions_of_an_image_count_one_each_and_the_best_mark_hits_one(t
     assert found["images hit by the best mark"].value == pytest.approx(1 / 3)
     assert found["lesions found at 0.25 false marks an image"].value == 0.5  # n's .7 is the one false mark in four images
     assert found["lesions found at 0.5 false marks an image"].value == 0.75
+
+
+def test_a_closer_look_at_given_boxes_is_measured_lesion_by_lesion(tmp_path, tables) -> None:
+    rows = [tables.prediction(name) for name in "abcd"]
+    said = [("benign", -1.0), ("malignant", 2.0), ("benign", 0.5), ("malignant", 0.0), ("unknown", 9.0)]
+    lesions = [
+        replace(tables.lesion("abcda"[i], f"f{i}"), pathology=pathology, closer_malignant=logit)
+        for i, (pathology, logit) in enumerate(said)
+    ]
+    tables.write_run(tmp_path, rows, [], lesions)
+    got = {figure.name: figure for figure in figures(tmp_path)}["auc malignant against benign, given box"]
+    assert (got.value, got.n, got.positives, got.level, got.clusters) == (0.75, 4, 2, "lesion", 4)
 
 
 def test_images_whose_lesion_has_no_place_take_no_part_in_figures_of_marks(tmp_path, tables) -> None:

@@ -44,6 +44,13 @@ def test_temperature_divides_the_logit_and_leaves_raw_alone() -> None:
     assert numbers.raw == pytest.approx({"malignant": 0.880797 / 2, "abnormal": 0.880797}, abs=1e-6)
 
 
+def test_shift_moves_the_logit_before_it_is_divided() -> None:
+    """Fold 1: (2 - 1) / 2 = .5; fold 2: (-1 + 3) / 2 = 1; sigmoids .622459 and .731059."""
+    numbers = image_numbers(outputs([[2.0, 0.0], [-1.0, 0.0]]), {"abnormal": 2.0}, ALL, {"abnormal": [-1.0, 3.0]})
+    assert numbers.probability["abnormal"] == pytest.approx((0.622459 + 0.731059) / 2, abs=1e-6)
+    assert numbers.raw["abnormal"] == pytest.approx((0.880797 + 0.268941) / 2, abs=1e-6)
+
+
 def test_one_fold_has_no_interval() -> None:
     assert image_numbers(outputs([[1.0, 1.0]]), {}, ALL).interval is None
 

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import Strength  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
+from breastcad.models.lesion_network import Learned  # noqa: E402
 from breastcad.train.loop import train_fold  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
 from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
@@ -20,6 +21,7 @@ from breastcad.train.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.train
 CPU = torch.device("cpu")
+NOWHERE = torch.full((1, 3), torch.nan)
 
 
 class Killed(BaseException):
@@ -86,7 +88,7 @@ def test_it_stops_early_when_validation_no_longer_rises(samples: list[Sample], s
 def test_rows_say_what_the_network_said(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     said = predict(network, samples, settings, CPU, progress=quiet)
-    predictions, marks, lesions = to_rows(said, Calibration(2.0, 2.0), settings, repeat=0, outer=1, part="test")
+    predictions, marks, lesions = to_rows(said, Calibration(2.0, 2.0), settings, fold=(0, 1), part="test")
     assert len(predictions) == 12
     assert len(lesions) == 8
     for row in predictions:
@@ -107,19 +109,20 @@ def test_temperature_is_one_where_validation_lacks_a_class(samples: list[Sample]
 def test_loss_falls_when_the_maps_are_right(settings: Settings) -> None:
     lesions = torch.zeros(2, 16, 16, dtype=torch.uint8)
     lesions[0, 4:12, 2:8] = 2
-    targets = Targets(lesions, torch.ones(2), torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    labels, known = torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+    targets = Targets(lesions, torch.ones(2), labels, known, NOWHERE.repeat(2, 1))
     right = torch.where(lesions > 0, 8.0, -8.0)[:, None].repeat(1, 2, 1, 1)
-    good = lesion_loss(right, torch.tensor([[8.0, 8.0], [-8.0, 0.0]]), targets, settings)
-    bad = lesion_loss(-right, torch.tensor([[-8.0, -8.0], [8.0, 0.0]]), targets, settings)
+    good = lesion_loss(Learned(right, torch.tensor([[8.0, 8.0], [-8.0, 0.0]])), targets, settings)
+    bad = lesion_loss(Learned(-right, torch.tensor([[-8.0, -8.0], [8.0, 0.0]])), targets, settings)
     assert float(good) < 0.1 < 5 < float(bad)
 
 
 def test_what_is_not_known_does_not_count(settings: Settings) -> None:
     lesions = torch.zeros(1, 8, 8, dtype=torch.uint8)
     lesions[0, :4] = 3  # a lesion of unknown pathology
-    targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2))
+    targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), NOWHERE)
     maps = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
-    first = lesion_loss(maps, torch.tensor([[3.0, -2.0]]), targets, settings)
+    first = lesion_loss(Learned(maps, torch.tensor([[3.0, -2.0]])), targets, settings)
     maps[:, 1] += 5
-    second = lesion_loss(maps, torch.tensor([[-3.0, 2.0]]), targets, settings)
+    second = lesion_loss(Learned(maps, torch.tensor([[-3.0, 2.0]])), targets, settings)
     torch.testing.assert_close(first, second)

@@ -13,6 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from filelock import FileLock  # noqa: E402
+
 import breastcad  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.core.files import (  # noqa: E402
@@ -31,7 +33,7 @@ from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
-from breastcad.train.run import open_run, train_run  # noqa: E402
+from breastcad.train.run import open_run, train_run, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -107,6 +109,45 @@ def test_run_ends_with_predictions_and_a_model(collection: Collection, split: li
     again = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     train_run(again, [collection])
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == before
+
+
+def test_folds_trained_one_by_one_are_the_same_run(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    short = replace(settings, epochs=1)
+    whole, parts = (open_run(tmp_path / name, short, split, {}, device=CPU, progress=quiet) for name in ("whole", "parts"))
+    train_run(whole, [collection])
+    train_run(parts, [collection], [1])
+    assert undone_folds(parts) == [0]
+    assert not (parts.folder / "predictions.csv").exists()
+    train_run(parts, [collection], [0])
+    assert undone_folds(parts) == []
+    assert (parts.folder / "predictions.csv").read_bytes() == (whole.folder / "predictions.csv").read_bytes()
+
+
+def test_fold_that_another_command_trains_is_refused(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    run = open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
+    folder = tmp_path / "run" / "checkpoints" / "repeat0-fold1"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "lock"), pytest.raises(InputError, match="another command is training fold 1 of"):
+        train_run(run, [collection], [1])
+    with pytest.raises(InputError, match="the split has no fold 7; its folds: 0, 1"):
+        train_run(run, [collection], [7])
+
+
+def test_lesions_tell_what_a_closer_look_at_their_box_says(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    closer = replace(settings, epochs=1, network="closer-resnet18", abnormal_share=0.5, model_folds=1)
+    run = open_run(tmp_path / "run", closer, split, {}, device=CPU, progress=quiet)
+    train_run(run, [collection])
+    assert export_run(run) < 0.05
+    lesions = read_lesions(tmp_path / "run" / "lesions.csv")
+    assert all(row.closer_malignant is not None and row.pathology in ("benign", "malignant") for row in lesions)
+    facts = read_metadata(tmp_path / "run" / "model.onnx")
+    assert facts["folds"] == len(facts["shift"]["abnormal"]) == 1
 
 
 def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:

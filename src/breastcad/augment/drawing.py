@@ -113,7 +113,8 @@ def _matrix(view: Box, shape: tuple[int, int], strength: Strength, generator: np
     linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag([across, down])
     shift = generator.uniform(-strength.shift, strength.shift, 2) * (view[3] - view[1], view[2] - view[0])
     row, col = box_centre(view)
-    offset = np.array([col, row]) + shift - linear @ np.array([cols / 2, rows / 2])
+    # Edges count from the corner of the first pixel, whose centre is half a pixel further: so a flip maps pixels onto pixels.
+    offset = np.array([col - 0.5, row - 0.5]) + shift - linear @ np.array([(cols - 1) / 2, (rows - 1) / 2])
     return tuple(float(v) for v in (*linear[0], offset[0], *linear[1], offset[1]))
 
 

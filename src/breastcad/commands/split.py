@@ -37,6 +37,10 @@ def command(
         Kind, typer.Option("--kind", help="kfold: each image is tested once; holdout: one test part; across: other sets are tested.")
     ] = Kind.kfold,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Outer folds of kfold.")] = 5,
+    validation_share: Annotated[
+        float | None,
+        typer.Option("--validation-share", help="kfold: share of a fold's images outside its test part that validate; 1/6 without it."),
+    ] = None,
     seed: Seed = 0,
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
     test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,
@@ -62,7 +66,16 @@ def command(
     output_folder(out, overwrite=overwrite)
     groups = _groups(read)
     kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
-    rows, facts = _split(kind, images, kept_together, folds=folds, seed=seed, train_sets=train_set or [], test_sets=test_set or [])
+    rows, facts = _split(
+        kind,
+        images,
+        kept_together,
+        folds=folds,
+        validation_share=validation_share,
+        seed=seed,
+        train_sets=train_set or [],
+        test_sets=test_set or [],
+    )
     for row in rows:
         row.group = groups[row.set, row.id]
     leaking = leaks(rows)
@@ -94,7 +107,15 @@ def _groups(collections: list[Collection]) -> dict[tuple[str, str], str]:
 
 
 def _split(
-    kind: Kind, images: list[ImageRow], groups: Groups, *, folds: int, seed: int, train_sets: list[str], test_sets: list[str]
+    kind: Kind,
+    images: list[ImageRow],
+    groups: Groups,
+    *,
+    folds: int,
+    validation_share: float | None,
+    seed: int,
+    train_sets: list[str],
+    test_sets: list[str],
 ) -> tuple[list[SplitRow], dict[str, Any]]:
     """Return the rows, and how they were made."""
     from breastcad import __version__
@@ -108,7 +129,13 @@ def _split(
     if train_sets or test_sets:
         raise InputError(f"--train-set and --test-set go with --kind across, not with --kind {kind.value}")
     if kind is Kind.kfold:
-        return kfold(images, groups, folds=folds, seed=seed), {**facts, "folds": folds}
+        share = 1 / 6 if validation_share is None else validation_share
+        if not 0 < share < 1:
+            raise InputError(f"--validation-share must lie between 0 and 1, got {share}")
+        rows = kfold(images, groups, folds=folds, seed=seed, validation_share=share)
+        return rows, {**facts, "folds": folds, "validation_share": round(share, 4)}
+    if validation_share is not None:
+        raise InputError(f"--validation-share goes with --kind kfold, not with --kind {kind.value}")
     return holdout(images, groups, seed=seed), facts
 
 

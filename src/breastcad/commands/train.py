@@ -22,6 +22,9 @@ def command(
     setting: Annotated[
         list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given several times.")
     ] = None,
+    folds: Annotated[
+        str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random number that is drawn.")] = None,
     device: Device = DeviceName.auto,
 ) -> None:
@@ -35,7 +38,7 @@ def command(
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_collection, read_json, read_split
     from breastcad.train.bundle import export_run
-    from breastcad.train.run import open_run, train_run
+    from breastcad.train.run import open_run, train_run, undone_folds
     from breastcad.train.settings import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
@@ -48,10 +51,14 @@ def command(
             update(done, total, text)
 
         run = open_run(out, settings, read_split(split), facts, device=torch.device(wanted), progress=progress)
-        problems = train_run(run, [read_collection(folder) for folder in collections])
-        largest = export_run(run)
+        problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds))
+        left = undone_folds(run)
+        largest = 0.0 if left else export_run(run)
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
+    if left:
+        typer.echo(f"folds that are left: {', '.join(map(str, left))}. When all are trained, the same command without --folds ends the run")
+        return
     typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by at most {largest:.4f} (logits)")
     typer.echo(f"Next: breastcad evaluate {out}")
 
@@ -71,3 +78,14 @@ def _changed(settings: Settings, network: str | None, seed: int | None, pairs: l
     if seed is not None:
         values.append(("seed", seed))
     return with_values(settings, values)
+
+
+def _numbers(folds: str | None) -> list[int] | None:
+    """Return the folds that a text names."""
+    from breastcad.core.errors import InputError
+
+    if folds is None:
+        return None
+    if not all(part.strip().isdigit() for part in folds.split(",")):
+        raise InputError(f"--folds takes numbers with commas between them, e.g. 0,2, got '{folds}'")
+    return [int(part) for part in folds.split(",")]

@@ -187,7 +187,10 @@ class MarkRow:
 
 @dataclass(slots=True)
 class LesionRow:
-    """A true lesion of an image that a fold tested on, found or not: a row of lesions.csv; the denominator of marks.csv."""
+    """A true lesion of an image that a fold tested on, found or not: a row of lesions.csv; the denominator of marks.csv.
+
+    ``closer_malignant`` is the logit of its malignancy from a closer look at its given box, of a network that looks closer.
+    """
 
     set: str
     image_id: str
@@ -195,6 +198,8 @@ class LesionRow:
     outer: int
     lesion_id: str
     group: str
+    pathology: str = "unknown"
+    closer_malignant: float | None = None
 
 
 @dataclass(slots=True)

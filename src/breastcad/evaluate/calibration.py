@@ -132,7 +132,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     return 2 / (low + high)
 
 
-def fit_line(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
+def fit_line(logits: ArrayLike, labels: ArrayLike, *, share: float | None = None) -> tuple[float, float]:
     """Return the slope and intercept of a logistic regression of the labels on the logits.
 
     For scores that a temperature alone cannot calibrate, since they are high or low throughout: the probability is
@@ -143,6 +143,8 @@ def fit_line(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     ----------
     logits : (N,) array_like of float
     labels : (N,) array_like of 0 and 1, or bool
+    share : float, optional
+        The probability is to hold where this share of samples is positive, in (0, 1); without it, where as many are as here.
 
     Returns
     -------
@@ -171,20 +173,21 @@ def fit_line(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
         return 1.0, 0.0
     positive, negative = int(truth.sum()), int((~truth).sum())
     target = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    counted = np.ones_like(values) if share is None else np.where(truth, share / positive, (1 - share) / negative) * values.size
     centre, spread = float(values.mean()), float(values.std()) or 1.0
     columns = np.stack([(values - centre) / spread, np.ones_like(values)], axis=1)
     weights = np.zeros(2)
     for _ in range(50):  # Newton's steps on a convex loss, held back by a trace of a prior
         likely = sigmoid(columns @ weights)
-        slope = columns.T @ (likely - target) + 1e-3 * weights
-        curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + 1e-3 * np.eye(2)
+        slope = columns.T @ (counted * (likely - target)) + 1e-3 * weights
+        curve = (columns * (counted * likely * (1 - likely))[:, None]).T @ columns + 1e-3 * np.eye(2)
         step = np.linalg.solve(curve, slope)
         weights = weights - np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
     if weights[0] <= 0:
-        share = target.mean()
-        return 0.0, float(np.log(share / (1 - share)))
+        mean = np.average(target, weights=counted)
+        return 0.0, float(np.log(mean / (1 - mean)))
     return float(weights[0] / spread), float(weights[1] - weights[0] * centre / spread)
 
 

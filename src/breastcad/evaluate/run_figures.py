@@ -82,6 +82,7 @@ def figures(folder: str | Path, *, level: str = "image") -> list[Figure]:
     found: list[Figure] = []
     for question in (MALIGNANT_OR_BENIGN, ABNORMAL):
         found += _over_sets(run, question, _auc) + _over_sets(run, question, _auc_mean_of_folds)
+    found += _over_sets(run, MALIGNANT_OR_BENIGN, _auc_given_abnormal)
     found += _dice(run)
     for question in (MALIGNANT, ABNORMAL):
         found += _over_sets(run, question, _calibration)
@@ -153,6 +154,19 @@ def _auc(run: RunTables, question: Question, set_name: str, samples: list[Sample
     statistic = weighted.auc(_truth(samples, question), [sample.probability[question.of] for sample in samples])
     how = f"area under the ROC curve of the probability of {question.of}, test images of all folds pooled"
     return _figure(_scope(run, question, set_name, samples), f"auc {question.name}", statistic, how)
+
+
+def _auc_given_abnormal(run: RunTables, question: Question, set_name: str, samples: list[Sample]) -> list[Figure]:
+    """Return the AUC of malignancy for who knows that there is a lesion: of P(malignant) / P(abnormal)."""
+    shares = [(sample.probability[question.of], sample.probability.get(ABNORMAL.of)) for sample in samples]
+    if not all(whole for _, whole in shares):
+        return []
+    statistic = weighted.auc(_truth(samples, question), [part / whole for part, whole in shares if whole])
+    how = (
+        "area under the ROC curve of the probability of malignant, given abnormal, among images with a lesion, test images of all folds"
+        " pooled"
+    )
+    return _figure(_scope(run, question, set_name, samples), "auc malignant against benign, given abnormal", statistic, how)
 
 
 def _auc_mean_of_folds(run: RunTables, question: Question, set_name: str, samples: list[Sample]) -> list[Figure]:
@@ -240,8 +254,23 @@ def _marks(run: RunTables) -> list[Figure]:
     """Return the shares hit by the best mark and the lesions found at rates of false marks, a set and over all."""
     found: list[Figure] = []
     for set_name in _names_and_all(row.set for row in run.lesions or ()):
-        found += _best_marks(run, set_name) + _false_mark_rates(run, set_name)
+        found += _best_marks(run, set_name) + _false_mark_rates(run, set_name) + _closer_look(run, set_name)
     return found
+
+
+def _closer_look(run: RunTables, set_name: str) -> list[Figure]:
+    """Return the AUC of benign against malignant lesions from a closer look at the box that was given of each."""
+    rows = [row for row in run.lesions or () if set_name in ("all", row.set) and row.pathology in MALIGNANT_OR_BENIGN.labels]
+    said = [(row, row.closer_malignant) for row in rows if row.closer_malignant is not None]
+    truth = np.array([row.pathology == "malignant" for row, _ in said], dtype=bool)
+    if not said or truth.all() or not truth.any():
+        return []
+    scope = Scope(set_name, "lesion", [row.group for row, _ in said], len(said), int(truth.sum()))
+    how = (
+        "area under the ROC curve of the logit of malignancy from a closer look at the box given of each lesion, of the fold that tested"
+        " on it; a lesion's own pathology"
+    )
+    return _figure(scope, "auc malignant against benign, given box", weighted.auc(truth, [logit for _, logit in said]), how)
 
 
 def _best_marks(run: RunTables, set_name: str) -> list[Figure]:

@@ -48,7 +48,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
     """
     seen, outputs = model.run(picture.pixels, shown_part(picture))
     facts, shape = model.facts, (picture.pixels.shape[0], picture.pixels.shape[1])
-    numbers = image_numbers(outputs, facts["temperature"], facts["classes"])
+    numbers = image_numbers(outputs, facts["temperature"], facts["classes"], facts.get("shift"))
     maps = lesion_maps(outputs, facts["temperature"])
     level = float(facts["mark_level"])
     marks = _scored_marks(maps, outputs, facts)

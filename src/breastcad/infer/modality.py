@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.preprocess.inputs import stretch
+from breastcad.read.files import colour_spread
 
 WORKING_SIDE_PX = 256
 BLUR_SIGMA_PX = 2.0
@@ -76,5 +77,4 @@ def is_colour_photograph(colour: NDArray[np.uint8] | None) -> bool:
     """
     if colour is None:
         return False
-    spread = colour.max(axis=2).astype(np.int16) - colour.min(axis=2)
-    return float((spread > VIVID_SPREAD).mean()) > VIVID_SHARE
+    return float((colour_spread(colour) > VIVID_SPREAD).mean()) > VIVID_SHARE

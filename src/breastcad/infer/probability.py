@@ -51,12 +51,15 @@ def sigmoid(logits: NDArray[Real]) -> NDArray[Real]:
 Temperatures = Mapping[str, float | Sequence[float]]
 
 
-def _of(temperature: Temperatures, name: str) -> NDArray[np.float64]:
-    """Return a head's temperature, one number or one a fold; 1 where it is missing."""
-    return np.asarray(temperature.get(name, 1.0), np.float64)
+HEADS = ("abnormal", "malignant")
 
 
-def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence[str]) -> ImageNumbers:
+def _of(given: Temperatures, name: str, missing: float = 1.0) -> NDArray[np.float64]:
+    """Return a head's number, one for all or one a fold."""
+    return np.asarray(given.get(name, missing), np.float64)
+
+
+def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence[str], shift: Temperatures | None = None) -> ImageNumbers:
     """Return what a model says of a whole image.
 
     Each fold's logits are divided by their temperature and made probabilities; P(malignant) = P(abnormal) P(malignant given
@@ -70,15 +73,18 @@ def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence
         For ``"abnormal"`` and ``"malignant"``; 1 where it is missing.
     classes : sequence of str
         Those that the model knows, of normal, benign, malignant.
+    shift : mapping of str to float or to a list of float, one a fold, optional
+        For ``"abnormal"``: added to the logit before it is divided; 0 where it is missing.
     """
-    calibrated = _classes(outputs.logits, temperature, classes)
+    moved = outputs.logits + np.stack([np.broadcast_to(_of(shift or {}, name, 0.0), len(outputs.logits)) for name in HEADS], axis=1)
+    calibrated = _classes(moved, temperature, classes)
     plain = _classes(outputs.logits, {}, classes)
     raw = {name: float(values.mean()) for name, values in plain.items() if name in ("malignant", "abnormal")}
     probability = {name: float(values.mean()) for name, values in calibrated.items()}
     return ImageNumbers(probability, raw, _intervals({name: calibrated[name] for name in raw}))
 
 
-def _classes(logits: NDArray[np.float32], temperature: Temperatures, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _classes(logits: NDArray[Real], temperature: Temperatures, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Return each class's probability in each fold, (F,) float64, in the order of findings.json."""
     logits64 = logits.astype(np.float64)
     abnormal = sigmoid(logits64[:, 0] / _of(temperature, "abnormal")) if "normal" in classes else np.ones(len(logits64))

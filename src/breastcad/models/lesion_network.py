@@ -1,11 +1,12 @@
 """The network behind both bundled models: where is a lesion, is it malignant, is the image abnormal.
 
 One encoder (timm, grey input), one decoder that draws two maps (lesion; malignant, given lesion) and one head for the whole
-image that looks at the deepest features, overall and where the lesion map is high.
+image that looks at the deepest features, overall and where the lesion map is high. Some networks then take a closer look.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import segmentation_models_pytorch as smp
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from breastcad.models.closer_look import cut, jittered, laid_back, peak_windows
 from breastcad.models.pretrained import load_imagenet_weights
 from breastcad.models.registry import NetworkSpec
 
@@ -47,6 +49,27 @@ class PyramidDecoder(nn.Module):
         return cast(Tensor, self.smooth(top))
 
 
+@dataclass(slots=True)
+class Learned:
+    """What a network says in training, before a closer look changes it.
+
+    ``maps`` (N, 2, h, w) and ``logits`` (N, 2) are those of the first look. With a closer look, ``length`` (N, h, w) is the
+    logarithm of the lesion's length over `closer_look.USUAL_PX`, ``windows`` (N, K, 3) were looked at and ``said`` (N, K, 2) is
+    what was said of them: logits of `MAPS`.
+    """
+
+    maps: Tensor
+    logits: Tensor
+    length: Tensor | None = None
+    windows: Tensor | None = None
+    said: Tensor | None = None
+
+    def single(self) -> Learned:
+        """Return the same in single precision, in which losses are summed."""
+        rest = (None if part is None else part.float() for part in (self.length, self.windows, self.said))
+        return Learned(self.maps.float(), self.logits.float(), *rest)
+
+
 class LesionNetwork(nn.Module):
     """Grey image in, lesion maps and image logits out.
 
@@ -59,12 +82,13 @@ class LesionNetwork(nn.Module):
 
     Notes
     -----
-    Input: (N, 1, H, W) float in [0, 1], H and W multiples of 32. Outputs: maps (N, 2, h, w), logits of `MAPS`, at half
-    the input's size for ``unet`` and an eighth of it for ``pyramid``; logits (N, 2) of `LOGITS`.
+    Input: (N, 1, H, W) float in [0, 1], H and W multiples of ``spec.stride``. Outputs: maps (N, 2, h, w), logits of `MAPS`, at
+    half the size of what the encoder sees for ``unet`` and an eighth of it for ``pyramid``; logits (N, 2) of `LOGITS`.
     """
 
     def __init__(self, spec: NetworkSpec, *, pretrained: bool = False) -> None:
         super().__init__()
+        self.looks, self.both_ways = spec.looks, spec.both_ways
         self.encoder = timm.create_model(spec.encoder, pretrained=False, in_chans=1, features_only=True, out_indices=(0, 1, 2, 3, 4))
         if pretrained:
             load_imagenet_weights(self.encoder, spec)
@@ -75,22 +99,71 @@ class LesionNetwork(nn.Module):
         else:
             self.decoder = PyramidDecoder(channels)
             width = PYRAMID_CHANNELS
-        self.draw = nn.Conv2d(width, len(MAPS), 1)
+        self.draw = nn.Conv2d(width, len(MAPS) + bool(spec.looks), 1)
         # A rare lesion: start where the map says 1 %, so that the first steps do not only unlearn noise.
         nn.init.constant_(cast(Tensor, self.draw.bias), 0.0)
         nn.init.constant_(cast(Tensor, self.draw.bias)[:1], -4.6)
         self.drop = nn.Dropout(0.3)
-        self.judge = nn.Linear(2 * channels[-1], len(LOGITS))
-        nn.init.normal_(self.judge.weight, std=0.01)
-        nn.init.zeros_(self.judge.bias)
+        self.judge = _small_linear(2 * channels[-1], len(LOGITS))
+        if spec.looks:
+            self.look = _small_linear(channels[-1], len(MAPS))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return maps (N, 2, h, w) and logits (N, 2)."""
-        scaled = image * INPUT_SCALE + INPUT_SHIFT
+        if not self.both_ways:
+            return self._answer(image)
+        (maps, logits), (mirrored, others) = self._answer(image), self._answer(image.flip(3))
+        return (maps + mirrored.flip(3)) / 2, (logits + others) / 2
+
+    def _answer(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        maps, logits = self._first_look(image)
+        if not self.looks:
+            return maps, logits
+        stride = image.shape[-1] // maps.shape[-1]
+        windows = peak_windows(maps, self.looks, stride)
+        said = self.look_at(image, windows)
+        maps = maps[:, : len(MAPS)] + laid_back(said, windows, (maps.shape[-2], maps.shape[-1]), stride)
+        share = torch.softmax(said[..., 0], dim=1)
+        return maps, logits + torch.stack([said[..., 0].amax(1), (share * said[..., 1]).sum(1)], dim=1)
+
+    def learn(self, image: Tensor, focus: Tensor) -> Learned:
+        """Return what training needs.
+
+        Parameters
+        ----------
+        image : (N, 1, H, W) Tensor
+        focus : (N, 3) Tensor
+            A window round a lesion of each image; not a number where it has none. With a closer look, it and one of the map's
+            peaks are looked at, or two peaks.
+        """
+        maps, logits = self._first_look(image)
+        if not self.looks:
+            return Learned(maps, logits)
+        peaks = peak_windows(maps, self.looks, image.shape[-1] // maps.shape[-1])
+        drawn = torch.rand(peaks.shape[:2]).argsort(1)[:, :2, None].expand(-1, -1, 3).to(peaks.device)
+        windows = peaks.gather(1, drawn)
+        windows[:, 0] = torch.where(focus.isnan(), windows[:, 0], focus)
+        windows, turns = jittered(windows)
+        said = self._closer_look(cut(image, windows, turns), windows.shape[1])
+        return Learned(maps[:, : len(MAPS)], logits, maps[:, len(MAPS)], windows, said)
+
+    def look_at(self, image: Tensor, windows: Tensor) -> Tensor:
+        """Return what a closer look says of given windows (N, K, 3): (N, K, 2), logits of `MAPS`."""
+        return self._closer_look(cut(image, windows), windows.shape[1])
+
+    def _first_look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        seen = functional.avg_pool2d(image, 2) if self.looks else image
+        scaled = seen * INPUT_SCALE + INPUT_SHIFT
         features: list[Tensor] = self.encoder(scaled)
         decoded = self.decoder([scaled, *features]) if not isinstance(self.decoder, PyramidDecoder) else self.decoder(features)
         maps = self.draw(decoded)
         return maps, self.judge(self.drop(self._pooled(features[-1], maps[:, :1])))
+
+    def _closer_look(self, windows: Tensor, count: int) -> Tensor:
+        """Return what is said of windows (N count, 1, side, side): (N, count, 2)."""
+        deepest = self.encoder(windows * INPUT_SCALE + INPUT_SHIFT)[-1]
+        said: Tensor = self.look(self.drop(deepest.mean((2, 3))))
+        return said.reshape(-1, count, len(MAPS))
 
     @staticmethod
     def _pooled(deepest: Tensor, lesion: Tensor) -> Tensor:
@@ -110,3 +183,11 @@ class LesionNetwork(nn.Module):
         if hasattr(encoder, "blocks"):
             return [encoder.conv_stem, encoder.bn1, *encoder.blocks[:stages]]
         return [encoder.conv1, encoder.bn1, *[getattr(encoder, f"layer{k + 1}") for k in range(stages)]]
+
+
+def _small_linear(channels: int, outputs: int) -> nn.Linear:
+    """Return a linear layer that starts near 0."""
+    layer = nn.Linear(channels, outputs)
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)
+    return layer

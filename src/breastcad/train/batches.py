@@ -5,8 +5,10 @@ Every draw comes from (seed, fold, epoch, sample), so a batch does not depend on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,7 +48,8 @@ def plain_batches(samples: list[Sample], settings: Settings) -> Iterator[tuple[l
         yield part, torch.from_numpy(np.stack([sample.image for sample in part]).astype(np.float32) / 255)[:, None]
 
 
-Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float]]
+Focus = tuple[float, float, float]
+Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float], Focus]
 
 
 def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator) -> Known:
@@ -55,7 +58,16 @@ def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator)
     drawn = draw(sample.lesions, tissue, settings.augmentation, numbers)
     image, lesions = apply(sample.image, sample.lesions, drawn, mirror_border=not films)
     labels, weights = what_shows(sample, lesions, drawn)
-    return image, lesions, float(sample.placed), labels, weights
+    return image, lesions, float(sample.placed), labels, weights, _focus(lesions, numbers)
+
+
+def _focus(lesions: NDArray[np.uint8], numbers: np.random.Generator) -> Focus:
+    """Draw one of the visible lesions: its centre and its longer side."""
+    count, _, boxes, _ = cv2.connectedComponentsWithStats((lesions > 0).astype(np.uint8))
+    if count < 2:
+        return math.nan, math.nan, math.nan
+    left, top, width, height, _ = (int(edge) for edge in boxes[numbers.integers(1, count)])
+    return top + height / 2, left + width / 2, float(max(height, width))
 
 
 def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -87,11 +99,12 @@ def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) 
 
 
 def _stacked(drawn: list[Known]) -> tuple[Tensor, Targets]:
-    images, lesions, placed, labels, weights = zip(*drawn, strict=True)
+    images, lesions, placed, labels, weights, focus = zip(*drawn, strict=True)
     targets = Targets(
         lesions=torch.from_numpy(np.stack(lesions)),
         map_weight=torch.tensor(placed),
         labels=torch.tensor(labels),
         label_weights=torch.tensor(weights),
+        focus=torch.tensor(focus),
     )
     return torch.from_numpy(np.stack(images))[:, None], targets

@@ -18,7 +18,7 @@ SENSITIVITY = 0.90
 
 def export_run(run: Run) -> float:
     """Write a run's model.onnx; return the largest difference of its outputs from the networks' (logits)."""
-    trained = trained_networks(run)
+    trained = trained_networks(run)[: run.settings.model_folds]
     networks = [network.cpu() for network, _ in trained]
     settings = run.settings
     rows = read_predictions(run.folder / "predictions.csv")
@@ -31,6 +31,7 @@ def export_run(run: Run) -> float:
         "input": {"pipeline": settings.pipeline, "rows": settings.rows, "cols": settings.cols},
         "folds": len(networks),
         "temperature": {name: [round(fitted[name], 6) for _, fitted in trained] for name in ("malignant", "abnormal")},
+        "shift": {"abnormal": [round(fitted["abnormal_shift"], 6) for _, fitted in trained]},
         "marks": {name: [round(fitted[f"mark_{name}"], 6) for _, fitted in trained] for name in ("slope", "intercept")},
         "classes": [label for label in ("normal", "benign", "malignant") if label in known],
         "score_floor": settings.score_floor,

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from breastcad.core.records import LesionRow, MarkRow, PredictionRow
-from breastcad.evaluate.calibration import apply_temperature, fit_line, fit_temperature, sigmoid
+from breastcad.core.geometry import box_centre
+from breastcad.core.records import FindingRow, LesionRow, MarkRow, PredictionRow
+from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperature, fit_line, fit_temperature, sigmoid
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
 from breastcad.models.lesion_network import LesionNetwork
-from breastcad.preprocess.inputs import ModelInput, box_to_source
+from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
 from breastcad.train.samples import Sample
 from breastcad.train.settings import Settings
@@ -36,9 +37,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a network's image logits are divided by, and the line that its marks' logits are put on; fitted on validation."""
+    """What a network's image logits are divided by (abnormal: moved by before), and the line of its marks' logits; fitted on validation."""
 
     abnormal: float = 1.0
+    abnormal_shift: float = 0.0
     malignant: float = 1.0
     mark_slope: float = 1.0
     mark_intercept: float = 0.0
@@ -57,6 +59,37 @@ def predict(
         said += [Said(s, m, (float(v[0]), float(v[1]))) for s, m, v in zip(part, lesion, logits.float().cpu().numpy(), strict=True)]
         progress("looking at images", len(said), len(samples))
     return said
+
+
+LesionKey = tuple[str, str, str]
+
+
+@torch.no_grad()
+def look_at_boxes(network: LesionNetwork, samples: list[Sample], device: torch.device) -> dict[LesionKey, float]:
+    """Return the logit of malignancy from a closer look at the given box of each finding that has one.
+
+    Returns
+    -------
+    dict
+        (set, image id, finding id) -> logit; empty for a network without a closer look.
+    """
+    if not network.looks:
+        return {}
+    network.eval()
+    said: dict[LesionKey, float] = {}
+    for sample in (one for one in samples if one.findings):
+        windows = torch.tensor([[_window_round(finding, sample) for finding in sample.findings]], dtype=torch.float32, device=device)
+        image = torch.from_numpy(sample.image.astype(np.float32) / 255)[None, None].to(device)
+        logits = network.look_at(image, windows)[0, :, 1].tolist()
+        said |= {(*sample.key, finding.finding_id): logit for finding, logit in zip(sample.findings, logits, strict=True)}
+    return said
+
+
+def _window_round(finding: FindingRow, sample: Sample) -> tuple[float, float, float]:
+    """Return the centre and the longer side of a finding's box, in pixels of the network's input."""
+    source = (finding.row0 or 0.0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0)
+    box = box_to_input(source, ModelInput(sample.image, sample.box, ""))  # type: ignore[arg-type]
+    return *box_centre(box), max(box[2] - box[0], box[3] - box[1])
 
 
 def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
@@ -123,6 +156,11 @@ def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
     temperatures = {}
     for name, (_, truth, logits) in (("abnormal", _abnormal(said)), ("malignant", _malignant(said))):
         temperatures[name] = fit_temperature(logits, truth) if len(set(truth)) == 2 else 1.0
+    if settings.abnormal_share:
+        _, truth, logits = _abnormal(said)
+        slope, intercept = fit_line(logits, truth, share=settings.abnormal_share)
+        slope = max(slope, 1 / HIGHEST_TEMPERATURE)
+        temperatures |= {"abnormal": 1 / slope, "abnormal_shift": intercept / slope}
     hits: list[bool] = []
     marks: list[float] = []
     for one in said:
@@ -135,16 +173,26 @@ def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
 
 
 def to_rows(
-    said: list[Said], calibration: Calibration, settings: Settings, *, repeat: int, outer: int, part: str
+    said: list[Said],
+    calibration: Calibration,
+    settings: Settings,
+    *,
+    fold: tuple[int, int],
+    part: str,
+    closer: dict[LesionKey, float] | None = None,
 ) -> tuple[list[PredictionRow], list[MarkRow], list[LesionRow]]:
-    """Turn a network's words into rows of predictions.csv, marks.csv and lesions.csv (the last two of samples with placed lesions)."""
+    """Turn a network's words into rows of predictions.csv, marks.csv and lesions.csv (the last two of samples with placed lesions).
+
+    ``fold`` is (repeat, outer); ``closer`` is what `look_at_boxes` returned.
+    """
     predictions, marks, lesions = [], [], []
+    repeat, outer = fold
     for one in said:
         sample = one.sample
         ids = sample.row.set, sample.row.image_id, sample.row.patient_id, sample.group
         row = PredictionRow(*ids, repeat, outer, 0, part, level="image", label=sample.row.label)
         row.raw = {"abnormal": one.logits[0], "malignant": one.logits[1]}
-        abnormal = float(apply_temperature(one.logits[0], calibration.abnormal))
+        abnormal = float(apply_temperature(one.logits[0] + calibration.abnormal_shift, calibration.abnormal))
         malignant = abnormal * float(apply_temperature(one.logits[1], calibration.malignant))
         row.probability = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant, "abnormal": abnormal}
         row.dice = dice_of(one)
@@ -157,5 +205,8 @@ def to_rows(
             if score >= settings.score_floor:
                 position = round(mark.row, 2), round(mark.col, 2)
                 marks.append(MarkRow(sample.row.set, sample.row.image_id, repeat, outer, *position, round(score, 5), hit))
-        lesions += [LesionRow(sample.row.set, sample.row.image_id, repeat, outer, f.finding_id, sample.group) for f in sample.findings]
+        lesions += [
+            LesionRow(*sample.key, repeat, outer, f.finding_id, sample.group, f.pathology, (closer or {}).get((*sample.key, f.finding_id)))
+            for f in sample.findings
+        ]
     return predictions, marks, lesions

@@ -6,7 +6,8 @@ import csv
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 import yaml
+from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
 import breastcad
@@ -33,7 +35,7 @@ from breastcad.core.files import (
 )
 from breastcad.core.records import Collection, SplitRow
 from breastcad.train.loop import best_network, train_fold
-from breastcad.train.predict import fit_calibration, predict, to_rows
+from breastcad.train.predict import fit_calibration, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
 
@@ -97,31 +99,71 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def train_run(run: Run, collections: list[Collection]) -> list[str]:
-    """Train every fold of a run that is not done, then gather its predictions.
+def train_run(run: Run, collections: list[Collection], outer: list[int] | None = None) -> list[str]:
+    """Train every fold of a run that is not done; when all are, gather their predictions.
 
     Parameters
     ----------
     run : Run
     collections : list of Collection
         That have the images the split names.
+    outer : list of int, optional
+        Train these outer folds only: another command may train others in the same folder at the same time.
 
     Returns
     -------
     list of str
         What could not be read, a sentence each.
+
+    Raises
+    ------
+    InputError
+        If the split has no fold of a number, or another command is training one of them.
     """
-    folds = sorted({(row.repeat, row.outer) for row in run.split})
+    folds = folds_of(run)
+    unknown = set(outer or ()) - {fold[1] for fold in folds}
+    if unknown:
+        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(str(fold[1]) for fold in folds)}")
+    wanted = [fold for fold in folds if (outer is None or fold[1] in outer) and not _is_done(run, fold)]
     problems: list[str] = []
-    if not all((_fold_folder(run, fold) / "fold.json").is_file() for fold in folds):
+    if wanted:
         groups = {(row.set, row.id): row.group for row in run.split}
         settings = run.settings
         samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols, run.progress)
-        for fold in folds:
-            if not (_fold_folder(run, fold) / "fold.json").is_file():
+        for fold in wanted:
+            with _alone(run, fold):
                 _train_one(run, fold, samples)
-    _gather(run, folds)
+    if not undone_folds(run):
+        _gather(run, folds)
     return problems
+
+
+def folds_of(run: Run) -> list[tuple[int, int]]:
+    """Return the (repeat, outer fold) pairs of a run's split."""
+    return sorted({(row.repeat, row.outer) for row in run.split})
+
+
+def undone_folds(run: Run) -> list[int]:
+    """Return the numbers of the outer folds that are not trained to their end."""
+    return [fold[1] for fold in folds_of(run) if not _is_done(run, fold)]
+
+
+def _is_done(run: Run, fold: tuple[int, int]) -> bool:
+    return (_fold_folder(run, fold) / "fold.json").is_file()
+
+
+@contextmanager
+def _alone(run: Run, fold: tuple[int, int]) -> Iterator[None]:
+    """Hold a fold's lock, which the system frees whatever ends the process."""
+    folder = _fold_folder(run, fold)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise InputError(
+            f"another command is training fold {fold[1]} of '{run.folder}'; wait for it, or choose folds with --folds"
+        ) from error
 
 
 def _fold_folder(run: Run, fold: tuple[int, int]) -> Path:
@@ -145,9 +187,9 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     validation = predict(network, parts["validation"], run.settings, run.device, progress=run.progress)
     calibration = fit_calibration(validation, run.settings)
     test = predict(network, parts["test"], run.settings, run.device, progress=run.progress)
-    where = {"repeat": fold[0], "outer": fold[1]}
-    predictions, _, _ = to_rows(validation, calibration, run.settings, part="validation", **where)
-    tested, marks, lesions = to_rows(test, calibration, run.settings, part="test", **where)
+    closer = look_at_boxes(network, parts["test"], run.device)
+    predictions, _, _ = to_rows(validation, calibration, run.settings, fold=fold, part="validation")
+    tested, marks, lesions = to_rows(test, calibration, run.settings, fold=fold, part="test", closer=closer)
     write_predictions(folder / "predictions.csv", predictions + tested)
     write_marks(folder / "marks.csv", marks)
     write_lesions(folder / "lesions.csv", lesions)
@@ -184,8 +226,7 @@ def _gather(run: Run, folds: list[tuple[int, int]]) -> None:
 
 def trained_networks(run: Run) -> list[tuple[Any, dict[str, float]]]:
     """Return, fold by fold, the network with its best weights and its calibration."""
-    folds = sorted({(row.repeat, row.outer) for row in run.split})
     return [
         (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json")["calibration"])
-        for fold in folds
+        for fold in folds_of(run)
     ]

@@ -11,6 +11,7 @@ import yaml
 
 from breastcad.augment.drawing import Strength
 from breastcad.core.errors import InputError
+from breastcad.models.registry import network_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,10 @@ class Settings:
     """Everything that decides what a training gives, besides data and split.
 
     ``weights`` is imagenet or none; ``frozen_stages`` of the encoder do not learn; with ``fixed_statistics`` its batch
-    normalisation keeps the statistics it came with. ``*_loss`` are weights of the parts of the loss. ``threads`` is part
-    of the settings since sums depend on it in their last bits.
+    normalisation keeps the statistics it came with. ``*_loss`` are weights of the parts of the loss, ``normal_weight`` is
+    that of an image that shows no lesion; with ``abnormal_share`` the probability of an abnormality is calibrated for that
+    share of abnormal images, else for the validation images' own. The model file holds the networks of the first
+    ``model_folds`` folds. ``threads`` is part of the settings since sums depend on it in their last bits.
     """
 
     model_id: str = "model"
@@ -44,9 +47,13 @@ class Settings:
     malignant_map_loss: float = 0.5
     abnormal_loss: float = 0.5
     malignant_loss: float = 1.0
+    look_loss: float = 1.0
+    normal_weight: float = 1.0
+    abnormal_share: float = 0.0
     score_floor: float = 0.05
     mark_level: float = 0.5
     max_marks: int = 5
+    model_folds: int = 3
     outline: bool = True
     seed: int = 1
     threads: int = 2
@@ -116,11 +123,15 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
 
 def _checked(settings: Settings) -> Settings:
     """Return settings that a training can start with."""
+    stride = network_spec(settings.network).stride
     for name in ("rows", "cols"):
         size = getattr(settings, name)
-        if size < 32 or size % 32:
-            raise InputError(f"setting '{name}' must be a multiple of 32 (the network halves the image five times), got {size}")
-    for name in ("batch", "epochs", "threads"):
+        if size < stride or size % stride:
+            halvings = stride.bit_length() - 1
+            raise InputError(f"setting '{name}' must be a multiple of {stride} (the network halves the image {halvings} times), got {size}")
+    if not 0 <= settings.abnormal_share < 1:
+        raise InputError(f"setting 'abnormal_share' must lie in [0, 1), got {settings.abnormal_share}")
+    for name in ("batch", "epochs", "threads", "model_folds"):
         if getattr(settings, name) < 1:
             raise InputError(f"setting '{name}' must be at least 1, got {getattr(settings, name)}")
     return settings
