@@ -34,11 +34,22 @@ def test_shapes_are_as_documented(network: LesionNetwork) -> None:
     assert logits.shape == (3, 2)
 
 
+@torch.no_grad()
+def test_seen_both_ways_a_mirror_image_gets_the_mirrored_answer() -> None:
+    torch.manual_seed(0)
+    network = LesionNetwork(network_spec("unet-efficientnet-lite0")).eval()
+    image = torch.rand(1, 1, *SHAPE)
+    (maps, logits), (mirrored, others) = network(image), network(image.flip(3))
+    torch.testing.assert_close(mirrored.flip(3), maps, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(others, logits, atol=1e-4, rtol=1e-4)
+
+
 def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:
     network.train()
     network.zero_grad()
-    maps, logits = network(torch.rand(2, 1, *SHAPE))
-    (maps.square().sum() + logits.square().sum()).backward()
+    learned = network.learn(torch.rand(2, 1, *SHAPE), torch.tensor([[60.0, 30.0, 40.0], [torch.nan] * 3]))
+    parts = (learned.maps, learned.logits, learned.length, learned.said)
+    torch.stack([part.square().sum() for part in parts if part is not None]).sum().backward()
     assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
 
 
