@@ -177,7 +177,7 @@ def test_a_closer_look_at_given_boxes_is_measured_lesion_by_lesion(tmp_path, tab
     ]
     tables.write_run(tmp_path, rows, [], lesions)
     got = {figure.name: figure for figure in figures(tmp_path)}["auc malignant against benign, given box"]
-    assert (got.value, got.n, got.positives, got.level, got.clusters) == (0.75, 4, 2, "lesion", 4)
+    assert (got.value, got.n, got.positives, got.level, got.clusters) == (0.75, 4, 2, "image", 4)
 
 
 def test_images_whose_lesion_has_no_place_take_no_part_in_figures_of_marks(tmp_path, tables) -> None:

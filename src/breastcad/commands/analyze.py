@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,6 +78,9 @@ def command(
     """
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder
+
+    # While onnxruntime loads the model, which it does outside Python, the other core gets ready what the report needs.
+    Thread(target=_load_report, daemon=True).start()
     from breastcad.infer import analyze_files
     from breastcad.report.analysis_folder import write_analysis_folder
 
@@ -88,6 +92,12 @@ def command(
     if not analysis.images:
         why = "why stands in findings.json under 'skipped'" if analysis.skipped else "there was no file in what was named"
         raise AnswerNo(f"nothing could be analysed; {why}")
+
+
+def _load_report() -> None:
+    from breastcad.report.analysis_folder import load_report
+
+    load_report()
 
 
 def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:

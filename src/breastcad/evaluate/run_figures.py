@@ -265,10 +265,10 @@ def _closer_look(run: RunTables, set_name: str) -> list[Figure]:
     truth = np.array([row.pathology == "malignant" for row, _ in said], dtype=bool)
     if not said or truth.all() or not truth.any():
         return []
-    scope = Scope(set_name, "lesion", [row.group for row, _ in said], len(said), int(truth.sum()))
+    scope = Scope(set_name, run.level, [row.group for row, _ in said], len(said), int(truth.sum()))
     how = (
         "area under the ROC curve of the logit of malignancy from a closer look at the box given of each lesion, of the fold that tested"
-        " on it; a lesion's own pathology"
+        " on it; a lesion's own pathology; n and positives are lesions"
     )
     return _figure(scope, "auc malignant against benign, given box", weighted.auc(truth, [logit for _, logit in said]), how)
 

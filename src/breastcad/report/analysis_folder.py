@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING
 
 from breastcad.core.files import write_analysis, write_bytes, write_text
 from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
-from breastcad.report.html import EMBEDDED, ReportNotes, render_report
-from breastcad.report.overlay import Colours, draw_overlay, encode, heat_map_png, mask_png, thumbnail_jpeg
+from breastcad.report.html import EMBEDDED, ReportNotes, load_template, render_report
+from breastcad.report.overlay import Colours, draw_overlay, encode, heat_map_png, load_letters, mask_png, thumbnail_jpeg
 
 if TYPE_CHECKING:
     from breastcad.infer import Analysed, Run
+
+
+def load_report() -> None:
+    """Load what a process's first report needs: the letters of its pictures and the page's template. May run in a thread of its own."""
+    load_letters()
+    load_template()
 
 
 def write_analysis_folder(

@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import cv2
-import jinja2
 import numpy as np
 
 from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult, Interval
 from breastcad.report.overlay import THUMBNAIL_LONG_SIDE, thumbnail_jpeg
+
+if TYPE_CHECKING:
+    import jinja2
 
 EMBEDDED = 40
 HUNG_VIEWS = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
@@ -104,7 +106,7 @@ def render_report(
     ]
     by_name = {image.result.image: image for image in images}
     exams = [_hung(exam, by_name) for exam in analysis.exams]
-    template = _environment().get_template("report.html.j2")
+    template = load_template()
     return template.render(
         analysis=analysis,
         notes=notes,
@@ -207,8 +209,15 @@ def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
     return ShownExam(exam, name, places, others)
 
 
+def load_template() -> jinja2.Template:
+    """Return the page's template."""
+    return _environment().get_template("report.html.j2")
+
+
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 - slow to import, and wanted last
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

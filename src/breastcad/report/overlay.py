@@ -105,6 +105,11 @@ def thumbnail_jpeg(pixels: NDArray[Any], long_side: int = THUMBNAIL_LONG_SIDE) -
     return encode(".jpg", _blue_green_red(shown), cv2.IMWRITE_JPEG_QUALITY, 85)
 
 
+def load_letters() -> None:
+    """Let OpenCV load its letters, which it else does when it first writes, and which takes as long as drawing a picture."""
+    cv2.getTextSize("0", _FONT, 1, 1)
+
+
 def draw_overlay(
     pixels: NDArray[np.float32],
     findings: Sequence[Finding],

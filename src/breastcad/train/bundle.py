@@ -32,6 +32,7 @@ def export_run(run: Run) -> float:
         "folds": len(networks),
         "temperature": {name: [round(fitted[name], 6) for _, fitted in trained] for name in ("malignant", "abnormal")},
         "shift": {"abnormal": [round(fitted["abnormal_shift"], 6) for _, fitted in trained]},
+        "abnormal_share": settings.abnormal_share,
         "marks": {name: [round(fitted[f"mark_{name}"], 6) for _, fitted in trained] for name in ("slope", "intercept")},
         "classes": [label for label in ("normal", "benign", "malignant") if label in known],
         "score_floor": settings.score_floor,
