@@ -180,6 +180,16 @@ def test_a_closer_look_at_given_boxes_is_measured_lesion_by_lesion(tmp_path, tab
     assert (got.value, got.n, got.positives, got.level, got.clusters) == (0.75, 4, 2, "image", 4)
 
 
+def test_sets_with_one_pathology_give_no_figure_of_given_boxes(tmp_path, tables) -> None:
+    rows = [tables.prediction(name, set_name=set_name) for name, set_name in zip("abcd", ["one", "one", "other", "other"], strict=True)]
+    lesions = [
+        replace(tables.lesion(row.id, f"f{row.id}", set_name=row.set), pathology=pathology, closer_malignant=float(i))
+        for i, (row, pathology) in enumerate(zip(rows, ["benign", "benign", "malignant", "malignant"], strict=True))
+    ]
+    tables.write_run(tmp_path, rows, [], lesions)
+    assert not [figure for figure in figures(tmp_path) if figure.name.endswith("given box")]
+
+
 def test_images_whose_lesion_has_no_place_take_no_part_in_figures_of_marks(tmp_path, tables) -> None:
     predictions = [tables.prediction(image) for image in ("a", "b", "nowhere")]
     marks = [tables.mark("a", 0.5, "f1"), tables.mark("nowhere", 0.9)]

@@ -88,6 +88,12 @@ def test_another_format_is_refused(tiny_model: MakeModel) -> None:
         read_metadata(tiny_model("US", format=2))
 
 
+@pytest.mark.parametrize(("name", "value"), [("temperature", {"abnormal": "hot"}), ("shift", {"abnormal": [1.0] * 7}), ("marks", [1])])
+def test_numbers_that_are_not_one_a_fold_are_refused(tiny_model: MakeModel, name: str, value: object) -> None:
+    with pytest.raises(ReadError, match=f"its metadata '{name}' must hold for each head a number, or one a fold"):
+        read_metadata(tiny_model("US", **{name: value}))
+
+
 @pytest.mark.parametrize(("name", "value"), [("temperature", None), ("max_marks", "8"), ("classes", "normal")])
 def test_metadata_without_what_inference_needs_are_refused(tiny_model: MakeModel, name: str, value: str | None) -> None:
     with pytest.raises(ReadError, match=f"its metadata lack '{name}', or it is of the wrong type; export the model again"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
-from breastcad.train.batches import epoch_batches, what_shows  # noqa: E402
+from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
+from breastcad.train.predict import _window_round  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -68,3 +70,20 @@ def test_an_epoch_is_the_same_whatever_came_before(samples: list[Sample], settin
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     other_epoch = next(iter(epoch_batches(samples, settings, 0, 2)))[0]
     assert not torch.equal(first[0], other_epoch)
+
+
+def test_focus_is_a_lesion_s_centre_and_longer_side() -> None:
+    lesions = np.zeros((40, 80), np.uint8)
+    assert all(math.isnan(value) for value in _focus(lesions, np.random.default_rng(0)))
+    lesions[10:16, 50:70] = 2
+    assert _focus(lesions, np.random.default_rng(0)) == (13.0, 60.0, 20.0)
+    lesions[30:38, 4:6] = 1
+    drawn = {_focus(lesions, np.random.default_rng(seed)) for seed in range(20)}
+    assert drawn == {(13.0, 60.0, 20.0), (34.0, 5.0, 8.0)}
+
+
+def test_window_round_a_finding_is_in_pixels_of_the_input(samples: list[Sample]) -> None:
+    """The input shows rows 100 to 228 and columns 40 to 104 of the source: half a pixel a row, one a column."""
+    sample = replace(one(samples, "benign"), box=(100.0, 40.0, 228.0, 104.0))
+    finding = replace(sample.findings[0], row0=120.0, row1=160.0, col0=50.0, col1=60.0)
+    assert _window_round(finding, sample) == (20.0, 15.0, 20.0)

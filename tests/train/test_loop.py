@@ -40,7 +40,9 @@ def weights(folder: Path) -> dict[str, Any]:
     return load_checkpoint(folder / "last.safetensors")[0]
 
 
-def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["pyramid-resnet18", "closer-resnet18"])
+def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: Settings, tmp_path: Path, network: str) -> None:
+    settings = replace(settings, network=network)
     train(samples, settings, tmp_path / "whole")
 
     def kill(text: str, done: int, total: int) -> None:
@@ -126,3 +128,60 @@ def test_what_is_not_known_does_not_count(settings: Settings) -> None:
     maps[:, 1] += 5
     second = lesion_loss(Learned(maps, torch.tensor([[-3.0, 2.0]])), targets, settings)
     torch.testing.assert_close(first, second)
+
+
+def looked(windows: list[tuple[float, float, float]], said: list[tuple[float, float]], length: float = 0.0) -> Learned:
+    """Return what a network with a closer look says of one 128 x 64 image, its maps at stride 16."""
+    return Learned(
+        torch.full((1, 2, 8, 4), -9.0), torch.zeros(1, 2), torch.full((1, 8, 4), length), torch.tensor([windows]), torch.tensor([said])
+    )
+
+
+def one_lesion(code: int, focus: tuple[float, float, float] = (40.0, 8.0, 32.0)) -> Targets:
+    """Return the targets of an image with a lesion about (40, 8)."""
+    lesions = torch.zeros(1, 128, 64, dtype=torch.uint8)
+    lesions[0, 32:48, 0:16] = code
+    return Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([focus]))
+
+
+def look_loss(learned: Learned, targets: Targets, settings: Settings) -> float:
+    plain = replace(settings, look_loss=0.0)
+    return float(lesion_loss(learned, targets, settings) - lesion_loss(learned, targets, plain))
+
+
+def test_closer_look_is_asked_what_lies_at_each_window_s_centre(settings: Settings) -> None:
+    """Sure and right: at the lesion malignant, far from it none. Its length of 32 px counts as 36, the shortest there is."""
+    windows = [(40.0, 8.0, 36.0), (110.0, 50.0, 36.0)]
+    right = look_loss(looked(windows, [(20.0, 20.0), (-20.0, 5.0)], length=-0.5754), one_lesion(2), settings)
+    assert right == pytest.approx(0, abs=1e-3)  # log(36 / 64) = -0.5754
+    wrong = [(-20.0, 20.0), (20.0, 5.0)]
+    assert look_loss(looked(windows, wrong, length=-0.5754), one_lesion(2), settings) == pytest.approx(20, abs=0.1)
+    assert look_loss(looked(windows, [(20.0, -20.0), (-20.0, 5.0)], length=-0.5754), one_lesion(2), settings) == pytest.approx(20, abs=0.1)
+
+
+def test_closer_look_beside_a_lesion_or_at_an_unknown_one_counts_for_no_pathology(settings: Settings) -> None:
+    beside = [(52.0, 8.0, 36.0), (110.0, 50.0, 36.0)]
+    first, second = (
+        look_loss(looked(beside, [(score, score), (-20.0, 0.0)], length=-0.5754), one_lesion(2), settings) for score in (20.0, -20.0)
+    )
+    assert first == pytest.approx(second)
+    at = [(40.0, 8.0, 36.0), (110.0, 50.0, 36.0)]
+    known, other = (
+        look_loss(looked(at, [(20.0, score), (-20.0, 0.0)], length=-0.5754), one_lesion(3), settings) for score in (20.0, -20.0)
+    )
+    assert known == pytest.approx(other, abs=1e-6)
+
+
+def test_normal_images_weigh_as_the_settings_say(settings: Settings) -> None:
+    targets = Targets(
+        torch.zeros(2, 8, 8, dtype=torch.uint8),
+        torch.ones(2),
+        torch.tensor([[0.0, 0.0], [1.0, 0.0]]),
+        torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        NOWHERE.repeat(2, 1),
+    )
+    learned = Learned(torch.full((2, 2, 8, 8), -9.0), torch.tensor([[3.0, 0.0], [3.0, 0.0]]))
+    only = replace(settings, map_loss=0.0, malignant_map_loss=0.0, malignant_loss=0.0, abnormal_loss=1.0)
+    # Cross-entropies of logit 3: 3.0486 of a normal, 0.0486 of an abnormal image.
+    assert float(lesion_loss(learned, targets, only)) == pytest.approx((3.0486 + 0.0486) / 2, abs=1e-3)
+    assert float(lesion_loss(learned, targets, replace(only, normal_weight=3.0))) == pytest.approx((3 * 3.0486 + 0.0486) / 4, abs=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from threading import Thread
@@ -16,7 +17,7 @@ from breastcad.core.records import Skipped
 
 if TYPE_CHECKING:
     from breastcad.core.records import Analysis
-    from breastcad.infer import Analysed
+    from breastcad.infer import Analysed, Run
 
 REASONS_SHOWN = 10
 
@@ -78,26 +79,37 @@ def command(
     """
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder
-
-    # While onnxruntime loads the model, which it does outside Python, the other core gets ready what the report needs.
-    Thread(target=_load_report, daemon=True).start()
     from breastcad.infer import analyze_files
-    from breastcad.report.analysis_folder import write_analysis_folder
 
     run = analyze_files(paths, model=model, modality=modality and modality.value, exam=exam.value)
     folder = output_folder(out, overwrite=overwrite)
-    with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
-        analysis = write_analysis_folder(folder, run, progress=_each_file(bar.update))
+    analysis = _written(folder, run)
     tell(analysis, folder)
     if not analysis.images:
         why = "why stands in findings.json under 'skipped'" if analysis.skipped else "there was no file in what was named"
         raise AnswerNo(f"nothing could be analysed; {why}")
 
 
-def _load_report() -> None:
-    from breastcad.report.analysis_folder import load_report
+def _written(folder: Path, run: Run) -> Analysis:
+    """Write the analysis folder, with a bar of files."""
+    # While onnxruntime loads the model, which it does outside Python, the other core gets ready what the report needs.
+    ahead = Thread(target=_load_report)
+    ahead.start()
+    try:
+        from breastcad.report.analysis_folder import write_analysis_folder
 
-    load_report()
+        with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
+            return write_analysis_folder(folder, run, progress=_each_file(bar.update))
+    finally:
+        ahead.join()
+
+
+def _load_report() -> None:
+    """Load what the report needs; a fault is left to be met where it is needed."""
+    with suppress(Exception):
+        from breastcad.report.analysis_folder import load_report
+
+        load_report()
 
 
 def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:

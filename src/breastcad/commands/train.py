@@ -12,6 +12,8 @@ from breastcad.commands.options import Device, DeviceName
 if TYPE_CHECKING:
     from breastcad.train.settings import Settings
 
+LONGEST_NUMBER = 9
+
 
 def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
@@ -86,6 +88,7 @@ def _numbers(folds: str | None) -> list[int] | None:
 
     if folds is None:
         return None
-    if not all(part.strip().isdigit() for part in folds.split(",")):
+    parts = [part.strip() for part in folds.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < LONGEST_NUMBER for part in parts):
         raise InputError(f"--folds takes numbers with commas between them, e.g. 0,2, got '{folds}'")
-    return [int(part) for part in folds.split(",")]
+    return [int(part) for part in parts]

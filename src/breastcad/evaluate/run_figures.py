@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.records import PredictionRow
+from breastcad.core.records import LesionRow, PredictionRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate import weighted
 from breastcad.evaluate.figures import Figure
@@ -254,17 +254,23 @@ def _marks(run: RunTables) -> list[Figure]:
     """Return the shares hit by the best mark and the lesions found at rates of false marks, a set and over all."""
     found: list[Figure] = []
     for set_name in _names_and_all(row.set for row in run.lesions or ()):
-        found += _best_marks(run, set_name) + _false_mark_rates(run, set_name) + _closer_look(run, set_name)
-    return found
+        found += _best_marks(run, set_name) + _false_mark_rates(run, set_name)
+    return found + _closer_looks(run)
 
 
-def _closer_look(run: RunTables, set_name: str) -> list[Figure]:
-    """Return the AUC of benign against malignant lesions from a closer look at the box that was given of each."""
-    rows = [row for row in run.lesions or () if set_name in ("all", row.set) and row.pathology in MALIGNANT_OR_BENIGN.labels]
-    said = [(row, row.closer_malignant) for row in rows if row.closer_malignant is not None]
+def _closer_looks(run: RunTables) -> list[Figure]:
+    """Return the AUC of benign against malignant lesions from a closer look at the box that was given of each: of sets with both."""
+    by_set: dict[str, list[tuple[LesionRow, float]]] = {}
+    for row in run.lesions or ():
+        if row.closer_malignant is not None and row.pathology in MALIGNANT_OR_BENIGN.labels:
+            by_set.setdefault(row.set, []).append((row, row.closer_malignant))
+    both = {name: own for name, own in sorted(by_set.items()) if len({row.pathology for row, _ in own}) == len(MALIGNANT_OR_BENIGN.labels)}
+    found = [figure for name, own in both.items() for figure in _closer_look(run, name, own)]
+    return found + (_closer_look(run, "all", [one for own in both.values() for one in own]) if len(both) > 1 else [])
+
+
+def _closer_look(run: RunTables, set_name: str, said: list[tuple[LesionRow, float]]) -> list[Figure]:
     truth = np.array([row.pathology == "malignant" for row, _ in said], dtype=bool)
-    if not said or truth.all() or not truth.any():
-        return []
     scope = Scope(set_name, run.level, [row.group for row, _ in said], len(said), int(truth.sum()))
     how = (
         "area under the ROC curve of the logit of malignancy from a closer look at the box given of each lesion, of the fold that tested"

@@ -128,6 +128,14 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return metadata_of(open_session(Path(path), optimise=False), Path(path))
 
 
+def _has_numbers(given: Any, folds: Any) -> bool:
+    """Say if each of some values is a number, or a list of one a fold."""
+    if not isinstance(given, dict):
+        return False
+    lists = [values if isinstance(values, list) else [values] for values in given.values()]
+    return all(len(values) in (1, folds) and all(type(value) in (int, float) for value in values) for values in lists)
+
+
 def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
     """Return the metadata of a loaded model; `path` is for the message.
 
@@ -149,4 +157,7 @@ def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, 
     for name, kind in NEEDED.items():
         if not isinstance(facts.get(name), kind):
             raise ReadError(path, f"its metadata lack '{name}', or it is of the wrong type; export the model again")
+    for name in ("temperature", "shift", "marks"):
+        if not _has_numbers(facts.get(name, {}), facts.get("folds")):
+            raise ReadError(path, f"its metadata '{name}' must hold for each head a number, or one a fold; export the model again")
     return facts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -54,7 +53,8 @@ class Run:
 
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
-BEFORE_SETTINGS = {"split.csv", "split.json", "environment.json"}
+LOCK = "lock"
+BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", "environment.json"}
 
 
 def open_run(
@@ -67,6 +67,13 @@ def open_run(
     InputError
         If the folder holds a run with other settings or another split, or other things.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK):
+        _open(folder, settings, split, split_facts, device)
+    return Run(folder, settings, split, device, progress)
+
+
+def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], device: torch.device) -> None:
     stored = folder / "settings.yaml"
     if stored.is_file():
         if from_dict(yaml.safe_load(stored.read_text(encoding="utf-8"))) != settings:
@@ -77,13 +84,12 @@ def open_run(
             raise InputError(
                 f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out"
             )
-    elif folder.exists() and {path.name for path in folder.iterdir()} - BEFORE_SETTINGS:
+    elif {path.name for path in folder.iterdir()} - BEFORE_SETTINGS:
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:
         write_split(folder, split, split_facts)
         write_json(folder / "environment.json", environment(device))
         write_text(stored, to_text(settings))
-    return Run(folder, settings, split, device, progress)
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -123,7 +129,7 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
     folds = folds_of(run)
     unknown = set(outer or ()) - {fold[1] for fold in folds}
     if unknown:
-        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(str(fold[1]) for fold in folds)}")
+        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(map(str, sorted({fold[1] for fold in folds})))}")
     wanted = [fold for fold in folds if (outer is None or fold[1] in outer) and not _is_done(run, fold)]
     problems: list[str] = []
     if wanted:
@@ -132,7 +138,8 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
         samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols, run.progress)
         for fold in wanted:
             with _alone(run, fold):
-                _train_one(run, fold, samples)
+                if not _is_done(run, fold):  # another command may have done it meanwhile
+                    _train_one(run, fold, samples)
     if not undone_folds(run):
         _gather(run, folds)
     return problems
@@ -144,8 +151,8 @@ def folds_of(run: Run) -> list[tuple[int, int]]:
 
 
 def undone_folds(run: Run) -> list[int]:
-    """Return the numbers of the outer folds that are not trained to their end."""
-    return [fold[1] for fold in folds_of(run) if not _is_done(run, fold)]
+    """Return the numbers of the outer folds that are not trained to their end in every repeat."""
+    return sorted({fold[1] for fold in folds_of(run) if not _is_done(run, fold)})
 
 
 def _is_done(run: Run, fold: tuple[int, int]) -> bool:
@@ -158,7 +165,7 @@ def _alone(run: Run, fold: tuple[int, int]) -> Iterator[None]:
     folder = _fold_folder(run, fold)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / "lock", timeout=0):
+        with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout as error:
         raise InputError(
@@ -178,7 +185,6 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
         if not parts[part]:
             raise InputError(f"fold {fold[1]} of the split has no image in its part '{part}'")
     folder = _fold_folder(run, fold)
-    started = time.monotonic()
     with SummaryWriter(str(run.folder / "tensorboard" / f"fold{fold[1]}")) as board:
         network = train_fold(
             parts["train"], parts["validation"], run.settings, folder, fold=fold[0] * 1000 + fold[1], device=run.device,
@@ -193,7 +199,7 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     write_predictions(folder / "predictions.csv", predictions + tested)
     write_marks(folder / "marks.csv", marks)
     write_lesions(folder / "lesions.csv", lesions)
-    write_json(folder / "fold.json", {"calibration": asdict(calibration), "seconds": round(time.monotonic() - started, 1)})
+    write_json(folder / "fold.json", {"calibration": asdict(calibration)})
 
 
 LOG_COLUMNS = (
@@ -203,8 +209,8 @@ LOG_COLUMNS = (
 
 def _log(path: Path, row: dict[str, Any], board: SummaryWriter) -> None:
     """Append a row to log.csv and to TensorBoard; a repeated epoch (after a kill) leaves both rows, the later one counts."""
-    new = not path.is_file()
-    with open(path, "a", newline="", encoding="utf-8") as stream:
+    with FileLock(path.parent / LOCK), open(path, "a", newline="", encoding="utf-8") as stream:
+        new = stream.tell() == 0
         writer = csv.DictWriter(stream, LOG_COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()
