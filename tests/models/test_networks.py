@@ -37,7 +37,7 @@ def test_shapes_are_as_documented(network: LesionNetwork) -> None:
 @torch.no_grad()
 def test_seen_both_ways_a_mirror_image_gets_the_mirrored_answer() -> None:
     torch.manual_seed(0)
-    network = LesionNetwork(network_spec("unet-efficientnet-lite0")).eval()
+    network = LesionNetwork(network_spec("mirrored-unet-efficientnet-lite0")).eval()
     image = torch.rand(1, 1, *SHAPE)
     (maps, logits), (mirrored, others) = network(image), network(image.flip(3))
     torch.testing.assert_close(mirrored.flip(3), maps, atol=1e-4, rtol=1e-4)

