@@ -54,8 +54,7 @@ def command(
 ) -> None:
     """Split collections so that no patient, and no scene that several images show, is in two parts; refuse a split that leaks.
 
-    Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set and label. A split that
-    leaks is not written, and the exit code is 1.
+    Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set and label. The exit code is 1 if it leaks.
     """
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_collection, write_split
@@ -66,16 +65,7 @@ def command(
     output_folder(out, overwrite=overwrite)
     groups = _groups(read)
     kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
-    rows, facts = _split(
-        kind,
-        images,
-        kept_together,
-        folds=folds,
-        validation_share=validation_share,
-        seed=seed,
-        train_sets=train_set or [],
-        test_sets=test_set or [],
-    )
+    rows, facts = _split(kind, images, kept_together, (folds, validation_share), seed, (train_set or [], test_set or []))
     for row in rows:
         row.group = groups[row.set, row.id]
     leaking = leaks(rows)
@@ -110,14 +100,12 @@ def _split(
     kind: Kind,
     images: list[ImageRow],
     groups: Groups,
-    *,
-    folds: int,
-    validation_share: float | None,
+    dealt: tuple[int, float | None],
     seed: int,
-    train_sets: list[str],
-    test_sets: list[str],
+    sets: tuple[list[str], list[str]],
 ) -> tuple[list[SplitRow], dict[str, Any]]:
-    """Return the rows, and how they were made."""
+    """Return the rows, and how they were made; `dealt` is folds and validation share, `sets` those to train and to test on."""
+    (folds, validation_share), (train_sets, test_sets) = dealt, sets
     from breastcad import __version__
     from breastcad.core.errors import InputError
     from breastcad.datasets.splits import across, holdout, kfold

@@ -56,6 +56,11 @@ def command(
         problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds))
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
+    _tell(out, problems, left, largest)
+
+
+def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> None:
+    """Say what was left out, and what to do next."""
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
     if left:
