@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,7 +55,8 @@ def command(
 ) -> None:
     """Split collections so that no patient, and no scene that several images show, is in two parts; refuse a split that leaks.
 
-    Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set and label. The exit code is 1 if it leaks.
+    Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set
+    and label. The exit code is 1 if it leaks.
     """
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_collection, write_split
@@ -66,8 +68,7 @@ def command(
     groups = _groups(read)
     kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
     rows, facts = _split(kind, images, kept_together, (folds, validation_share), seed, (train_set or [], test_set or []))
-    for row in rows:
-        row.group = groups[row.set, row.id]
+    rows = [replace(row, group=groups[row.set, row.id]) for row in rows]
     leaking = leaks(rows)
     if leaking and not allow_leaks:
         raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
