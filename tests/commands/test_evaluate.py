@@ -38,7 +38,12 @@ def test_figures_are_written_into_the_run_and_the_table_is_printed(run: Path, ca
     title, figures = read_metrics(run / "metrics.json")
     assert (title, [figure.name for figure in figures]) == (
         "run",
-        ["auc malignant against benign", "brier malignant", "calibration error malignant"],
+        [
+            "auc malignant against benign",
+            "auc malignant against benign, given abnormal",
+            "brier malignant",
+            "calibration error malignant",
+        ],
     )
     assert capsys.readouterr().out == figures_table(figures)
     assert sorted(path.name for path in run.glob("*.png")) == ["reliability.png", "roc.png"]
