@@ -66,7 +66,7 @@ def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> No
     if left:
         typer.echo(f"folds that are left: {', '.join(map(str, left))}. When all are trained, the same command without --folds ends the run")
         return
-    typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by at most {largest:.4f} (logits)")
+    typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by {largest:.4f} (logits, median of four images)")
     typer.echo(f"Next: breastcad evaluate {out}")
 
 

@@ -17,7 +17,7 @@ SENSITIVITY = 0.90
 
 
 def export_run(run: Run) -> float:
-    """Write a run's model.onnx; return the largest difference of its outputs from the networks' (logits)."""
+    """Write a run's model.onnx; return how far its outputs are from the networks' (as `export_networks` does)."""
     trained = trained_networks(run)[: run.settings.model_folds]
     networks = [network.cpu() for network, _ in trained]
     settings = run.settings
