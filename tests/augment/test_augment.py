@@ -85,7 +85,9 @@ def test_level_shift_heals_from_the_same_depth() -> None:
 def test_decoy_leaves_the_lesion(seed: int) -> None:
     image, lesions = scan_with_lesion()
     drawn = draw(lesions, np.ones_like(image, bool), replace(STILL, decoy=1.0), generator(seed, "x"))
-    codes = apply(image, lesions, drawn, mirror_border=True)[1]
+    assert drawn.heals
+    moved, codes = apply(image, lesions, drawn, mirror_border=True)
+    assert (moved * 255 != image).any()
     assert np.count_nonzero(codes) > 0.8 * np.count_nonzero(lesions)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from breastcad.commands import main
-from breastcad.core.files import write_predictions
-from breastcad.core.records import PredictionRow
+from breastcad.core.files import write_predictions, write_split
+from breastcad.core.records import PredictionRow, SplitRow
 from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
 
 
@@ -53,6 +53,17 @@ def test_the_title_of_a_run_is_kept(run: Path) -> None:
     write_metrics(run / "metrics.json", "us-lesion, three folds", [])
     assert call(run) == 0
     assert read_metrics(run / "metrics.json")[0] == "us-lesion, three folds"
+
+
+def test_what_a_figure_must_not_be_quoted_without_is_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(run, [SplitRow("busi", "a", "g", part="train"), SplitRow("busi", "b", "g", part="test")], {})
+    (run / "settings.yaml").write_text("shortened: true\n")
+    assert call(run) == 0
+    title = read_metrics(run / "metrics.json")[0]
+    assert title.startswith("run; split leaks: 1 group is in both 'train' and 'test'")
+    assert title.endswith("; shortened training")
+    assert "! split leaks: 1 group" in (said := capsys.readouterr().out)
+    assert said.endswith("! shortened training\n")
 
 
 def test_another_folder_takes_what_is_written_and_the_run_stays_as_it_was(run: Path, tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_calibration_is_of_malignancy_among_all_images_and_of_abnormality_where_
     assert found["brier malignant", "all"].value == pytest.approx(brier(truth, column(tests_of, "malignant")))
     wanted = expected_calibration_error(truth, column(tests_of, "malignant"))
     assert found["calibration error malignant", "all"].value == pytest.approx(wanted)
+    assert all(figure.low <= figure.value <= figure.high for figure in found.values())
     assert ("brier abnormal", "with-normals") in found
     assert ("brier abnormal", "all") not in found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ from breastcad.models.lesion_network import LesionNetwork  # noqa: E402
 from breastcad.models.registry import NETWORKS, NetworkSpec, network_spec  # noqa: E402
 
 pytestmark = pytest.mark.train
-SHAPE = (128, 64)
+SHAPE = (384, 192)
 
 
 @pytest.fixture(scope="module", params=sorted(NETWORKS))
@@ -35,13 +36,19 @@ def test_shapes_are_as_documented(network: LesionNetwork) -> None:
 
 
 @torch.no_grad()
-def test_seen_both_ways_a_mirror_image_gets_the_mirrored_answer() -> None:
+def test_seen_twice_is_the_mean_of_two_thirds_and_the_mirror_image() -> None:
     torch.manual_seed(0)
-    network = LesionNetwork(network_spec("mirrored-unet-efficientnet-lite0")).eval()
-    image = torch.rand(1, 1, *SHAPE)
-    (maps, logits), (mirrored, others) = network(image), network(image.flip(3))
-    torch.testing.assert_close(mirrored.flip(3), maps, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(others, logits, atol=1e-4, rtol=1e-4)
+    twice = LesionNetwork(network_spec("twice-unet-efficientnet-lite0")).eval()
+    once = LesionNetwork(network_spec("unet-efficientnet-lite0")).eval()
+    once.load_state_dict(twice.state_dict())
+    image = torch.rand(1, 1, 96, 192)
+    small = torch.from_numpy(cv2.resize(image[0, 0].numpy(), (128, 64), interpolation=cv2.INTER_AREA))[None, None]
+    (maps, logits), (first, one), (second, other) = twice(image), once(small), once(image.flip(3))
+    torch.testing.assert_close(logits, (one + other) / 2, atol=1e-4, rtol=1e-4)
+    larger = cv2.resize(first[0, 0].numpy(), (96, 48), interpolation=cv2.INTER_LINEAR)
+    torch.testing.assert_close(maps[0, 0], (torch.from_numpy(larger) + second[0, 0].flip(1)) / 2, atol=1e-3, rtol=1e-3)
+    learned = twice.learn(image, torch.full((1, 3), torch.nan))
+    torch.testing.assert_close(learned.maps, first, atol=1e-4, rtol=1e-4)
 
 
 def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:
@@ -131,9 +138,21 @@ def test_model_file_agrees_with_the_networks(tmp_path: Path) -> None:
     assert (tmp_path / "m.onnx").stat().st_size < 2.2 * weights  # two bytes a weight and a little
 
 
-def test_model_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+@pytest.mark.parametrize("tolerance", ["TOLERANCE", "EXACT_TOLERANCE"])
+def test_model_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tolerance: str) -> None:
+    monkeypatch.setattr(export, tolerance, -1.0)
     networks = [LesionNetwork(network_spec("pyramid-resnet18")).eval()]
     with pytest.raises(InputError, match="it was not written"):
         export.export_networks(tmp_path / "m.onnx", networks, {}, (64, 64))
     assert not list(tmp_path.iterdir())
+
+
+def test_model_file_that_half_precision_breaks_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A weight above 65,504 has no half: it becomes infinite, and what is computed with it not a number."""
+    monkeypatch.setattr(export, "EXACT_TOLERANCE", 10.0)  # in single precision numbers as large as these differ by more
+    network = LesionNetwork(network_spec("pyramid-resnet18")).eval()
+    with torch.no_grad():
+        network.judge.weight[0, :] = 1e5
+        network.judge.weight[0, ::2] = -1e5
+    with pytest.raises(InputError, match=r"differ from the networks' by (nan|inf), more than"):
+        export.export_networks(tmp_path / "m.onnx", [network], {}, (64, 64))

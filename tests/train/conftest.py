@@ -45,6 +45,6 @@ def settings() -> Settings:
         Settings(),
         [
             ("network", "pyramid-resnet18"), ("weights", "none"), ("rows", SIDE), ("cols", SIDE), ("batch", 4), ("epochs", 3),
-            ("frozen_stages", 0), ("fixed_statistics", False), ("threads", 1), ("outline", True),
+            ("threads", 1), ("outline", True),
         ],
     )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
+from breastcad.models.closer_look import SHORTEST_PX  # noqa: E402
 from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
 from breastcad.train.predict import _window_round  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -57,6 +58,13 @@ def test_malignant_film_with_benign_masses_only_is_malignant_as_a_whole(samples:
     assert what_shows(worse, worse.lesions, IDENTITY) == ((1.0, 1.0), (1.0, 1.0))
 
 
+def test_hidden_benign_mass_of_a_malignant_film_does_not_make_it_normal(samples: list[Sample]) -> None:
+    sample = one(samples, "benign")
+    worse = replace(sample, row=replace(sample.row, label="malignant"))
+    assert what_shows(sample, np.zeros_like(sample.lesions), HALF_VIEW)[1] == (1.0, 0.0)
+    assert what_shows(worse, np.zeros_like(worse.lesions), HALF_VIEW)[1] == (0.0, 0.0)
+
+
 def test_unknown_label_counts_nowhere(samples: list[Sample]) -> None:
     sample = one(samples, "benign")
     unknown = replace(sample, row=replace(sample.row, label="unknown"))
@@ -85,5 +93,6 @@ def test_focus_is_a_lesion_s_centre_and_longer_side() -> None:
 def test_window_round_a_finding_is_in_pixels_of_the_input(samples: list[Sample]) -> None:
     """The input shows rows 100 to 228 and columns 40 to 104 of the source: half a pixel a row, one a column."""
     sample = replace(one(samples, "benign"), box=(100.0, 40.0, 228.0, 104.0))
-    finding = replace(sample.findings[0], row0=120.0, row1=160.0, col0=50.0, col1=60.0)
-    assert _window_round(finding, sample) == (20.0, 15.0, 20.0)
+    finding = replace(sample.findings[0], row0=120.0, row1=200.0, col0=50.0, col1=60.0)
+    assert _window_round(finding, sample) == (30.0, 15.0, 40.0)
+    assert _window_round(replace(finding, row1=140.0), sample) == (15.0, 15.0, SHORTEST_PX)

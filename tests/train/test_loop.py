@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 from breastcad.augment.drawing import Strength  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.models.lesion_network import Learned  # noqa: E402
+from breastcad.train import loop  # noqa: E402
 from breastcad.train.loop import train_fold  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
 from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
@@ -80,22 +82,33 @@ def test_it_overfits_a_few_samples(samples: list[Sample], settings: Settings, tm
     assert figures["dice"] > 0.6
 
 
-def test_it_stops_early_when_validation_no_longer_rises(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+def test_it_stops_early_when_validation_no_longer_rises(
+    samples: list[Sample], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows: list[dict[str, Any]] = []
-    still = replace(settings, epochs=9, patience=1, rate=0.0, weight_decay=0.0, fixed_statistics=True)
-    train(samples, still, tmp_path, report=rows.append)
-    assert max(row["epoch"] for row in rows) < 8
+    monkeypatch.setattr(loop, "validation_score", lambda said: (0.5, {}))
+    train(samples, replace(settings, epochs=9, patience=2), tmp_path, report=rows.append)
+    assert max(row["epoch"] for row in rows) == 2
+
+
+def test_nothing_is_frozen_that_has_no_first_weights(settings: Settings) -> None:
+    frozen = replace(settings, frozen_stages=2, fixed_statistics=True)
+    assert frozen.weights == "none"
+    assert all(weight.requires_grad for weight in loop.make_network(frozen).parameters())
 
 
 def test_rows_say_what_the_network_said(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     said = predict(network, samples, settings, CPU, progress=quiet)
-    predictions, marks, lesions = to_rows(said, Calibration(2.0, 2.0), settings, fold=(0, 1), part="test")
+    fitted = Calibration(abnormal=2.0, abnormal_shift=0.5, malignant=3.0)
+    predictions, marks, lesions = to_rows(said, fitted, settings, fold=(0, 1), part="test")
     assert len(predictions) == 12
     assert len(lesions) == 8
-    for row in predictions:
-        total = row.probability["normal"] + row.probability["benign"] + row.probability["malignant"]
-        assert total == pytest.approx(1)
+    for one, row in zip(said, predictions, strict=True):
+        abnormal, malignant = (1 / (1 + math.exp(-x)) for x in ((one.logits[0] + 0.5) / 2, one.logits[1] / 3))
+        assert row.probability["abnormal"] == pytest.approx(abnormal) == pytest.approx(1 - row.probability["normal"])
+        assert row.probability["malignant"] == pytest.approx(abnormal * malignant)
+        assert row.probability["benign"] == pytest.approx(abnormal * (1 - malignant))
         assert (row.dice is None) == (row.label == "normal")
     assert {mark.image_id for mark in marks} <= {row.id for row in predictions}
     assert all(0 <= mark.row <= 64 and 0 <= mark.col <= 64 for mark in marks)

@@ -25,9 +25,9 @@ from breastcad.core.files import (  # noqa: E402
     write_collection,
     write_split,
 )
-from breastcad.core.records import Collection, SplitRow  # noqa: E402
+from breastcad.core.records import Collection, PredictionRow, SplitRow  # noqa: E402
 from breastcad.datasets.duplicates import joint_groups  # noqa: E402
-from breastcad.datasets.splits import kfold  # noqa: E402
+from breastcad.datasets.splits import across, kfold  # noqa: E402
 from breastcad.models.catalogue import read_metadata  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.phantom.sets import write_set  # noqa: E402
@@ -169,12 +169,57 @@ def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitR
 def test_fold_without_training_images_is_named(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
     only_test = [row for row in split if row.part == "test"]
     run = open_run(tmp_path / "run", settings, only_test, {}, device=CPU, progress=quiet)
-    with pytest.raises(InputError, match="fold 0 of the split has no image in its part 'train'"):
+    with pytest.raises(InputError, match="fold 0 of the split has no image that could be read in its part 'train'"):
         train_run(run, [collection])
+
+
+@pytest.mark.parametrize("made_normal", [0.0, 0.3])
+def test_analysis_says_of_an_image_what_the_run_said(
+    collection: Collection, settings: Settings, tmp_path: Path, made_normal: float
+) -> None:
+    """Trained without normal images, and without making any, a network takes all for abnormal, in the run and in its model file."""
+    lesions = replace(collection, images=[row for row in collection.images if row.label != "normal"])
+    split = kfold(lesions.images, joint_groups([lesions]), folds=2, seed=1, validation_share=0.4)
+    strength = replace(settings.augmentation, healed=made_normal, window=0.0)
+    run = open_run(tmp_path, replace(settings, epochs=1, model_folds=1, augmentation=strength), split, {}, device=CPU, progress=quiet)
+    train_run(run, [lesions])
+    export_run(run)
+    classes = ["normal", "benign", "malignant"] if made_normal else ["benign", "malignant"]
+    assert read_metadata(tmp_path / "model.onnx")["classes"] == classes
+    row = next(row for row in read_predictions(tmp_path / "predictions.csv") if (row.outer, row.part) == (0, "test"))
+    path = next(image.path for image in lesions.images if image.image_id == row.id)
+    said = breastcad.analyze(Path(lesions.root) / str(path), model=tmp_path, modality="US").images[0].probability
+    assert said is not None
+    assert said["malignant"] == pytest.approx(row.probability["malignant"], abs=0.01)
+    assert said["benign"] == pytest.approx(row.probability["benign"], abs=0.01)
+
+
+def test_model_file_names_the_sets_that_were_trained_on(collection: Collection, settings: Settings, tmp_path: Path) -> None:
+    other = replace(collection, images=[replace(row, set="other") for row in collection.images], findings=[])
+    images = [*collection.images, *other.images]
+    groups = {(row.set, row.image_id): f"{row.set}/{row.image_id}" for row in images}
+    rows, _ = across(images, groups, train_sets=["busi"], test_sets=["other"], seed=1, validation_share=0.4)
+    run = open_run(tmp_path, replace(settings, epochs=1), rows, {}, device=CPU, progress=quiet)
+    train_run(run, [collection, other])
+    export_run(run)
+    assert read_metadata(tmp_path / "model.onnx")["trained_on"] == ["busi"]
 
 
 def test_no_operating_point_without_both_classes() -> None:
     assert operating_points([]) == []
+
+
+def test_rates_of_the_operating_point_are_those_of_each_folds_own_threshold() -> None:
+    """Fold 0 calls from 0.6 up and is right of both its tests; fold 1 calls from 0.2 up and is wrong of its benign one."""
+    said = {(0, "validation"): (0.6, 0.1), (0, "test"): (0.7, 0.5), (1, "validation"): (0.2, 0.1), (1, "test"): (0.3, 0.4)}
+    rows = [
+        PredictionRow("s", label, None, "g", 0, outer, 0, part, level="image", label=label, probability={"malignant": score})
+        for (outer, part), scores in said.items()
+        for label, score in zip(("malignant", "benign"), scores, strict=True)
+    ]
+    [point] = operating_points(rows)
+    assert point["threshold"] == pytest.approx(0.4)
+    assert (point["sensitivity"], point["specificity"], point["prevalence"]) == (1.0, 0.5, 0.5)
 
 
 @pytest.mark.slow
@@ -186,7 +231,7 @@ def test_killed_and_called_again_gives_the_same_weights(made_up: Path, tmp_path:
     assert read_split(tmp_path / "split")
 
     def call(name: str) -> list[str]:
-        changed = ("network=pyramid-resnet18", "weights=none", "rows=128", "cols=128", "batch=2", "epochs=4", "frozen_stages=0")
+        changed = ("network=pyramid-resnet18", "weights=none", "rows=128", "cols=128", "batch=2", "epochs=4")
         options = [part for setting in changed for part in ("--setting", setting)]
         where = ["--split", str(tmp_path / "split"), "--out", str(tmp_path / name)]
         return [sys.executable, "-m", "breastcad", "train", str(made_up), *where, *options]

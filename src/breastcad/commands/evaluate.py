@@ -61,7 +61,24 @@ def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, 
         raise AnswerNo(f"the predictions of '{run.name}' allow no figure: a class is absent, or all images are of one group")
     folder = run if out is None else output_folder(out, overwrite=overwrite)
     kept = run / "metrics.json"
-    title = read_metrics(kept)[0] if kept.exists() else run.resolve().name
+    remarks = _remarks(run)
+    title = read_metrics(kept)[0] if kept.exists() else "; ".join([run.resolve().name, *remarks])
     write_metrics(folder / "metrics.json", title, found)
     write_pictures(run, folder, title, found)
     typer.echo(figures_table(found), nl=False)
+    for remark in remarks:
+        typer.echo(f"! {remark}")
+
+
+def _remarks(run: Path) -> list[str]:
+    """Return what a figure of a run must not be quoted without: that its split leaks, that its training was shortened."""
+    import yaml
+
+    from breastcad.core.files import read_split
+    from breastcad.datasets.splits import leaks
+
+    remarks = leaks(read_split(run)) if (run / "split.csv").is_file() else []
+    settings = run / "settings.yaml"
+    if settings.is_file() and (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("shortened"):
+        remarks.append("shortened training")
+    return remarks

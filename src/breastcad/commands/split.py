@@ -40,7 +40,7 @@ def command(
     folds: Annotated[int, typer.Option("--folds", min=2, help="Outer folds of kfold.")] = 5,
     validation_share: Annotated[
         float | None,
-        typer.Option("--validation-share", help="kfold: share of a fold's images outside its test part that validate; 1/6 without it."),
+        typer.Option("--validation-share", help="kfold, across: share of the images outside the test part that validate; 1/6 without it."),
     ] = None,
     seed: Seed = 0,
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
@@ -112,19 +112,19 @@ def _split(
     from breastcad.datasets.splits import across, holdout, kfold
 
     facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "remarks": []}
+    share = 1 / 6 if validation_share is None else validation_share
+    if not 0 < share < 1:
+        raise InputError(f"--validation-share must lie between 0 and 1, got {share}")
     if kind is Kind.across:
-        rows, facts["remarks"] = across(images, groups, train_sets=train_sets, test_sets=test_sets, seed=seed)
-        return rows, {**facts, "train_sets": train_sets, "test_sets": test_sets}
+        rows, facts["remarks"] = across(images, groups, train_sets=train_sets, test_sets=test_sets, seed=seed, validation_share=share)
+        return rows, {**facts, "train_sets": train_sets, "test_sets": test_sets, "validation_share": round(share, 4)}
     if train_sets or test_sets:
         raise InputError(f"--train-set and --test-set go with --kind across, not with --kind {kind.value}")
     if kind is Kind.kfold:
-        share = 1 / 6 if validation_share is None else validation_share
-        if not 0 < share < 1:
-            raise InputError(f"--validation-share must lie between 0 and 1, got {share}")
         rows = kfold(images, groups, folds=folds, seed=seed, validation_share=share)
         return rows, {**facts, "folds": folds, "validation_share": round(share, 4)}
     if validation_share is not None:
-        raise InputError(f"--validation-share goes with --kind kfold, not with --kind {kind.value}")
+        raise InputError(f"--validation-share goes with --kind kfold and across, not with --kind {kind.value}")
     return holdout(images, groups, seed=seed), facts
 
 

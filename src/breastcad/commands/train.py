@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from breastcad.commands.options import Device, DeviceName
 
 if TYPE_CHECKING:
+    from breastcad.core.records import SplitRow
     from breastcad.train.settings import Settings
 
 LONGEST_NUMBER = 9
@@ -47,16 +48,30 @@ def command(
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     facts = read_json((split if split.is_dir() else split.parent) / "split.json")
     facts.pop("format", None)
+    rows = _without_leaks(read_split(split), facts)
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
             update(done, total, text)
 
-        run = open_run(out, settings, read_split(split), facts, device=torch.device(wanted), progress=progress)
+        run = open_run(out, settings, rows, facts, device=torch.device(wanted), progress=progress)
         problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds))
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)
+
+
+def _without_leaks(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]:
+    """Return a split's rows; refuse those that leak, unless its split.json says that they may, which is then said again."""
+    from breastcad.core.errors import InputError
+    from breastcad.datasets.splits import leaks
+
+    leaking = leaks(rows)
+    if leaking and not facts.get("leaks"):
+        raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
+    for sentence in leaking:
+        typer.echo(f"! {sentence}", err=True)
+    return rows
 
 
 def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> None:

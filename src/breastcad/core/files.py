@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import (
+    PARTS,
     SEVERITY,
     Analysis,
     Collection,
@@ -311,9 +312,20 @@ def write_split(folder: str | Path, rows: Sequence[SplitRow], facts: dict[str, A
 
 
 def read_split(path: str | Path) -> list[SplitRow]:
-    """Read a split.csv, or the one in a folder."""
+    """Read a split.csv, or the one in a folder.
+
+    Raises
+    ------
+    ReadError
+        As `read_table`, or if a row's part is none of `PARTS`.
+    """
     path = Path(path)
-    return read_table(path / "split.csv" if path.is_dir() else path, SplitRow)
+    path = path / "split.csv" if path.is_dir() else path
+    rows = read_table(path, SplitRow)
+    for line, row in enumerate(rows, start=2):
+        if row.part not in PARTS:
+            raise ReadError(path, f"line {line}: part must be one of {', '.join(PARTS)}, got '{row.part}'")
+    return rows
 
 
 def write_patches(path: str | Path, rows: Iterable[PatchRow]) -> None:

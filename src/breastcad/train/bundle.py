@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,9 @@ SENSITIVITY = 0.90
 def export_run(run: Run) -> float:
     """Write a run's model.onnx; return how far its outputs are from the networks' (as `export_networks` does)."""
     trained = trained_networks(run)[: run.settings.model_folds]
-    networks = [network.cpu() for network, _ in trained]
+    networks, facts = [network.cpu() for network, _ in trained], [fold for _, fold in trained]
+    fitted = [fold["calibration"] for fold in facts]
     settings = run.settings
-    rows = read_predictions(run.folder / "predictions.csv")
-    known = {row.label for row in rows if row.label != "unknown"}
     metadata: dict[str, Any] = {
         "format": 1,
         "id": settings.model_id,
@@ -30,17 +29,17 @@ def export_run(run: Run) -> float:
         "modality": settings.modality,
         "input": {"pipeline": settings.pipeline, "rows": settings.rows, "cols": settings.cols},
         "folds": len(networks),
-        "temperature": {name: [round(fitted[name], 6) for _, fitted in trained] for name in ("malignant", "abnormal")},
-        "shift": {"abnormal": [round(fitted["abnormal_shift"], 6) for _, fitted in trained]},
+        "temperature": {name: [round(one[name], 6) for one in fitted] for name in ("malignant", "abnormal")},
+        "shift": {"abnormal": [round(one["abnormal_shift"], 6) for one in fitted]},
         "abnormal_share": settings.abnormal_share,
-        "marks": {name: [round(fitted[f"mark_{name}"], 6) for _, fitted in trained] for name in ("slope", "intercept")},
-        "classes": [label for label in ("normal", "benign", "malignant") if label in known],
+        "marks": {name: [round(one[f"mark_{name}"], 6) for one in fitted] for name in ("slope", "intercept")},
+        "classes": [label for label in ("normal", "benign", "malignant") if any(label in fold["classes"] for fold in facts)],
         "score_floor": settings.score_floor,
         "mark_level": settings.mark_level,
         "max_marks": settings.max_marks,
         "outline": settings.outline,
-        "operating_points": operating_points(rows),
-        "trained_on": sorted({row.set for row in run.split}),
+        "operating_points": operating_points(read_predictions(run.folder / "predictions.csv")),
+        "trained_on": sorted({name for fold in facts for name in fold["trained_on"]}),
         "seen": SEEN[settings.modality],
         "not_seen": NOT_SEEN[settings.modality],
         "shortened": settings.shortened,
@@ -56,7 +55,10 @@ NOT_SEEN = {
 
 
 def operating_points(rows: list[PredictionRow]) -> list[dict[str, Any]]:
-    """Return the point where nine of ten malignant images are called: the threshold from validation rows, its rates from test rows.
+    """Return the point where nine of ten malignant images are called.
+
+    Each fold's threshold comes from its validation rows; its rates, pooled over the folds, from its test rows at that threshold,
+    as in the run's figures. The model's own threshold is the mean of the folds'.
 
     Parameters
     ----------
@@ -68,17 +70,26 @@ def operating_points(rows: list[PredictionRow]) -> list[dict[str, Any]]:
     list of dict
         Empty where validation or test lacks a class.
     """
-    point: dict[str, Any] = {}
-    for part in ("validation", "test"):
-        chosen = [row for row in rows if row.part == part and row.label != "unknown"]
-        truth = np.array([row.label == "malignant" for row in chosen], bool)
-        scores = np.array([row.probability["malignant"] for row in chosen])
-        if truth.all() or not truth.any():
+    thresholds, truth, called = [], [], []
+    for fold in sorted({(row.repeat, row.outer) for row in rows}):
+        chosen, scores = _malignant(rows, fold, "validation")
+        if all(chosen) or not any(chosen):
             return []
-        if part == "validation":
-            point["threshold"] = round(float(threshold_for_sensitivity(truth, scores, SENSITIVITY)), 4)
-        else:
-            counts = confusion(truth, scores, point["threshold"])
-            point |= {name: round(cast(float, getattr(counts, name)), 4) for name in ("sensitivity", "specificity")}
-            point["prevalence"] = round(float(truth.mean()), 4)
-    return [{"name": f"sensitivity {SENSITIVITY:.2f}", "of": "malignant", **point}]
+        thresholds.append(threshold_for_sensitivity(chosen, scores, SENSITIVITY))
+        tested, scores = _malignant(rows, fold, "test")
+        truth += tested
+        called += [float(score >= thresholds[-1]) for score in scores]
+    if all(truth) or not any(truth):
+        return []
+    counts = confusion(truth, called, 0.5)
+    point = {"threshold": np.mean(thresholds), "sensitivity": counts.sensitivity, "specificity": counts.specificity}
+    point["prevalence"] = np.mean(truth)
+    return [
+        {"name": f"sensitivity {SENSITIVITY:.2f}", "of": "malignant", **{key: round(float(value or 0), 4) for key, value in point.items()}}
+    ]
+
+
+def _malignant(rows: list[PredictionRow], fold: tuple[int, int], part: str) -> tuple[list[bool], list[float]]:
+    """Return what is malignant and how probable that was said to be, of a fold's part."""
+    chosen = [row for row in rows if (row.repeat, row.outer) == fold and row.part == part and row.label != "unknown"]
+    return [row.label == "malignant" for row in chosen], [row.probability["malignant"] for row in chosen]

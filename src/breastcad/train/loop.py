@@ -44,7 +44,8 @@ def make_network(settings: Settings) -> LesionNetwork:
     """Build the network of the settings, its first weights decided by the seed."""
     torch.manual_seed(settings.seed)
     network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet")
-    network.freeze(settings.frozen_stages)
+    if settings.weights == "imagenet":
+        network.freeze(settings.frozen_stages)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -89,22 +90,14 @@ def train_fold(
     while state.epoch < settings.epochs and state.epoch - state.best_epoch <= settings.patience:
         started = time.monotonic()
         loss = _run_epoch(state, train, settings, fold, device, scaler, progress)
+        seconds = time.monotonic() - started
         said = predict(state.average, validation, settings, device, progress=progress)
         score, figures = validation_score(said)
         if state.best_epoch < 0 or score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
             save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.epoch, "score": score})
-        seconds = time.monotonic() - started
-        report(
-            {
-                "fold": fold,
-                "epoch": state.epoch,
-                "part": "train",
-                "loss": loss,
-                "seconds": seconds,
-                "images_per_second": len(train) / seconds,
-            }
-        )
+        seen = len(train) - len(train) % min(settings.batch, len(train))
+        report({"fold": fold, "epoch": state.epoch, "part": "train", "loss": loss, "seconds": seconds, "images_per_second": seen / seconds})
         report({"fold": fold, "epoch": state.epoch, "part": "validation", "score": score, **figures})
         state.epoch += 1
         _save(state, folder)
@@ -139,7 +132,7 @@ def _run_epoch(
 ) -> float:
     """Train one epoch; return its mean loss."""
     torch.manual_seed(int(generator(settings.seed, "dropout", fold, state.epoch).integers(2**31)))
-    learning_mode(state.network, fixed_statistics=settings.fixed_statistics)
+    learning_mode(state.network, fixed_statistics=settings.fixed_statistics and settings.weights == "imagenet")
     steps = len(samples) // min(settings.batch, len(samples))
     total = 0.0
     for done, (images, targets) in enumerate(epoch_batches(samples, settings, fold, state.epoch), start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +16,7 @@ from breastcad.core.records import FindingRow, LesionRow, MarkRow, PredictionRow
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperature, fit_line, fit_temperature, sigmoid
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
+from breastcad.models.closer_look import LONGEST_PX, SHORTEST_PX
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
@@ -86,10 +87,10 @@ def look_at_boxes(network: LesionNetwork, samples: list[Sample], device: torch.d
 
 
 def _window_round(finding: FindingRow, sample: Sample) -> tuple[float, float, float]:
-    """Return the centre and the longer side of a finding's box, in pixels of the network's input."""
+    """Return the centre and the longer side of a finding's box, in pixels of the network's input, as long as windows may be."""
     source = (finding.row0 or 0.0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0)
     box = box_to_input(source, ModelInput(sample.image, sample.box, ""))  # type: ignore[arg-type]
-    return *box_centre(box), max(box[2] - box[0], box[3] - box[1])
+    return *box_centre(box), min(max(SHORTEST_PX, box[2] - box[0], box[3] - box[1]), LONGEST_PX)
 
 
 def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
@@ -172,6 +173,14 @@ def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
     return Calibration(**temperatures, mark_slope=slope, mark_intercept=intercept)
 
 
+def known_classes(samples: list[Sample], settings: Settings) -> list[str]:
+    """Return the classes that training shows, of normal, benign, malignant: images without a lesion may be made, not read."""
+    labels = {sample.row.label for sample in samples}
+    if settings.augmentation.healed > 0 or settings.augmentation.window > 0:
+        labels.add("normal")
+    return [label for label in ("normal", "benign", "malignant") if label in labels]
+
+
 def to_rows(
     said: list[Said],
     calibration: Calibration,
@@ -179,11 +188,13 @@ def to_rows(
     *,
     fold: tuple[int, int],
     part: str,
+    classes: Sequence[str] = ("normal", "benign", "malignant"),
     closer: dict[LesionKey, float] | None = None,
 ) -> tuple[list[PredictionRow], list[MarkRow], list[LesionRow]]:
     """Turn a network's words into rows of predictions.csv, marks.csv and lesions.csv (the last two of samples with placed lesions).
 
-    ``fold`` is (repeat, outer); ``closer`` is what `look_at_boxes` returned.
+    ``fold`` is (repeat, outer), ``classes`` what `known_classes` returned: a network that was shown abnormal images only takes
+    all for abnormal, as `infer.probability.image_numbers` does. ``closer`` is what `look_at_boxes` returned.
     """
     predictions, marks, lesions = [], [], []
     repeat, outer = fold
@@ -192,7 +203,9 @@ def to_rows(
         ids = sample.row.set, sample.row.image_id, sample.row.patient_id, sample.group
         row = PredictionRow(*ids, repeat, outer, 0, part, level="image", label=sample.row.label)
         row.raw = {"abnormal": one.logits[0], "malignant": one.logits[1]}
-        abnormal = float(apply_temperature(one.logits[0] + calibration.abnormal_shift, calibration.abnormal))
+        abnormal = 1.0
+        if "normal" in classes:
+            abnormal = float(apply_temperature(one.logits[0] + calibration.abnormal_shift, calibration.abnormal))
         malignant = abnormal * float(apply_temperature(one.logits[1], calibration.malignant))
         row.probability = {"normal": 1 - abnormal, "benign": abnormal - malignant, "malignant": malignant, "abnormal": abnormal}
         row.dice = dice_of(one)

@@ -34,7 +34,7 @@ from breastcad.core.files import (
 )
 from breastcad.core.records import Collection, SplitRow
 from breastcad.train.loop import best_network, train_fold
-from breastcad.train.predict import fit_calibration, look_at_boxes, predict, to_rows
+from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
 
@@ -54,6 +54,7 @@ class Run:
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
 LOCK = "lock"
+LEFT_OUT = "left-out.txt"
 BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", "environment.json"}
 
 
@@ -136,6 +137,8 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
         groups = {(row.set, row.id): row.group for row in run.split}
         settings = run.settings
         samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols, run.progress)
+        if problems:
+            write_text(run.folder / LEFT_OUT, "".join(f"{problem}\n" for problem in problems))
         for fold in wanted:
             with _alone(run, fold):
                 if not _is_done(run, fold):  # another command may have done it meanwhile
@@ -183,7 +186,9 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     parts: dict[str, list[Sample]] = {part: [s for s in samples if part_of.get(s.key) == part] for part in ("train", "validation", "test")}
     for part in ("train", "validation"):
         if not parts[part]:
-            raise InputError(f"fold {fold[1]} of the split has no image in its part '{part}'")
+            raise InputError(
+                f"fold {fold[1]} of the split has no image that could be read in its part '{part}'; {LEFT_OUT} says which could not"
+            )
     folder = _fold_folder(run, fold)
     with SummaryWriter(str(run.folder / "tensorboard" / f"fold{fold[1]}")) as board:
         network = train_fold(
@@ -194,12 +199,14 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     calibration = fit_calibration(validation, run.settings)
     test = predict(network, parts["test"], run.settings, run.device, progress=run.progress)
     closer = look_at_boxes(network, parts["test"], run.device)
-    predictions, _, _ = to_rows(validation, calibration, run.settings, fold=fold, part="validation")
-    tested, marks, lesions = to_rows(test, calibration, run.settings, fold=fold, part="test", closer=closer)
+    classes = known_classes(parts["train"], run.settings)
+    predictions, _, _ = to_rows(validation, calibration, run.settings, fold=fold, part="validation", classes=classes)
+    tested, marks, lesions = to_rows(test, calibration, run.settings, fold=fold, part="test", classes=classes, closer=closer)
     write_predictions(folder / "predictions.csv", predictions + tested)
     write_marks(folder / "marks.csv", marks)
     write_lesions(folder / "lesions.csv", lesions)
-    write_json(folder / "fold.json", {"calibration": asdict(calibration)})
+    sets = sorted({sample.row.set for sample in parts["train"]})
+    write_json(folder / "fold.json", {"calibration": asdict(calibration), "classes": classes, "trained_on": sets})
 
 
 LOG_COLUMNS = (
@@ -230,9 +237,9 @@ def _gather(run: Run, folds: list[tuple[int, int]]) -> None:
     write_text(run.folder / "folds.json", json.dumps(facts, indent=1) + "\n")
 
 
-def trained_networks(run: Run) -> list[tuple[Any, dict[str, float]]]:
-    """Return, fold by fold, the network with its best weights and its calibration."""
+def trained_networks(run: Run) -> list[tuple[Any, dict[str, Any]]]:
+    """Return, fold by fold, the network with its best weights, and what fold.json says: calibration, classes, trained_on."""
     return [
-        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json")["calibration"])
+        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json"))
         for fold in folds_of(run)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
@@ -12,17 +13,29 @@ import yaml
 from breastcad.augment.drawing import Strength
 from breastcad.core.errors import InputError
 from breastcad.models.registry import network_spec
+from breastcad.preprocess.inputs import PIPELINES
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that decides what a training gives, besides data and split.
 
-    ``weights`` is imagenet or none; ``frozen_stages`` of the encoder do not learn; with ``fixed_statistics`` its batch
-    normalisation keeps the statistics it came with. ``*_loss`` are weights of the parts of the loss, ``normal_weight`` is
-    that of an image that shows no lesion; with ``abnormal_share`` the probability of an abnormality is calibrated for that
-    share of abnormal images, else for the validation images' own. The model file holds the networks of the first
-    ``model_folds`` folds. ``threads`` is part of the settings since sums depend on it in their last bits.
+    What is trained: ``pipeline`` (`preprocess.inputs.PIPELINES`) makes inputs of ``rows`` x ``cols`` for ``network``
+    (`models.registry`). ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not learn, and with
+    ``fixed_statistics`` its batch normalisation keeps the statistics it came with.
+
+    How: AdamW with ``weight_decay``, its rate rising to ``rate`` over the share ``warm_up`` of all steps and falling by half a
+    cosine, for the encoder times ``encoder_rate_share``; ``average_decay`` is that of the averaged weights, a step;
+    ``patience`` epochs without a better validation end the training.
+
+    The loss: ``*_loss`` are weights of its parts, ``lesion_weight`` that of a lesion's pixels against others, ``normal_weight``
+    that of an image that shows no lesion.
+
+    What comes out: with ``abnormal_share`` the probability of an abnormality is calibrated for that share of abnormal images, else
+    for the validation images' own. Marks are peaks of the lesion map, cut at ``mark_level`` times the peak, at most ``max_marks``
+    an image, none whose probability is below ``score_floor``; ``outline`` says that the lesion map is drawn as an outline. The
+    model file holds the networks of the first ``model_folds`` folds, under the name ``model_id``, and says whether the training was
+    ``shortened``. ``threads`` is part of the settings since sums depend on it in their last bits.
     """
 
     model_id: str = "model"
@@ -121,20 +134,45 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
     return _checked(settings)
 
 
+WORDS = {"weights": ("imagenet", "none"), "modality": ("US", "MG"), "pipeline": tuple(sorted(PIPELINES))}
+AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "max_marks")
+SHARES = (
+    "average_decay", "warm_up", "mark_level", "augmentation.flip_columns", "augmentation.flip_rows",
+    "augmentation.healed", "augmentation.decoy", "augmentation.zoomed", "augmentation.window",
+)  # fmt: skip
+ABOVE_ZERO = ("mark_level", "augmentation.scale", "augmentation.gamma", "augmentation.window_side")
+
+
 def _checked(settings: Settings) -> Settings:
-    """Return settings that a training can start with."""
+    """Return settings that a training can start with, and end."""
     stride = network_spec(settings.network).stride
     for name in ("rows", "cols"):
         size = getattr(settings, name)
         if size < stride or size % stride:
-            halvings = stride.bit_length() - 1
-            raise InputError(f"setting '{name}' must be a multiple of {stride} (the network halves the image {halvings} times), got {size}")
+            raise InputError(f"setting '{name}' must be a multiple of {stride} for the network {settings.network}, got {size}")
+    for name, words in WORDS.items():
+        if getattr(settings, name) not in words:
+            raise InputError(f"setting '{name}' must be one of {', '.join(words)}, got '{getattr(settings, name)}'")
     if not 0 <= settings.abnormal_share < 1:
         raise InputError(f"setting 'abnormal_share' must lie in [0, 1), got {settings.abnormal_share}")
-    for name in ("batch", "epochs", "threads", "model_folds"):
-        if getattr(settings, name) < 1:
-            raise InputError(f"setting '{name}' must be at least 1, got {getattr(settings, name)}")
+    for name, numbers in _flat(asdict(settings)):
+        if not isinstance(numbers, str):
+            _check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
     return settings
+
+
+def _check_range(name: str, numbers: tuple[float, ...]) -> None:
+    """Refuse numbers of a setting that no training can use."""
+    least, above = int(name in AT_LEAST_ONE), name in ABOVE_ZERO
+    said = ", ".join(map(str, numbers))
+    if not all(math.isfinite(number) for number in numbers):
+        raise InputError(f"setting '{name}' must be finite, got {said}")
+    if any(number < least or (above and number == 0) for number in numbers):
+        raise InputError(f"setting '{name}' must be {'above 0' if above else f'at least {least}'}, got {said}")
+    if name in SHARES and numbers[0] > 1:
+        raise InputError(f"setting '{name}' is a share and must be at most 1, got {said}")
+    if list(numbers) != sorted(numbers):
+        raise InputError(f"setting '{name}' must be a range, its lower end first, got {said}")
 
 
 def _converted(name: str, value: Any, like: Any) -> Any:

@@ -1,0 +1,44 @@
+"""``breastcad train``: what it refuses before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from breastcad.commands import main
+from breastcad.core.files import write_collection, write_split
+from breastcad.core.records import Collection, SplitRow
+
+pytestmark = pytest.mark.train
+LEAKS = [SplitRow("busi", "a", "g", part="train"), SplitRow("busi", "b", "g", part="test")]
+
+
+def call(tmp_path: Path) -> int:
+    write_collection(tmp_path / "collection", Collection(str(tmp_path), []))
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(tmp_path / "collection"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "run")])
+    return int(stop.value.code or 0)
+
+
+def test_a_split_that_leaks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(tmp_path / "split", LEAKS, {})
+    assert call(tmp_path) == 2
+    assert "split leaks: 1 group is in both 'train' and 'test' of one fold" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_that_may_leak_is_taken_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(tmp_path / "split", LEAKS, {"leaks": ["split leaks"]})
+    assert call(tmp_path) == 2  # the collection has none of its images
+    said = capsys.readouterr().err
+    assert "! split leaks: 1 group" in said
+    assert "images that are not in the collections" in said
+
+
+def test_a_split_with_an_unknown_part_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(tmp_path / "split", [SplitRow("busi", "a", "g", part="Train")], {})
+    assert call(tmp_path) == 2
+    assert "line 2: part must be one of train, validation, test, got 'Train'" in capsys.readouterr().err
