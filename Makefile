@@ -41,7 +41,7 @@ test-all: setup-dev
 	$(MAKE) --no-print-directory demo
 
 bench: setup-bench
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@failed=0; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || failed=1; done; exit $$failed
 
 docs: setup-dev
 	$(BIN)/python docs/build.py

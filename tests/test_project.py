@@ -128,6 +128,38 @@ def test_the_base_asks_for_neither_torch_nor_pandas() -> None:
     assert "pandas" not in {plain_name(line) for line in requirements()}
 
 
+def test_every_base_dependency_is_imported_somewhere() -> None:
+    module_of = {
+        **{"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml", "pylibjpeg-openjpeg": "openjpeg"},
+        **{"scikit-image": "skimage", "scikit-learn": "sklearn"},
+    }
+    imported = set()
+    for path in (TOP / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):  # pyjpegls is reached through pydicom's module of its name
+                imported |= {(node.module or "").split(".")[0], *(alias.name for alias in node.names)}
+    base = {plain_name(line) for line in PROJECT["dependencies"]}
+    assert sorted(name for name in base if module_of.get(name, name) not in imported) == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None or os.name == "nt", reason="make and a shell are needed")
+def test_all_benchmarks_are_run_and_a_missed_budget_is_told_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "a.py").write_text("raise SystemExit(1)\n")
+    (tmp_path / "benchmarks" / "b.py").write_text("print('b was run')\n")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(TOP / name, tmp_path)
+    call = ["make", "--assume-old=setup-bench", f"BIN={Path(sys.executable).parent}", "bench"]
+    for passes in (False, True):
+        if passes:
+            (tmp_path / "benchmarks" / "a.py").write_text("")
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert "b was run" in done.stdout
+        assert (done.returncode == 0) == passes, done.stderr
+
+
 def test_one_version_everywhere() -> None:
     citation = (TOP / "CITATION.cff").read_text(encoding="utf-8")
     assert f"version: {breastcad.__version__}\n" in citation

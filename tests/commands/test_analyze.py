@@ -124,11 +124,16 @@ def test_more_reasons_than_are_shown_are_counted(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_stopped_in_the_middle_nothing_half_written_has_a_final_name(tmp_path: Path, tiny_model: MakeModel) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_stopped_in_the_middle_nothing_half_written_has_a_final_name(tmp_path: Path, tiny_model: MakeModel, overwrite: bool) -> None:
+    options = ("--model", tiny_model("US"), "--out", tmp_path / "out")
+    if overwrite:  # a whole analysis of another picture, of which no part may pass as one of the new
+        assert run(write_images(tmp_path / "older"), *options) == 0
+        options = (*options, "--overwrite")
     write_images(tmp_path / "in", 3)
     for number in range(3, 400):  # long enough to be stopped in
         os.link(tmp_path / "in" / "scan 0.png", tmp_path / "in" / f"scan {number}.png")
-    call = [sys.executable, "-m", "breastcad", "analyze", tmp_path / "in", "--model", tiny_model("US"), "--out", tmp_path / "out"]
+    call = [sys.executable, "-m", "breastcad", "analyze", tmp_path / "in", *options]
 
     def heed_interrupts() -> None:  # a test run in the background has them ignored, and its children inherit that
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -49,6 +49,17 @@ def test_a_folder_that_is_not_empty_is_refused_unless_told(run: Callable[..., tu
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_a_folder_of_another_call_is_refused_also_with_overwrite(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    call = ("phantom", "busi", "--out", str(tmp_path / "made"), "--overwrite", "--n")
+    assert run(*call, "3")[0] == 0
+    before = sorted((path, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file())
+    code, _, err = run(*call, "1")
+    assert code == 2
+    assert "holds the made-up set of another call (breastcad phantom busi --n 3 --seed 0 --quirks); name another folder" in err
+    assert run(*call, "3")[0] == 0
+    assert sorted((path, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()) == before
+
+
 def test_too_many_films_are_refused(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     code, _, err = run("phantom", "mini-mias", "--out", str(tmp_path / "made"), "--n", "400")
     assert code == 2

@@ -82,6 +82,21 @@ def test_a_uniform_picture_is_abstained_from() -> None:
     assert abstention(Picture(np.full((40, 30), 0.3, np.float32)), None) == "abstained: the picture is almost uniform"
 
 
+def test_the_part_that_models_look_at_is_what_is_checked() -> None:
+    pixels = np.random.default_rng(0).random((200, 300), dtype=np.float32)
+    pixels[40:46, 50:56] = 0.5
+    picture = Picture(pixels, modality="US", regions=[(40, 50, 46, 56)])
+    assert abstention(picture, None) == "abstained: the picture is almost uniform where it was analysed"
+    assert picture_warnings(picture, "US", None)[-1] == (
+        "only the region of tissue that the file names was analysed: 6 x 6 pixels, 0.06 % of the picture"
+    )
+    facts = {**FACTS, "modality": "US", "warnings": []}
+    assert model_warnings(picture, facts) == ["tiny: 6 x 6 pixels, where the model m sees 64 x 32"]
+    quarter = Picture(pixels, modality="US", regions=[(0, 0, 100, 150)])
+    assert (abstention(quarter, None), model_warnings(quarter, facts)) == (None, [])
+    assert not any("region" in warning for warning in picture_warnings(quarter, "US", None))
+
+
 def test_a_colour_photograph_is_abstained_from() -> None:
     colour = np.zeros((240, 160, 3), np.uint8)
     colour[..., 1] = 150

@@ -112,6 +112,13 @@ def test_a_linked_folder_is_not_followed_but_said(tmp_path: Path) -> None:
     assert known_reason(file) == "a link to a folder, which is not followed; name the folder itself"
 
 
+def test_a_link_that_leads_in_a_circle_is_listed_beside_the_others(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png")
+    (tmp_path / "a.png").symlink_to("a.png")
+    files = list_files([tmp_path])
+    assert [(str(file.relative), known_reason(file)) for file in files] == [("a.png", "not a regular file"), ("b.png", None)]
+
+
 def test_a_folder_that_may_not_be_opened_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shut").mkdir()
     real = os.scandir

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from breastcad.infer.names import Names, looks_like_uid
@@ -62,6 +64,25 @@ def test_a_name_that_is_no_utf_8_can_be_written() -> None:
     names = Names()
     assert names.source(f"a/{name}") == "a/bad\\udcff.png"
     assert names.text(f"cannot read {name}") == "cannot read bad\\udcff.png"
+
+
+def test_control_characters_are_not_written() -> None:
+    assert taught().source("a\x1b[31m/b\n.png") == "a?[31m/b?.png"
+    assert taught().text("its modality is X\x1b[31mRED\x9b") == "its modality is X?[31mRED?"
+
+
+@pytest.mark.parametrize("text", ["IŞIK^ALİ", "ışık^ali", "Işık^Ali"])
+def test_sentences_lose_names_whose_letters_have_odd_cases(text: str) -> None:
+    assert taught("IŞIK^ALI").text(f"of {text}") == "of #"
+
+
+def test_a_sentence_costs_no_regular_expression_for_each_string_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    whole = re.sub
+    monkeypatch.setattr(re, "sub", lambda pattern, *rest, **options: tried.append(pattern) or whole(pattern, *rest, **options))
+    names = taught(*(f"PATIENT-{number}" for number in range(1000)))
+    assert names.text("patient-77 and PATIENT-770") == "# and #"
+    assert len(tried) <= 3  # PATIENT-770, PATIENT-77, PATIENT-7
 
 
 def test_empty_strings_hide_nothing() -> None:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import jsonschema
@@ -161,6 +162,50 @@ def test_a_reader_that_breaks_in_a_way_nobody_foresaw_stops_nothing(
     assert [item.reason for item in found.skipped] == ["cannot be read (KeyError)", "cannot be opened (Permission denied)"]
 
 
+def test_a_file_in_a_folder_that_may_not_be_entered_stops_nothing(
+    tmp_path: Path, tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        write_png(tmp_path / f"{name}.png", scan())
+    whole = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        if path.name == "a.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    found = analyze(tmp_path, model=tiny_model("US"))
+    assert [image.source for image in found.images] == ["b.png"]
+    assert [item.reason for item in found.skipped] == ["cannot be opened (Permission denied)"]
+
+
+def test_a_picture_that_breaks_the_model_stops_nothing(tmp_path: Path, tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        write_png(tmp_path / f"{name}.png", scan())
+    whole, calls = run_module.look, []
+
+    def broken(*arguments: Any) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OverflowError("JANE DOE")
+        return whole(*arguments)
+
+    monkeypatch.setattr(run_module, "look", broken)
+    found = analyze(tmp_path, model=tiny_model("US"))
+    assert [(image.image, image.source) for image in found.images] == [("0000", "a.png"), ("0001", "c.png")]
+    assert [(item.source, item.reason) for item in found.skipped] == [("b.png", "cannot be analysed (OverflowError)")]
+
+
+def test_an_interrupt_passes_through(tmp_path: Path, tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "look", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        analyze(write_png(tmp_path / "a.png", scan()), model=tiny_model("US"))
+
+
 # ---- modality and model ----
 
 
@@ -251,10 +296,16 @@ def test_of_too_many_frames_some_are_taken_evenly_and_it_is_said(tmp_path: Path,
 
 
 def test_tomosynthesis_is_skipped(tmp_path: Path, tiny_model: MakeModel) -> None:
-    write_dicom(tmp_path / "slices.dcm", np.stack([film()] * 2), Modality="MG")
+    write_dicom(tmp_path / "a.dcm", np.stack([film(24, 20)] * 60), Modality="MG")  # more than FRAMES_AT_MOST
+    write_dicom(tmp_path / "b.dcm", film(), Modality="MG", ImageType=["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "NONE"])
+    write_dicom(tmp_path / "c.dcm", np.stack([film(24, 20)] * 3), Modality="CT")
     found = analyze(tmp_path, model=tiny_model("MG"))
     assert found.images == []
-    assert found.skipped[0].reason == "frame 0: a mammogram of 2 frames (tomosynthesis); single projections are analysed"
+    assert [item.reason for item in found.skipped] == [
+        "a mammogram of 60 frames (tomosynthesis); single projections are analysed",
+        "a tomosynthesis slice; single projections are analysed",
+        "its modality is CT; mammograms (MG) and ultrasound (US) are analysed",
+    ]
 
 
 def test_views_are_joined_by_study_and_by_folder(tmp_path: Path, tiny_model: MakeModel) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breastcad.core.geometry import box_of_mask
 from breastcad.core.seeding import generator
 from breastcad.phantom.mammogram import mammogram
 from breastcad.preprocess.breast import breast_box, breast_mask
@@ -64,10 +63,13 @@ def test_mirrored_film_gives_the_mirrored_mask() -> None:
     assert overlap(mirrored, breast_mask(pixels)) > 0.98  # nearest-neighbour rounding at the rim
 
 
-def test_made_up_mammogram_is_cut_to_its_breast() -> None:
-    made = mammogram(generator(3, "breast"), 600, 400, view="CC", laterality="L")
-    mask = breast_mask(made.pixels)
-    assert 0.1 < mask.mean() < 0.9
+@pytest.mark.parametrize(("seed", "view", "least"), [(3, "CC", 0.96), (2, "MLO", 0.93), (5, "MLO", 0.87)])
+def test_made_up_mammogram_is_cut_to_its_breast(seed: int, view: str, least: float) -> None:
+    """Measured: overlaps of 0.974, 0.950 and 0.883; what is missing is the thin, dark rim of skin, and nothing lies outside the breast."""
+    made = mammogram(generator(seed, "breast"), 600, 400, view=view, laterality="R" if seed == 5 else "L")
+    mask, breast = breast_mask(made.pixels), made.regions["breast"]
+    assert overlap(mask, breast) > least
+    assert (mask & ~breast).sum() < 0.001 * breast.sum()
 
 
 def test_box_has_a_margin_and_stays_inside() -> None:
@@ -98,9 +100,7 @@ def test_real_circles_lie_in_the_breast(real_data: Path) -> None:
     assert inside >= 0.98 * len(placed)
 
 
-def test_mask_and_box_agree() -> None:
-    pixels, _ = film()
-    mask = breast_mask(pixels)
-    tight, wide = box_of_mask(mask), breast_box(mask)
-    assert tight is not None
-    assert wide[0] <= tight[0] < tight[2] <= wide[2]
+def test_the_box_of_the_mask_is_that_of_the_breast() -> None:
+    pixels, breast = film()
+    pixels[10:30, 150:190] = 1.0  # a label
+    assert breast_box(breast_mask(pixels)) == pytest.approx(breast_box(breast), abs=2)  # the mask is found on a coarser grid

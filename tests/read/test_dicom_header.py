@@ -173,6 +173,13 @@ def test_ultrasound_regions_give_boxes_and_spacing(put: Any) -> None:
     assert (plain.spacing_mm, plain.spacing_at) == ((0.1, 0.2), "object")
 
 
+def test_a_region_whose_spacing_is_not_finite_in_millimetres_gives_way_to_the_next(put: Any) -> None:
+    regions = [region(2, 3, 80, 59, delta=1e308), region(5, 4, 20, 30)]
+    picture = read(put, cases.picture(8), bits=8, Modality="US", SOPClassUID=cases.ULTRASOUND, SequenceOfUltrasoundRegions=regions)
+    assert picture.spacing_mm == pytest.approx((0.05, 0.1))
+    assert picture.warnings == ["(0018,602E) 'Physical Delta Y' and its kin are too large for a spacing; they were not used"]
+
+
 # ---- whose picture it is ----
 
 

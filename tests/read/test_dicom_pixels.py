@@ -184,6 +184,20 @@ def test_voi_lut_of_signed_pixels_written_unsigned_and_as_words(put: Any) -> Non
     np.testing.assert_allclose(read(put, array, VOILUTSequence=[item]).pixels, expected, atol=EXACT)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_luts_of_a_big_endian_file_are_read_in_its_byte_order(put: Any, packed: bool) -> None:
+    """pydicom turns US round, and leaves the words of OW as they lie in the file; of two entries in a word the low byte is the first."""
+    array, entries = np.array([[0, 1], [2, 3]], np.uint16), [0, 51, 102, 255]
+    words = [256 * entries[1] + entries[0], 256 * entries[3] + entries[2]] if packed else entries
+    for data, representation in ((entries, "US"), (np.array(words, ">u2").tobytes(), "OW")):
+        item = cases.lut(entries, 0, 8)
+        item["LUTData"].VR, item["LUTData"]._value = representation, data
+        syntax = uid.ExplicitVRBigEndian
+        for sequence in ("VOILUTSequence", "ModalityLUTSequence"):
+            file = cases.write(cases.dataset_of(array, **{sequence: [item]}), cases.native(array, syntax), syntax)
+            np.testing.assert_allclose(open_picture(put(file)).pixels, np.array([[0, 51], [102, 255]]) / 255, atol=EXACT)
+
+
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
 @pytest.mark.parametrize(("centre", "width"), [(2048.0, 4096.0), (700.5, 33.0), (2000.0, 1.0)])
 def test_windows_agree_with_pydicom(function: str, centre: float, width: float) -> None:

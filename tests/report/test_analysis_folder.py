@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,53 @@ def test_findings_json_comes_last_so_that_a_broken_run_has_none(tmp_path: Path, 
     assert (tmp_path / "0001/overlay.png").is_file()
     assert not (tmp_path / "findings.json").exists()
     assert not (tmp_path / "report.html").exists()
+
+
+def test_an_image_that_cannot_be_written_stops_nothing(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    broken = make_image(1, masks=True)
+    broken.picture.colour = np.zeros((0, 0, 3), np.uint8)  # its heat map and outline are written, source.jpg cannot be
+    analysis = write_analysis_folder(tmp_path, make_run(make_image(0), broken, make_image(2)))
+    assert [image.image for image in analysis.images] == ["0000", "0002"]
+    assert analysis.skipped == [Skipped(0, "picture 1.png", "its pictures cannot be written (ZeroDivisionError)")]
+    assert not (tmp_path / "0001").exists()
+    assert read_analysis(tmp_path / "findings.json") == analysis
+
+
+def test_an_older_analysis_goes_before_the_first_picture_and_nothing_else(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    write_analysis_folder(tmp_path, make_run(*(make_image(number, masks=True) for number in range(4))))
+    (tmp_path / "0002" / "notes.txt").write_text("mine")
+    (tmp_path / "0007").mkdir()
+    (tmp_path / "0007" / "overlay.png").write_bytes(b"not named by findings.json")
+    (tmp_path / "0003").rename(tmp_path / "mine")
+    (tmp_path / "0003").symlink_to(tmp_path / "mine")
+    run = make_run()
+
+    def interrupted() -> Any:
+        yield make_image(0)
+        raise KeyboardInterrupt
+
+    run.items = interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        write_analysis_folder(tmp_path, run)
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file() and "0003" not in path.parts)
+    pictures = ["heatmap.png", "overlay.png", "source.jpg"]
+    expected = [*(f"0000/{name}" for name in pictures), "0002/notes.txt", "0007/overlay.png"]
+    assert left == [*expected, *(f"mine/{name}" for name in sorted([*pictures, "finding-1.png"]))]
+
+
+@pytest.mark.parametrize("image", ["../0001", "made-up", 7])
+def test_a_findings_json_that_names_other_folders_removes_nothing_there(
+    tmp_path: Path, make_run: Any, make_image: Any, image: object
+) -> None:
+    write_image(tmp_path, make_image(1))
+    (tmp_path / "made-up").mkdir()
+    (tmp_path / "made-up" / "overlay.png").write_bytes(b"mine")
+    write_analysis_folder(tmp_path / "out", make_run(make_image(0)))
+    text = (tmp_path / "out" / "findings.json").read_text()
+    (tmp_path / "out" / "findings.json").write_text(text.replace('"image": "0000"', f'"image": {json.dumps(image)}'))
+    write_analysis_folder(tmp_path / "out", make_run())
+    assert (tmp_path / "0001" / "overlay.png").exists()
+    assert (tmp_path / "made-up" / "overlay.png").exists()
 
 
 def test_one_image_is_held_at_a_time(tmp_path: Path, make_run: Any, make_image: Any) -> None:

@@ -129,7 +129,7 @@ def _refuse_repeated_options(command: Any) -> None:
     parse = command.parse_args
 
     def parse_args(context: typer.Context, arguments: list[str]) -> list[str]:
-        _, _, given = command.make_parser(context).parse_args(list(arguments))
+        given = [] if "--help" in arguments else command.make_parser(context).parse_args(list(arguments))[2]
         for parameter in given:
             if parameter.param_type_name == "option" and not parameter.multiple and given.count(parameter) > 1:
                 context.fail(f"Option {' / '.join(parameter.opts + parameter.secondary_opts)} is given more than once; give it once")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.records import Picture
+from breastcad.infer.image import shown_part
 from breastcad.infer.modality import is_colour_photograph
 from breastcad.preprocess.breast import breast_mask
 from breastcad.preprocess.overlays import overlay_mask
@@ -19,6 +20,7 @@ SMALLEST_BREAST_SHARE = 0.02
 OVERLAY_SHARE = 0.005
 LONGEST_ASPECT = 4.0
 SMALL_SHARE = 0.5
+SMALL_REGION_SHARE = 0.25
 SIDE_STRIP_SHARE = 0.02
 SIDE_RATIO = 3.0
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
@@ -47,20 +49,32 @@ def _two_valued(pixels: NDArray[np.float32]) -> bool:
 def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None:
     """Return why nothing should be concluded from a picture; None where nothing speaks against it.
 
+    Whether it is uniform is asked of the part that models look at.
+
     Parameters
     ----------
     picture : Picture
     breast : (H, W) ndarray of bool or None
         The breast of a mammogram; None for ultrasound.
     """
-    low, high = np.percentile(picture.pixels.reshape(-1)[:: max(1, picture.pixels.size // 100_000)], (1, 99))
+    shown = _shown(picture)
+    low, high = np.percentile(shown.reshape(-1)[:: max(1, shown.size // 100_000)], (1, 99))
     if high - low < FLAT_SPREAD:
-        return "abstained: the picture is almost uniform"
+        return "abstained: the picture is almost uniform" + (" where it was analysed" if picture.regions else "")
     if is_colour_photograph(picture.colour):
         return "abstained: most of the picture is vividly coloured, so it is like neither a mammogram nor an ultrasound image"
     if breast is not None and (breast.all() or breast.mean() < SMALLEST_BREAST_SHARE):
         return "abstained: no breast could be told from the background"
     return None
+
+
+def _shown(picture: Picture) -> NDArray[np.float32]:
+    """Return the pixels that models look at."""
+    part = shown_part(picture)
+    if part is None:
+        return picture.pixels
+    row0, col0, row1, col1 = map(int, part)
+    return picture.pixels[row0:row1, col0:col1]
 
 
 def find_breast(picture: Picture, modality: str) -> NDArray[np.bool_] | None:
@@ -89,6 +103,10 @@ def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] 
             warnings.append(f"up to {100 * share:.1f} % of the image may be burnt-in overlay (text, calipers)")
         if len(picture.regions) > 1:
             warnings.append(f"the file names {len(picture.regions)} regions of tissue; the largest was analysed")
+    shown = _shown(picture)
+    if shown.size < SMALL_REGION_SHARE * picture.pixels.size:
+        share, size = 100 * shown.size / picture.pixels.size, f"{shown.shape[0]} x {shown.shape[1]} pixels"
+        warnings.append(f"only the region of tissue that the file names was analysed: {size}, {share:.2g} % of the picture")
     side = _side_warning(picture, breast) if breast is not None else None
     return [*warnings, side] if side else warnings
 
@@ -145,7 +163,7 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
     """
     warnings = []
     seen, given = str(facts.get("seen", "")), facts["input"]
-    rows, cols = picture.pixels.shape
+    rows, cols = _shown(picture).shape
     if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
         warnings.append(
             f"the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"

@@ -53,13 +53,13 @@ def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
     """
     if not arguments:
         raise InputError("no file or folder to analyse was given")
-    seen: set[Path] = set()
+    seen: set[str] = set()
     files = []
     for number, argument in enumerate(map(Path, arguments)):
         if not argument.exists():
             raise InputError(f"no such file or folder: '{argument}'")
         for path in _walk(argument) if argument.is_dir() else [argument]:
-            real = path.resolve()
+            real = os.path.realpath(path)  # unlike Path.resolve it takes links that lead in a circle
             if real not in seen:
                 seen.add(real)
                 files.append(InputFile(number, path, path.relative_to(argument) if argument.is_dir() else PurePath(path.name)))

@@ -37,7 +37,7 @@ class Names:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._whole: set[str] = set()
-        self._texts: set[str] = set()
+        self._texts: dict[str, str] = {}  # each with its folded form
 
     def learn(self, private: Iterable[str]) -> None:
         """Take in strings that must not be written, e.g. `core.records.Picture.private`: patient's id and name, UIDs."""
@@ -46,7 +46,7 @@ class Names:
             parts = {part for part in re.split(r"[\^=,\s]+", text) if len(_plain(part)) >= _SHORTEST_PART}
             self._whole |= {plain for part in (text, *parts) for plain in (_plain(part), _plain(_spelt_out(part))) if plain}
             if len(text.strip()) >= _SHORTEST_ANYWHERE:
-                self._texts.add(text.strip())
+                self._texts[text.strip()] = _folded(text.strip())
 
     def source(self, relative: str | PurePath) -> str:
         """Return a path, relative to its argument, as it may be written; with ``/``.
@@ -62,7 +62,9 @@ class Names:
 
     def text(self, text: str) -> str:
         """Return a sentence without private strings and UIDs."""
-        for private in sorted(self._texts, key=len, reverse=True):
+        # A call may teach thousands of strings: a regular expression is made only for those that the sentence holds.
+        whole = _folded(text)
+        for private in sorted((private for private, folded in self._texts.items() if folded in whole), key=len, reverse=True):
             text = re.sub(re.escape(private), "#", text, flags=re.IGNORECASE)
         return _writable(_UID.sub(lambda found: found.group() if found.group().startswith(_STANDARD_UID) else "#", text))
 
@@ -89,6 +91,15 @@ def _spelt_out(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold()).translate(_UMLAUTS)
 
 
+def _folded(text: str) -> str:
+    """Return a text in which whatever `re.IGNORECASE` takes as the same is the same; Turkish i's are not folded by casefold."""
+    return text.translate({0x130: "i", 0x131: "i"}).casefold()
+
+
 def _writable(text: str) -> str:
-    """Return a text as UTF-8 can hold it: the bytes of a file's name that are no UTF-8 become ``\\udcXX``."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return a text as UTF-8 can hold it and a terminal may show it.
+
+    The bytes of a file's name that are no UTF-8 become ``\\udcXX``, control characters ``?``: they could rewrite what is on a screen.
+    """
+    plain = "".join("?" if unicodedata.category(character) == "Cc" else character for character in text)
+    return plain.encode("utf-8", "backslashreplace").decode()

@@ -104,47 +104,54 @@ class Run:
 
     def _file(self, file: InputFile, count: int) -> Iterator[Analysed | Skipped]:
         """Give one result a frame of a file, or one reason why there is none."""
-        reason = known_reason(file)
-        if reason is not None:
-            yield self._skip(file, reason)
-            return
         try:
+            if (reason := known_reason(file)) is not None:
+                raise NotForAnalysis(reason)
             if kind_of(file.path) is None:
                 raise NotForAnalysis("not an image")
-            frames, cut = _frames(file.path)
+            total = count_frames(file.path)
             sha256 = _sha256(file.path)
         except Exception as error:  # whatever a damaged file does to a decoder, the others are still analysed
             yield self._failed(file, error)
             return
+        frames, cut = _frames(total)
         for frame in frames:
+            where = "" if frame is None else f"frame {frame}: "
             try:
                 picture = open_picture(file.path, frame)
                 self._names.learn(picture.private)
-                self._refuse(picture, len(frames))
+                self._refuse(picture, total)
+            except WholeFileNotForAnalysis as error:
+                yield self._failed(file, error)
+                return
             except Exception as error:  # as above
-                yield self._failed(file, error, "" if frame is None else f"frame {frame}: ")
+                yield self._failed(file, error, where)
                 continue
             picture.warnings.extend(cut)
-            yield self._analysed(file, picture, sha256, f"{count:04d}")
+            try:
+                item = self._analysed(file, picture, sha256, f"{count:04d}")
+            except Exception as error:  # whatever a picture does to a model, the others are still analysed
+                yield self._failed(file, error, where, "analysed")
+                continue
+            yield item
             count += 1
 
-    def _skip(self, file: InputFile, reason: str) -> Skipped:
-        return Skipped(file.argument, self._names.source(file.relative), self._names.text(reason))
-
-    def _failed(self, file: InputFile, error: Exception, where: str = "") -> Skipped:
+    def _failed(self, file: InputFile, error: Exception, where: str = "", what: str = "read") -> Skipped:
         if isinstance(error, ReadError):
             self._names.learn(error.private)
-        return self._skip(file, where + _reason(error))
+        return Skipped(file.argument, self._names.source(file.relative), self._names.text(where + _reason(error, what)))
 
     def _refuse(self, picture: Picture, frames: int) -> None:
-        """Raise NotForAnalysis for what opens as a picture but must not be analysed as one."""
+        """Raise NotForAnalysis for what opens as a picture but must not be analysed as one; `frames` is how many the file holds."""
         modality = picture.modality
         if modality is not None and modality not in MODALITIES and modality not in UNSPECIFIC:
-            raise NotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
+            raise WholeFileNotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
         if modality == "MG" and frames > 1:
-            raise NotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
+            raise WholeFileNotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
+        if picture.image_type == "tomosynthesis":
+            raise WholeFileNotForAnalysis("a tomosynthesis slice; single projections are analysed")
         if is_cbis_crop_or_mask(picture.private):
-            raise NotForAnalysis("a mask or a crop (its patient id is that of a CBIS-DDSM finding)")
+            raise WholeFileNotForAnalysis("a mask or a crop (its patient id is that of a CBIS-DDSM finding)")
         if is_two_valued(picture.pixels) and picture.pixels.max() > picture.pixels.min():
             raise NotForAnalysis("a mask (it has two grey levels only)")
 
@@ -211,6 +218,10 @@ class Run:
 
 class NotForAnalysis(InputError):
     """A picture that opens, but is none that is analysed; the message is the reason for `skipped`."""
+
+
+class WholeFileNotForAnalysis(NotForAnalysis):
+    """As `NotForAnalysis`, of a file none of whose frames is analysed."""
 
 
 def analyze_files(
@@ -288,9 +299,8 @@ def analyze(
     return run.assemble(images, skipped)
 
 
-def _frames(path: Path) -> tuple[list[int | None], list[str]]:
-    """Return the frames of a file to look at, evenly spaced where there are too many, and a warning where some are left out."""
-    count = count_frames(path)
+def _frames(count: int) -> tuple[list[int | None], list[str]]:
+    """Return which of a file's frames to look at, evenly spaced where there are too many, and a warning where some are left out."""
     if count <= 1:
         return [None], []
     if count <= FRAMES_AT_MOST:
@@ -299,15 +309,18 @@ def _frames(path: Path) -> tuple[list[int | None], list[str]]:
     return chosen, [f"{FRAMES_AT_MOST} of the file's {count} frames were analysed, evenly spaced"]
 
 
-def _reason(error: Exception) -> str:
-    """Return why a file was skipped; of an error that nobody foresaw its kind only, since its text may hold anything."""
+def _reason(error: Exception, what: str) -> str:
+    """Return why a file was skipped; `what` was tried: read or analysed.
+
+    Of an error that nobody foresaw it is its kind only, since its text may hold anything.
+    """
     if isinstance(error, ReadError):
         return error.reason
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and what == "read":
         return f"cannot be opened ({error.strerror or type(error).__name__})"
-    return f"cannot be read ({type(error).__name__})"
+    return f"cannot be {what} ({type(error).__name__})"
 
 
 def _sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -67,7 +68,8 @@ def write_set(name: str, folder: str | Path, *, n: int | None = None, seed: int 
     name : str
         A key of `WRITERS`.
     folder : str or Path
-        Is made; files of the same names are replaced.
+        Is made; files of the same names are replaced. One that holds a made-up set of another call is refused: pictures of both
+        would lie there, and the tables would name those of one.
     n : int, optional
         How many (`Writer.counted`); by default `Writer.default_n`. The first pictures do not depend on it.
     seed : int
@@ -82,20 +84,28 @@ def write_set(name: str, folder: str | Path, *, n: int | None = None, seed: int 
     Raises
     ------
     InputError
-        If the set is unknown or `n` out of range.
+        If the set is unknown, `n` out of range, or the folder holds a made-up set of another call.
     """
     writer = writer_for(name)
     count = writer.default_n if n is None else n
     if not 1 <= count <= writer.most:
         raise InputError(f"--n must be from 1 to {writer.most} for '{name}' ({writer.counted}), got {count}")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     call = f"breastcad phantom {name} --n {count} --seed {seed} --{'' if quirks else 'no-'}quirks"
+    _refuse_another_set(folder / "README.txt", call)
+    folder.mkdir(parents=True, exist_ok=True)
     # First, so that no folder of made-up pictures stands without it, even where the writing is stopped.
     write_text(folder / "README.txt", _readme(call, []))
     written = writer.write(folder, n=count, seed=seed, quirks=quirks)
     write_text(folder / "README.txt", _readme(call, written))
     return written
+
+
+def _refuse_another_set(readme: Path, call: str) -> None:
+    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    other = re.search(r"^  (breastcad phantom .*)$", text, re.MULTILINE)
+    if text.startswith("MADE UP.") and other and other[1] != call:
+        raise InputError(f"'{readme.parent}' holds the made-up set of another call ({other[1]}); name another folder, or delete it first")
 
 
 def _readme(call: str, written: list[WrittenPicture]) -> str:

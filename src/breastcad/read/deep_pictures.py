@@ -49,7 +49,7 @@ def decode_tiff(path: Path, frame: int) -> Raster:
         if not 0 <= frame < len(pages):
             raise ReadError(path, f"has {len(pages)} pages, but page {frame} (counted from 0) was asked for")
         page = pages[frame]
-        check_size(path, page.imagelength, page.imagewidth)
+        _check_page(path, page)
         _check_extent(path, page)
         array = page.asarray()
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
@@ -63,6 +63,16 @@ def _pages(path: Path, tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     if not pages:
         raise ReadError(path, "is a TIFF without a page")
     return pages
+
+
+def _check_page(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse a page that would take more memory than a picture may; a tile is decoded whole, however little of it is shown."""
+    check_size(path, page.imagelength, page.imagewidth)
+    check_size(path, page.tilelength, page.tilewidth)
+    if page.imagedepth > 1 or page.tiledepth > 1:
+        raise ReadError(path, f"holds a volume of {page.imagedepth} layers; a picture has rows, columns and at most colour")
+    if page.samplesperpixel > 4:
+        raise ReadError(path, f"holds {page.samplesperpixel} values a pixel; a picture has at most 4")
 
 
 def _check_extent(path: Path, page: tifffile.TiffPage) -> None:

@@ -5,6 +5,7 @@ Where tags contradict each other the first source counts and a note says so; not
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from hashlib import blake2b
@@ -192,7 +193,7 @@ def spacing_of(dataset: Dataset, frame: int, modality: str | None, notes: Note) 
 
     Projection images: a PixelSpacing that differs from ImagerPixelSpacing was calibrated and holds in the object; else
     ImagerPixelSpacing, divided by EstimatedRadiographicMagnificationFactor where that is given. Ultrasound: PhysicalDeltaX, Y of
-    its largest tissue region. Missing is None, never 1.
+    its largest tissue region whose spacing is finite. Missing is None, never 1.
 
     References
     ----------
@@ -203,7 +204,10 @@ def spacing_of(dataset: Dataset, frame: int, modality: str | None, notes: Note) 
             deltas = [number(region, keyword) for keyword in ("PhysicalDeltaY", "PhysicalDeltaX")]
             units = {number(region, keyword) for keyword in ("PhysicalUnitsXDirection", "PhysicalUnitsYDirection")}
             if all(deltas) and units == {_CENTIMETRES}:
-                return (abs(deltas[0] or 0) * 10, abs(deltas[1] or 0) * 10), "object"
+                row_mm, col_mm = (abs(delta or 0) * 10 for delta in deltas)
+                if math.isfinite(row_mm) and math.isfinite(col_mm):
+                    return (row_mm, col_mm), "object"
+                notes.append(f"{named('PhysicalDeltaY')} and its kin are too large for a spacing; they were not used")
     measures = functional(dataset, "PixelMeasuresSequence", frame)
     pixel = _pair(measures if measures is not None else dataset, "PixelSpacing", notes)
     imager = _pair(dataset, "ImagerPixelSpacing", notes) or _pair(dataset, "NominalScannedPixelSpacing", notes)

@@ -306,14 +306,21 @@ def _lut(values: NDArray[np.float64], item: Dataset) -> tuple[NDArray[np.float64
         first -= 65536
     data = value(item, "LUTData")
     if isinstance(data, bytes):
-        packed = bits == 8 and len(data) < 2 * entries
-        table = np.frombuffer(data[: len(data) // 2 * 2] if not packed else data, np.uint8 if packed else np.uint16)
+        table = _words(data, item, packed=bits == 8 and len(data) < 2 * entries)
     else:
         table = np.asarray([] if data is None else data, np.uint16)
     if table.size < entries:
         raise Unreadable(f"{named('LUTData')} holds {table.size} entries, its descriptor says {entries}")
     index = np.clip(np.rint(values) - first, 0, entries - 1).astype(np.int64)
     return table[index].astype(np.float64), float(2**bits - 1)
+
+
+def _words(data: bytes, item: Dataset, *, packed: bool) -> NDArray[Any]:
+    """Return the entries of LUT data that came as words (OW), which pydicom leaves in the file's byte order; `packed`: two a word."""
+    words = data + bytes(len(data) % 2) if packed else data[: len(data) // 2 * 2]
+    big_endian = item.original_encoding[1] is False  # None: made in memory
+    table = np.frombuffer(words, ">u2" if big_endian else "<u2").astype("<u2")
+    return table.view(np.uint8) if packed else table
 
 
 def _voi(

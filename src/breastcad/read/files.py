@@ -24,6 +24,9 @@ from breastcad.core.records import Picture
 MAX_PIXELS = 100_000_000
 """Largest picture (or frame) that is decoded: rows x columns. The largest films are near 35 million; 100 million take 400 MB as float32."""
 
+MAX_SIDE = 1_000_000
+"""Longest side of a picture that is read, in pixels: PNG is written no larger."""
+
 COLOUR_STEP = 16
 """Grey levels of 255 by which the channels of one pixel must differ for a picture to count as coloured; below it, it is grey."""
 
@@ -31,6 +34,16 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _READABLE = "PNG, JPEG, TIFF, PGM or DICOM"
 _NOT_READ = ("GIF", "BMP", "WEBP")
 _PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile, "PGM": PpmImageFile}
+# What TIFF's and EXIF's tag 274 asks for; 1 is upright.
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a[:, ::-1].swapaxes(0, 1),
+}
 _FIRST_VALUES = {b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"ST", b"PN", b"AE", b"OB"}
 
 
@@ -124,7 +137,7 @@ def _starts_as_headerless_dicom(head: bytes) -> bool:
 
 
 def check_size(path: str | Path, rows: int, cols: int) -> None:
-    """Refuse a picture that declares more than `MAX_PIXELS`, before memory is taken for it.
+    """Refuse a picture that declares more than `MAX_PIXELS`, or a side over `MAX_SIDE`, before memory is taken for it.
 
     Raises
     ------
@@ -132,6 +145,8 @@ def check_size(path: str | Path, rows: int, cols: int) -> None:
     """
     if rows * cols > MAX_PIXELS:
         raise ReadError(path, too_large(rows, cols))
+    if max(rows, cols) > MAX_SIDE:
+        raise ReadError(path, f"declares {rows} x {cols} pixels (rows x columns); a side may have at most {MAX_SIDE // 1_000_000} million")
 
 
 def too_large(rows: int, cols: int) -> str:
@@ -161,7 +176,7 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
     Raises
     ------
     ReadError
-        If the file is missing, of no kind that is read, truncated, damaged, or declares more than `MAX_PIXELS`.
+        If the file is missing, of no kind that is read, truncated, damaged, or larger than `check_size` takes.
     """
     raster = _decode(Path(path), frame)
     shown = _turned(raster.array, raster.orientation)
@@ -172,7 +187,7 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
         if not raster.premultiplied:
             pixels = pixels * cover
             colour = None if colour is None else np.rint(colour * cover[..., None]).astype(np.uint8)
-    if raster.orientation != 1:
+    if raster.orientation in _TURNS:
         notes.append(f"the picture was turned as its orientation mark ({raster.orientation}) says")
     pages = count_pages(path)
     if frame is None and pages > 1:
@@ -193,8 +208,11 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     Raises
     ------
     ReadError
-        As `read_picture`, or if the file holds values but none above half (a map of small numbers, no black-and-white mask).
+        As `read_picture`, or if the file has several pages, or values but none above half (a map of small numbers, no
+        black-and-white mask).
     """
+    if (pages := count_pages(path)) > 1:
+        raise ReadError(path, f"holds {pages} pages; a mask must be one picture")
     raster = _decode(Path(path), None)
     half = raster.white // 2
     array = _turned(raster.array, raster.orientation)
@@ -266,16 +284,7 @@ def colour_spread(array: NDArray[Any]) -> NDArray[Any]:
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an array as TIFF's and EXIF's tag 274 says; 1 is upright, and so is a value that is not known."""
-    turns: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: a[::-1].swapaxes(0, 1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: a[:, ::-1].swapaxes(0, 1),
-    }
-    return np.ascontiguousarray(turns[orientation](array)) if orientation in turns else array
+    return np.ascontiguousarray(_TURNS[orientation](array)) if orientation in _TURNS else array
 
 
 def _decode(path: Path, frame: int | None) -> Raster:
@@ -348,7 +357,7 @@ def _raster(image: ImageFile.ImageFile, bits: int, orientation: int) -> Raster:
         notes.append("the picture names a transparent grey value; it was not applied")
     if image.mode in ("P", "CMYK", "PA") or ("transparency" in image.info and bits < 16):
         upright = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-        array = np.asarray(upright)
+        array, bits = np.asarray(upright), 8  # also of a picture of 1 bit
     else:
         array = np.asarray(image)
     if bits == 16:

@@ -2,22 +2,28 @@
 
 Each image is written as it comes from the analysis and forgotten but for its row and, of the first ones, the small picture that the page
 shows, so that memory holds one image at a time.
-A folder that has a findings.json is whole. What the pictures look like is in `overlay`, the page in `html`.
+A folder that has a findings.json is whole: that of an older analysis goes, with its pictures, before the first new picture is written.
+What the pictures look like is in `overlay`, the page in `html`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastcad.core.files import write_analysis, write_bytes, write_text
+from breastcad.core.errors import ReadError
+from breastcad.core.files import read_analysis, write_analysis, write_bytes, write_text
 from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
 from breastcad.report.html import EMBEDDED, ReportNotes, load_template, render_report
 from breastcad.report.overlay import Colours, draw_overlay, encode, heat_map_png, load_letters, mask_png, thumbnail_jpeg
 
 if TYPE_CHECKING:
     from breastcad.infer import Analysed, Run
+
+_IMAGE_FOLDER = re.compile(r"[0-9]{4,}")
+_PICTURE = re.compile(r"overlay\.png|heatmap\.png|source\.jpg|finding-[0-9]+\.png")
 
 
 def load_report() -> None:
@@ -34,6 +40,8 @@ def write_analysis_folder(
     progress: Callable[[Analysed | Skipped], None] | None = None,
 ) -> Analysis:
     """Write an analysis as it comes: pictures an image, then report.html, then findings.json.
+
+    An older analysis in the folder is removed first. An image whose pictures cannot be written becomes a `Skipped`.
 
     Parameters
     ----------
@@ -55,21 +63,62 @@ def write_analysis_folder(
     images: list[ImageResult] = []
     skipped: list[Skipped] = []
     previews: dict[str, bytes] = {}
+    _remove_older(folder)
     for item in run:
-        if isinstance(item, Skipped):
-            skipped.append(item)
+        done = item if isinstance(item, Skipped) else _written(folder, item, run, previews)
+        if isinstance(done, Skipped):
+            skipped.append(done)
         else:
-            facts = run.model_facts()[item.result.models[0]]
-            overlay = write_image(folder, item, floor=float(facts["score_floor"]))
-            if len(images) < EMBEDDED:
-                previews[item.result.image] = thumbnail_jpeg(overlay[:, :, ::-1])
-            images.append(item.result)
+            images.append(done)
         if progress:
-            progress(item)
+            progress(done if isinstance(done, Skipped) else item)
     analysis = run.assemble(images, skipped)
     write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts(), previews))
     write_analysis(folder / "findings.json", analysis)
     return analysis
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove findings.json and report.html, and the pictures of the images that this findings.json names."""
+    try:
+        images = [str(image.image) for image in read_analysis(folder / "findings.json").images]
+    except (ReadError, AttributeError, TypeError):  # there is none, or none of ours
+        images = []
+    (folder / "findings.json").unlink(missing_ok=True)
+    (folder / "report.html").unlink(missing_ok=True)
+    for image in images:
+        _remove_pictures(folder, image)
+
+
+def _remove_pictures(folder: Path, image: str) -> None:
+    """Remove the pictures of one image, and their folder if nothing else is in it.
+
+    Only what `write_image` may have written: a findings.json may say anything, and users may keep files of their own beside pictures.
+    """
+    place = folder / image
+    if not _IMAGE_FOLDER.fullmatch(image) or place.is_symlink() or not place.is_dir():
+        return
+    for path in list(place.iterdir()):
+        if _PICTURE.fullmatch(path.name):
+            path.unlink()
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def _written(folder: Path, item: Analysed, run: Run, previews: dict[str, bytes]) -> ImageResult | Skipped:
+    """Write the pictures of one image, and keep a small one for the page while it takes any; say why where that fails."""
+    result = item.result
+    try:
+        facts = run.model_facts()[result.models[0]]
+        overlay = write_image(folder, item, floor=float(facts["score_floor"]))
+        if len(previews) < EMBEDDED:
+            previews[result.image] = thumbnail_jpeg(overlay[:, :, ::-1])
+    except Exception as error:  # whatever a picture does to an encoder, the others are still written
+        _remove_pictures(folder, result.image)
+        where = "" if result.frame is None else f"frame {result.frame}: "
+        said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        return Skipped(result.argument, result.source, f"{where}its pictures cannot be written ({said})")
+    return result
 
 
 def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> Colours:
