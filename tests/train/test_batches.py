@@ -11,7 +11,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
-from breastcad.models.closer_look import SHORTEST_PX  # noqa: E402
 from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
 from breastcad.train.predict import _window_round  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -95,4 +94,3 @@ def test_window_round_a_finding_is_in_pixels_of_the_input(samples: list[Sample])
     sample = replace(one(samples, "benign"), box=(100.0, 40.0, 228.0, 104.0))
     finding = replace(sample.findings[0], row0=120.0, row1=200.0, col0=50.0, col1=60.0)
     assert _window_round(finding, sample) == (30.0, 15.0, 40.0)
-    assert _window_round(replace(finding, row1=140.0), sample) == (15.0, 15.0, SHORTEST_PX)

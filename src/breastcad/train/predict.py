@@ -16,7 +16,6 @@ from breastcad.core.records import FindingRow, LesionRow, MarkRow, PredictionRow
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperature, fit_line, fit_temperature, sigmoid
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
-from breastcad.models.closer_look import LONGEST_PX, SHORTEST_PX
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
@@ -87,10 +86,10 @@ def look_at_boxes(network: LesionNetwork, samples: list[Sample], device: torch.d
 
 
 def _window_round(finding: FindingRow, sample: Sample) -> tuple[float, float, float]:
-    """Return the centre and the longer side of a finding's box, in pixels of the network's input, as long as windows may be."""
+    """Return the centre and the longer side of a finding's box, in pixels of the network's input: as windows round a lesion are in training, of any length."""
     source = (finding.row0 or 0.0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0)
     box = box_to_input(source, ModelInput(sample.image, sample.box, ""))  # type: ignore[arg-type]
-    return *box_centre(box), min(max(SHORTEST_PX, box[2] - box[0], box[3] - box[1]), LONGEST_PX)
+    return *box_centre(box), max(box[2] - box[0], box[3] - box[1])
 
 
 def validation_score(said: list[Said]) -> tuple[float, dict[str, float]]:
