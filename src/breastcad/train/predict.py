@@ -86,7 +86,7 @@ def look_at_boxes(network: LesionNetwork, samples: list[Sample], device: torch.d
 
 
 def _window_round(finding: FindingRow, sample: Sample) -> tuple[float, float, float]:
-    """Return the centre and the longer side of a finding's box, in pixels of the network's input: as windows round a lesion are in training, of any length."""
+    """Return the centre and the longer side of a finding's box, in pixels of the network's input; of any length, as in training."""
     source = (finding.row0 or 0.0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0)
     box = box_to_input(source, ModelInput(sample.image, sample.box, ""))  # type: ignore[arg-type]
     return *box_centre(box), max(box[2] - box[0], box[3] - box[1])

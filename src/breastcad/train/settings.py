@@ -21,8 +21,8 @@ class Settings:
     """Everything that decides what a training gives, besides data and split.
 
     What is trained: ``pipeline`` (`preprocess.inputs.PIPELINES`) makes inputs of ``rows`` x ``cols`` for ``network``
-    (`models.registry`). ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not learn, and with
-    ``fixed_statistics`` its batch normalisation keeps the statistics it came with.
+    (`models.registry`). ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not
+    learn, and with ``fixed_statistics`` its batch normalisation keeps the statistics it came with.
 
     How: AdamW with ``weight_decay``, its rate rising to ``rate`` over the share ``warm_up`` of all steps and falling by half a
     cosine, for the encoder times ``encoder_rate_share``; ``average_decay`` is that of the averaged weights, a step;
