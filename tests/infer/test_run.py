@@ -400,3 +400,16 @@ def test_the_three_lines_of_python(tmp_path: Path, shelf: Path) -> None:
     found = breastcad.analyze(str(write_png(tmp_path / "a.png", scan())))
     assert found.images[0].probability is not None
     assert breastcad.analyze([tmp_path / "a.png"]) == found
+
+
+def test_what_is_needed_later_is_done_once_while_the_first_model_is_loaded(shelf: Path, tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def broken() -> None:
+        done.append("once")
+        raise ValueError("met where it is needed")
+
+    run = analyze_files([write_png(tmp_path / "a.png", scan()), write_png(tmp_path / "b.png", scan(seed=1))], modality="US")
+    run.meanwhile = broken
+    assert len([item for item in run if not isinstance(item, Skipped)]) == 2
+    assert done == ["once"]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,24 +90,11 @@ def command(
 
 def _written(folder: Path, run: Run) -> Analysis:
     """Write the analysis folder, with a bar of files."""
-    # While onnxruntime loads the model, which it does outside Python, the other core gets ready what the report needs.
-    ahead = Thread(target=_load_report)
-    ahead.start()
-    try:
-        from breastcad.report.analysis_folder import write_analysis_folder
+    from breastcad.report.analysis_folder import load_report, write_analysis_folder
 
-        with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
-            return write_analysis_folder(folder, run, progress=_each_file(bar.update))
-    finally:
-        ahead.join()
-
-
-def _load_report() -> None:
-    """Load what the report needs; a fault is left to be met where it is needed."""
-    with suppress(Exception):
-        from breastcad.report.analysis_folder import load_report
-
-        load_report()
+    run.meanwhile = load_report
+    with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
+        return write_analysis_folder(folder, run, progress=_each_file(bar.update))
 
 
 def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:

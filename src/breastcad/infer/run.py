@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,12 @@ class Run:
         The one to use for all; None to choose a bundled one by modality.
     modality : str or None
     exam : str
+
+    Attributes
+    ----------
+    meanwhile : callable or None
+        What a caller will need later: done while another thread loads the first model, which onnxruntime does outside Python.
+        A fault of it is left to be met where it is needed.
     """
 
     def __init__(self, files: Sequence[InputFile], model: Model | None, modality: str | None, exam: str) -> None:
@@ -58,6 +66,7 @@ class Run:
         self._models: dict[str, Model] = {}
         self._names = Names()
         self._exam_of: dict[str, str] = {}
+        self.meanwhile: Callable[[], None] | None = None
         self._results = self._all()
 
     def __iter__(self) -> Iterator[Analysed | Skipped]:
@@ -175,7 +184,13 @@ class Run:
         if self._model is not None:
             return self._models.setdefault("", self._model)
         if modality not in self._models:
-            self._models[modality] = Model(find_model(MODEL_OF_MODALITY[modality]))
+            with ThreadPoolExecutor(1) as beside:
+                loading = beside.submit(Model, find_model(MODEL_OF_MODALITY[modality]))
+                work, self.meanwhile = self.meanwhile, None
+                with suppress(Exception):
+                    if work is not None:
+                        work()
+            self._models[modality] = loading.result()
         return self._models[modality]
 
     def _analysed(self, file: InputFile, picture: Picture, sha256: str, image_id: str) -> Analysed:

@@ -27,7 +27,7 @@ _PICTURE = re.compile(r"overlay\.png|heatmap\.png|source\.jpg|finding-[0-9]+\.pn
 
 
 def load_report() -> None:
-    """Load what a process's first report needs: the letters of its pictures and the page's template. May run in a thread of its own."""
+    """Load what a process's first report needs: the letters of its pictures (OpenCV keeps them for each thread) and the page's template."""
     load_letters()
     load_template()
 
