@@ -1,6 +1,6 @@
 """How long a training step waits for its batch, against the budget, as Markdown: ``python benchmarks/training_loader.py [RECIPE...]``.
 
-The training loop itself is run on made-up images with the settings of each recipe (first weights drawn, not loaded), and its batches
+The training loop itself is run on made-up images with the settings of each recipe and its batches
 are timed from outside: the time in which the loop waits for the next batch, and that from a batch to the asking for another, which
 is the step. The first steps do not count. The budget: the network never waits more than 5 % of the time. Needs the extra [train].
 """
@@ -117,7 +117,7 @@ def main() -> None:
     print("| recipe | input | batch | threads | waits, ms | step, ms | **waits, share** | budget 5 % | keeps it with steps from, ms |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in given.recipes or RECIPES:
-        changed = [("weights", "none"), ("epochs", 1), *([("threads", given.threads)] if given.threads else [])]
+        changed = [("epochs", 1), *([("threads", given.threads)] if given.threads else [])]
         settings = with_values(recipe(name), changed)
         times = measure(settings, device, given.steps)
         wait, step = (1000 * statistics.median(part[NOT_COUNTED:]) for part in (times.waits, times.steps))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +44,9 @@ def apply(
 
 
 def _toned(moved: NDArray[np.uint8], augmentation: Augmentation) -> NDArray[np.float32]:
-    grey = moved.astype(np.float32) / 255
-    tissue = grey > 0
-    tone = np.power(grey, np.float32(augmentation.gamma)) * np.float32(augmentation.contrast) + np.float32(augmentation.brightness)
+    levels = np.arange(256, dtype=np.float32) / 255  # there are no others: a power of each pixel takes as long as all the rest
+    toned = np.power(levels, np.float32(augmentation.gamma)) * np.float32(augmentation.contrast) + np.float32(augmentation.brightness)
+    tissue, tone = moved > 0, cast(NDArray[np.float32], cv2.LUT(moved, toned))
     if augmentation.blur_px > 0.2:
         tone = cv2.GaussianBlur(tone, (0, 0), augmentation.blur_px).astype(np.float32, copy=False)
     if augmentation.noise > 0:
