@@ -35,7 +35,8 @@ class Settings:
     for the validation images' own. Marks are peaks of the lesion map, cut at ``mark_level`` times the peak, at most ``max_marks``
     an image, none whose probability is below ``score_floor``; ``outline`` says that the lesion map is drawn as an outline. The
     model file holds the networks of the first ``model_folds`` folds, under the name ``model_id``, and says whether the training was
-    ``shortened``. ``threads`` is part of the settings since sums depend on it in their last bits.
+    ``shortened``. ``threads`` is part of the settings since sums depend on it in their last bits; with more than one they
+    are not always the same twice.
     """
 
     model_id: str = "model"
@@ -69,7 +70,7 @@ class Settings:
     model_folds: int = 3
     outline: bool = True
     seed: int = 1
-    threads: int = 2
+    threads: int = 1
     shortened: bool = False
     augmentation: Strength = field(default_factory=Strength)
 
