@@ -88,7 +88,20 @@ def test_decoy_leaves_the_lesion(seed: int) -> None:
     assert drawn.heals
     moved, codes = apply(image, lesions, drawn, mirror_border=True)
     assert (moved * 255 != image).any()
-    assert np.count_nonzero(codes) > 0.8 * np.count_nonzero(lesions)
+    assert (codes == lesions).all()
+
+
+@pytest.mark.parametrize("strength", [replace(STILL, healed=1.0), replace(STILL, decoy=1.0)], ids=["healed", "decoy"])
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_laid_over_a_place_is_tissue_without_a_lesion(seed: int, strength: Strength) -> None:
+    rows, cols = np.mgrid[:64, :80]
+    lesions = ((rows - 4) ** 2 + (cols - 74) ** 2 < 100).astype(np.uint8)  # in a corner: its place reaches over the border
+    image = np.where(lesions, np.uint8(0), np.uint8(200)).astype(np.uint8)
+    drawn = draw(lesions, np.ones_like(image, bool), strength, generator(seed, "x"))
+    moved, codes = apply(image, lesions, drawn, mirror_border=True)
+    assert drawn.heals
+    assert (np.rint(moved[lesions == 0] * 255) == 200).all()
+    assert (codes == (0 if strength.healed else lesions)).all()
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -59,15 +59,13 @@ def _toned(moved: NDArray[np.uint8], augmentation: Augmentation) -> NDArray[np.f
 def _replaced(
     image: NDArray[np.uint8], lesions: NDArray[np.uint8], box: Box, shift: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Lay other tissue of the same image over an ellipse about a box, feathered, its mean fitted to the rim."""
-    rows, cols = image.shape
-    height, width = box[2] - box[0], box[3] - box[1]
-    wider = box[0] - 0.2 * height, box[1] - 0.2 * width, box[2] + 0.2 * height, box[3] + 0.2 * width
-    spot = ellipse_mask((rows, cols), wider)
-    feather = max(2.0, 0.08 * max(height, width))
-    alpha = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), feather)
+    """Lay other tissue of the same image over the ellipse in a box, feathered inwards, its mean fitted to the rim."""
+    spot = ellipse_mask((image.shape[0], image.shape[1]), box)
+    feather = max(2.0, 0.06 * max(box[2] - box[0], box[3] - box[1]))
+    # Half of a blurred edge lies within: beyond the ellipse, where nobody asked what the tissue holds, nothing is touched.
+    alpha = np.clip(2 * cv2.GaussianBlur(spot.astype(np.float32), (0, 0), feather) - 1, 0, 1) * spot
     moved = np.roll(image, (-shift[0], -shift[1]), axis=(0, 1)).astype(np.float32)
     rim = (alpha > 0.05) & (alpha < 0.5)
     fitted = moved + (image[rim].mean() - moved[rim].mean()) if rim.any() else moved
-    mixed = np.clip(image * (1 - alpha) + fitted * alpha, 0, 255)
+    mixed = np.rint(np.clip(image * (1 - alpha) + fitted * alpha, 0, 255))
     return mixed.astype(np.uint8), np.where(spot, 0, lesions).astype(np.uint8)

@@ -11,6 +11,9 @@ from breastcad.core.geometry import Box, box_centre, box_of_mask
 
 Shift = tuple[int, int]
 
+# As much of a lesion's size is replaced on each side of it: an ellipse over its box then holds the box's corners too.
+RIM_SHARE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Strength:
@@ -43,7 +46,8 @@ class Strength:
 class Augmentation:
     """One drawn augmentation: everything that `applying.apply` needs, and nothing random left but the noise, which has its seed.
 
-    ``matrix`` maps (column, row, 1) of the output to (column, row) of the input. ``heals`` are (mask box, shift) pairs.
+    ``matrix`` maps (column, row, 1) of the output to (column, row) of the input. ``heals`` are (place, shift)
+    pairs: the ellipse in a place gets the pixels that lie (down, right) of it.
     """
 
     matrix: tuple[float, ...]
@@ -142,9 +146,11 @@ def _window(
 def _heal(
     lesions: NDArray[np.bool_], box: Box, tissue: NDArray[np.bool_], strength: Strength, generator: np.random.Generator
 ) -> tuple[tuple[Box, Shift], ...]:
-    """Find, for the box of all lesions, a shift to tissue of the same image without a lesion."""
-    shift = _shift(lesions, box, tissue, strength, generator)
-    return () if shift is None else ((box, shift),)
+    """Find, for a place that holds all lesions and their rims, a shift to tissue of the same image without a lesion."""
+    rim_row, rim_col = RIM_SHARE * (box[2] - box[0]), RIM_SHARE * (box[3] - box[1])
+    place = box[0] - rim_row, box[1] - rim_col, box[2] + rim_row, box[3] + rim_col
+    shift = _shift(lesions, place, tissue, strength, generator)
+    return () if shift is None else ((place, shift),)
 
 
 def _decoy(
@@ -153,25 +159,35 @@ def _decoy(
     """Draw a place without a lesion to be replaced likewise, so that the replacing itself tells nothing."""
     rows, cols = lesions.shape
     for _ in range(8):
-        height, width = generator.uniform(0.08, 0.3) * rows, generator.uniform(0.08, 0.3) * cols
+        height, width = generator.uniform(0.11, 0.42) * rows, generator.uniform(0.11, 0.42) * cols
         row, col = generator.uniform(0, rows - height), generator.uniform(0, cols - width)
-        box = tuple(float(int(v)) for v in (row, col, row + height, col + width))
-        spot = np.s_[int(box[0]) : int(box[2]), int(box[1]) : int(box[3])]
-        if not lesions[spot].any() and tissue[spot].mean() > 0.9:
-            shift = _shift(lesions, box, tissue, strength, generator)  # type: ignore[arg-type]
-            return () if shift is None else ((box, shift),)  # type: ignore[return-value]
+        place = row, col, row + height, col + width
+        if _free(lesions, tissue, *_within(place, lesions.shape)):
+            shift = _shift(lesions, place, tissue, strength, generator)
+            return () if shift is None else ((place, shift),)
     return ()
 
 
 def _shift(
-    lesions: NDArray[np.bool_], box: Box, tissue: NDArray[np.bool_], strength: Strength, generator: np.random.Generator
+    lesions: NDArray[np.bool_], place: Box, tissue: NDArray[np.bool_], strength: Strength, generator: np.random.Generator
 ) -> Shift | None:
+    """Draw where the pixels of a place are taken from; None where no draw of a few finds tissue without a lesion."""
     rows, cols = lesions.shape
-    row0, col0, row1, col1 = (int(v) for v in box)
+    row0, col0, row1, col1 = _within(place, lesions.shape)
     for _ in range(16):
         down = 0 if strength.level_shift else int(generator.integers(-row0, rows - row1 + 1))
         right = int(generator.integers(-col0, cols - col1 + 1))
-        spot = np.s_[row0 + down : row1 + down, col0 + right : col1 + right]
-        if not lesions[spot].any() and tissue[spot].mean() > 0.9:
+        if _free(lesions, tissue, row0 + down, col0 + right, row1 + down, col1 + right):
             return down, right
     return None
+
+
+def _within(place: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return the whole pixels of an image that a place touches: all that replacing it may change."""
+    row0, col0 = max(0, int(np.floor(place[0]))), max(0, int(np.floor(place[1])))
+    return row0, col0, min(shape[0], int(np.ceil(place[2]))), min(shape[1], int(np.ceil(place[3])))
+
+
+def _free(lesions: NDArray[np.bool_], tissue: NDArray[np.bool_], row0: int, col0: int, row1: int, col1: int) -> bool:
+    spot = np.s_[row0:row1, col0:col1]
+    return not lesions[spot].any() and bool(tissue[spot].mean() > 0.9)
