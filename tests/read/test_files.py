@@ -195,6 +195,12 @@ def test_of_an_animated_png_the_first_picture_is_read_and_said(tmp_path: Path, s
     assert count_frames(path) == 1
 
 
+def test_an_animated_png_is_no_mask(tmp_path: Path) -> None:
+    path = put(tmp_path, "a_mask.png", animated(np.full((4, 5), 255, np.uint8), [np.zeros((4, 5), np.uint8)]))
+    with pytest.raises(ReadError, match=r"a_mask\.png: is an animated PNG of 2 pictures; a mask must be one picture"):
+        read_mask(path)
+
+
 def test_deep_colour_of_an_animated_png_is_said_too(tmp_path: Path) -> None:
     still = imagecodecs.png_encode(np.dstack([GREY.astype(np.uint16) * 257] * 3))
     control = b"acTL" + struct.pack(">II", 2, 0)

@@ -51,7 +51,8 @@ _FIRST_VALUES = {b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"ST", b"PN", 
 class Raster:
     """A decoded picture before it is made grey.
 
-    ``array`` is (H, W) or (H, W, 3), ``alpha`` (H, W) or None, both unsigned integers or bool in which ``white`` is full.
+    ``array`` is (H, W) or (H, W, 3), ``alpha`` (H, W) or None, both unsigned integers or bool in which ``white`` is full; of the
+    ``pictures`` of an animated PNG it is the first.
     """
 
     array: NDArray[Any]
@@ -59,6 +60,7 @@ class Raster:
     alpha: NDArray[Any] | None = None
     premultiplied: bool = False
     orientation: int = 1
+    pictures: int = 1
     warnings: list[str] = field(default_factory=list)
 
 
@@ -187,6 +189,8 @@ def read_picture(path: str | Path, frame: int | None = None) -> Picture:
         if not raster.premultiplied:
             pixels = pixels * cover
             colour = None if colour is None else np.rint(colour * cover[..., None]).astype(np.uint8)
+    if raster.pictures > 1:
+        notes.append(f"the file is an animated PNG of {raster.pictures} pictures; the first was read")
     if raster.orientation in _TURNS:
         notes.append(f"the picture was turned as its orientation mark ({raster.orientation}) says")
     pages = count_pages(path)
@@ -208,12 +212,14 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     Raises
     ------
     ReadError
-        As `read_picture`, or if the file has several pages, or values but none above half (a map of small numbers, no
+        As `read_picture`, or if the file has several pages or pictures, or values but none above half (a map of small numbers, no
         black-and-white mask).
     """
     if (pages := count_pages(path)) > 1:
         raise ReadError(path, f"holds {pages} pages; a mask must be one picture")
     raster = _decode(Path(path), None)
+    if raster.pictures > 1:
+        raise ReadError(path, f"is an animated PNG of {raster.pictures} pictures; a mask must be one picture")
     half = raster.white // 2
     array = _turned(raster.array, raster.orientation)
     inside = np.asarray(array > half if array.ndim == 2 else (array > half).any(axis=2))
@@ -331,8 +337,7 @@ def _decode_with_pillow(path: Path, kind: str) -> Raster:
             bits = _pillow_bits(image)
             image.load()
             raster = _raster(image, bits, image.getexif().get(274, 1))
-        if kind == "PNG" and pictures > 1:
-            raster.warnings.append(f"the file is an animated PNG of {pictures} pictures; the first was read")
+        raster.pictures = pictures if kind == "PNG" else 1
         return raster
 
 
