@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from breastcad.phantom.record import WrittenPicture
-from breastcad.phantom.sets import write_set
+from breastcad.phantom.sets import WRITERS, write_set
 
-COUNTS = {"mini-mias": 6, "busi": 6, "bus-bra": 6, "cbis-ddsm": 6, "dicom": 1, "dicom-us": 3}
+COUNTS = {name: {"dicom": 1, "dicom-us": 3}.get(name, 6) for name in WRITERS}
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from breastcad.core.seeding import generator
 from breastcad.phantom.dicom_files import file_bytes, mammogram_dataset, ultrasound_dataset
 from breastcad.phantom.mammogram import mammogram
 from breastcad.phantom.record import WrittenPicture
-from breastcad.phantom.sets import write_set
+from breastcad.phantom.sets import WRITERS, write_set
 from breastcad.read.dicom import count_frames, read_dicom
 from breastcad.read.sets import read_set
 
@@ -42,6 +42,11 @@ def check_round_trip(name: str, folder: Path, pictures: list[WrittenPicture]) ->
         ("mini-mias", {"listed": 8, "read": 6, "missing": 2, "findings_with_place": 4, "patients_read": 3, "table_rows": 10}),
         ("busi", {"read": 6, "masks": 8, "images_with_several_masks": 1, "read_normal": 1, "read_malignant": 2}),
         ("bus-bra", {"read": 6, "masks": 6, "boxes_that_agree": 5}),
+        ("breast-lesions-usg", {"listed": 7, "read": 6, "findings_of_a_tumour": 6, "other_findings": 2, "findings_with_place": 6}),
+        ("udiat", {"listed": 7, "read": 6, "read_malignant": 2, "findings_with_place": 6}),
+        ("rodrigues", {"read": 6, "read_malignant": 3, "findings_with_place": 0}),
+        ("busis", {"read": 6, "read_malignant": 3, "findings_with_place": 6}),
+        ("stu", {"read": 6, "read_unknown": 6, "findings_with_place": 6}),
         ("cbis-ddsm", {"read": 6, "films_with_several_masses": 2, "uncertain_boxes": 4, "masses_with_boxes": 8}),
     ],
 )
@@ -50,7 +55,7 @@ def test_a_made_up_set_is_read_back_with_its_quirks(name: str, counts: dict[str,
     assert {key: read[key] for key in counts} == counts
 
 
-@pytest.mark.parametrize("name", ["mini-mias", "busi", "bus-bra", "cbis-ddsm"])
+@pytest.mark.parametrize("name", [name for name in WRITERS if not name.startswith("dicom")])
 def test_a_tidy_set_is_read_back_with_nothing_missing(name: str, tmp_path: Path) -> None:
     pictures = write_set(name, tmp_path, n=4, seed=3, quirks=False)
     counts = check_round_trip(name, tmp_path, pictures).facts["counts"]

@@ -16,7 +16,10 @@ from breastcad.phantom.record import WrittenPicture
 from breastcad.phantom.sets import WRITERS, write_set
 
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
-NAMES = ("mini-mias", "busi", "bus-bra", "cbis-ddsm", "dicom", "dicom-us")
+NAMES = (
+    *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
+    *("dicom", "dicom-us"),
+)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_the_first_pictures_are_the_same_bytes_again_however_many_follow(name: s
         assert (tmp_path / picture.path).read_bytes() == (written[name] / picture.path).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["busi", "bus-bra", "cbis-ddsm"])
+@pytest.mark.parametrize("name", ["busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm"])
 def test_the_same_seed_writes_the_same_tables_and_masks(name: str, tmp_path: Path) -> None:
     for folder in ("first", "second"):
         write_set(name, tmp_path / folder, n=2, seed=7)
@@ -76,7 +79,7 @@ def test_without_quirks_no_film_is_listed_but_missing(tmp_path: Path) -> None:
     ("name", "n", "message"),
     [
         ("bus_bra", 4, "no made-up set 'bus_bra'; near names: 'bus-bra'"),
-        ("inbreast", 4, "no made-up set 'inbreast'; Sets: mini-mias, busi"),
+        ("xyz", 4, "no made-up set 'xyz'; Sets: mini-mias, busi"),
         ("busi", 0, "--n must be from 1 to 10000 for 'busi' .pictures., got 0"),
         ("mini-mias", 321, "--n must be from 1 to 320 for 'mini-mias'"),
     ],

@@ -379,11 +379,11 @@ def test_truncated_deep_colour_png_is_refused(tmp_path: Path) -> None:
 def test_file_that_is_no_picture_is_refused_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"a\.png: is empty \(0 bytes\)"):
         open_picture(put(tmp_path, "a.png", b""))
-    with pytest.raises(ReadError, match=r"b\.png: is no PNG, JPEG, TIFF, PGM or DICOM file, although named '\.png'"):
+    with pytest.raises(ReadError, match=r"b\.png: is no PNG, JPEG, TIFF, PGM, BMP or DICOM file, although named '\.png'"):
         open_picture(put(tmp_path, "b.png", b"some notes\n" * 40))
-    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM or DICOM file$"):
+    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM, BMP or DICOM file$"):
         read_picture(put(tmp_path, "b.txt", b"some notes"))
-    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM or DICOM file$"):
+    with pytest.raises(ReadError, match=r"b\.txt: is no PNG, JPEG, TIFF, PGM, BMP or DICOM file$"):
         count_frames(tmp_path / "b.txt")
     with pytest.raises(ReadError, match=r"gone\.png: does not exist"):
         open_picture(tmp_path / "gone.png")
@@ -391,12 +391,26 @@ def test_file_that_is_no_picture_is_refused_with_its_reason(tmp_path: Path) -> N
         kind_of(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_picture_of_a_kind_that_is_not_read_says_what_to_do(tmp_path: Path, kind: str) -> None:
     path = put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY), kind))  # the name says PNG, the content counts
     for read in (open_picture, count_frames, read_mask, picture_facts):
         with pytest.raises(ReadError, match=rf"^a\.png: is a {kind} picture, a format that is not read; convert it to PNG$"):
             read(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_bmp_is_read_as_the_png_of_the_same_picture(tmp_path: Path, mode: str) -> None:
+    picture = Image.fromarray(GREY if mode != "RGB" else np.dstack([GREY, GREY // 2, GREY])).convert(mode)
+    bmp, same = put(tmp_path, "a.bmp", pillow_bytes(picture, "BMP")), put(tmp_path, "a.png", pillow_bytes(picture, "PNG"))
+    np.testing.assert_array_equal(open_picture(bmp).pixels, open_picture(same).pixels)
+    facts = picture_facts(bmp)
+    assert (facts.rows, facts.cols) == GREY.shape
+    bmp.write_bytes(bmp.read_bytes()[:-5])
+    with pytest.raises(ReadError, match=r"a\.bmp: is cut short"):
+        picture_facts(bmp)
+    with pytest.raises(ReadError, match=r"a\.bmp: cannot be decoded as BMP, it is truncated or damaged"):
+        open_picture(bmp)
 
 
 def test_text_that_begins_as_a_bmp_does_is_no_bmp(tmp_path: Path) -> None:

@@ -156,3 +156,19 @@ def test_counts_tell_listed_from_read() -> None:
 
 def test_told_names_the_first_examples() -> None:
     assert told("broken", list("abcdef"), shown=2) == ["broken: 6 (a, b, ...)"]
+
+
+def test_a_picture_outside_the_set_is_not_read(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    (root / "b").mkdir(parents=True)
+    Image.new("L", (4, 3)).save(tmp_path / "secret.png")
+    (root / "link.png").symlink_to(tmp_path / "secret.png")
+    Image.new("L", (4, 3)).save(root / "a.png")
+    for path in (root / ".." / "secret.png", root / "link.png", Path("/etc/hostname")):
+        row = ImageRow("s", "a")
+        fault = put_picture(row, path, root)
+        assert fault == f"{path.name}: lies outside the set's folder, where its table or a link leads; it is not read"
+        assert (row.present, row.path) == (0, None)
+    row = ImageRow("s", "a")
+    assert put_picture(row, root / "b" / ".." / "a.png", root) is None
+    assert row.path == "a.png"

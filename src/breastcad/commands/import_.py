@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    set_name: Annotated[str, typer.Argument(metavar="SET", help="mini-mias, busi, bus-bra, cbis-ddsm; or auto: see by the files.")],
+    set_name: Annotated[
+        str, typer.Argument(metavar="SET", help="A set's name (docs/data.md), such as mini-mias or busi; or auto: see by the files.")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The set's folder as it was downloaded, whole or in part.")],
     out: Out,
     words: Annotated[

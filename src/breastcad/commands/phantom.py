@@ -10,7 +10,9 @@ from breastcad.commands.options import Out, Overwrite, Seed
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="SET", help="mini-mias, busi, bus-bra, cbis-ddsm, dicom or dicom-us.")],
+    name: Annotated[
+        str, typer.Argument(metavar="SET", help="A set's name (docs/phantom.md), such as mini-mias or busi; dicom or dicom-us.")
+    ],
     out: Out,
     n: Annotated[
         int | None, typer.Option("--n", min=1, help="How many pictures; of dicom, exams of four films. By default a handful.")

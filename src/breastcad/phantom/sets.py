@@ -10,7 +10,7 @@ from typing import Protocol
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
-from breastcad.phantom import bus_bra, busi, cbis_ddsm, dicom_sets, mini_mias
+from breastcad.phantom import breast_lesions_usg, bus_bra, busi, busis, cbis_ddsm, dicom_sets, mini_mias, rodrigues, stu, udiat
 from breastcad.phantom.record import WrittenPicture
 
 
@@ -38,6 +38,11 @@ WRITERS: dict[str, Writer] = {
         Writer("mini-mias", mini_mias.write, mini_mias.DEFAULT_N, "films, in whole pairs", 320),
         Writer("busi", busi.write, busi.DEFAULT_N),
         Writer("bus-bra", bus_bra.write, bus_bra.DEFAULT_N),
+        Writer("breast-lesions-usg", breast_lesions_usg.write, breast_lesions_usg.DEFAULT_N, "images"),
+        Writer("udiat", udiat.write, udiat.DEFAULT_N, "images"),
+        Writer("rodrigues", rodrigues.write, rodrigues.DEFAULT_N, "images"),
+        Writer("busis", busis.write, busis.DEFAULT_N, "images"),
+        Writer("stu", stu.write, stu.DEFAULT_N, "pairs of image and mask", 42),
         Writer("cbis-ddsm", cbis_ddsm.write, cbis_ddsm.DEFAULT_N, "films"),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),

@@ -11,7 +11,7 @@ __all__ = ["count_frames", "open_picture"]
 
 
 def open_picture(path: str | Path, frame: int | None = None) -> Picture:
-    """Read a picture of any kind, by its content and not by its name: DICOM, PNG, JPEG, TIFF or PGM.
+    """Read a picture of any kind, by its content and not by its name: DICOM, PNG, JPEG, TIFF, PGM or BMP.
 
     Parameters
     ----------

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from breastcad.core.errors import ReadError
-from breastcad.core.geometry import Box, box_of_mask
+from breastcad.core.geometry import Box
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.files import read_mask
+from breastcad.read.masks import put_mask
 from breastcad.read.tables import label_of, table_rows
-from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
 
 NAME = "bus-bra"
 NEEDED = "BUS-BRA (bus_data.csv, and folders Images and Masks)"
@@ -70,7 +69,7 @@ def read(
     folds = {count: _folds(place / f"{count}-fold-cv.csv") for count in (5, 10)}
     images: list[ImageRow] = []
     findings: list[FindingRow] = []
-    faults: dict[str, list[str]] = {}
+    faults: Faults = {}
     for done, cells in enumerate(listed, start=1):
         image = _image(cells, words)
         image.extra |= {f"fold_{count}": fold[cells["ID"]] for count, fold in folds.items() if cells["ID"] in fold}
@@ -112,7 +111,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
     )
 
 
-def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: dict[str, list[str]]) -> FindingRow:
+def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: Faults) -> FindingRow:
     """Make the image's one finding; without a usable mask it keeps no place, the table's box being wrong in parts."""
     row = FindingRow(
         set=NAME,
@@ -127,21 +126,7 @@ def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: dict[st
         if image.present:
             faults.setdefault("images without a mask", []).append(image.image_id)
         return row
-    try:
-        mask = read_mask(path)
-    except ReadError as error:
-        faults.setdefault("masks that cannot be read", []).append(str(error))
-        return row
-    if image.present and mask.shape != (image.rows, image.cols):
-        faults.setdefault("masks of another size than their image, not used", []).append(path.name)
-        return row
-    box = box_of_mask(mask)
-    if box is None:
-        faults.setdefault("masks that are empty", []).append(path.name)
-        return row
-    row.geometry, row.mask_path = "mask", path.relative_to(root).as_posix()
-    row.row0, row.col0, row.row1, row.col1 = box
-    if table_box(cells["BBOX"]) != box:
+    if put_mask(row, image, path, root, faults) and table_box(cells["BBOX"]) != (row.row0, row.col0, row.row1, row.col1):
         faults.setdefault(_WRONG_BOX, []).append(f"{image.image_id}: {cells['BBOX']}")
     return row
 
@@ -168,9 +153,7 @@ def _unlisted(root: Path, images: list[ImageRow]) -> list[str]:
     return sorted(path.name for path in (root / "Images").glob("*.png") if path.stem not in listed)
 
 
-def _facts(
-    images: list[ImageRow], findings: list[FindingRow], folds: dict[int, dict[str, str]], faults: dict[str, list[str]]
-) -> dict[str, Any]:
+def _facts(images: list[ImageRow], findings: list[FindingRow], folds: dict[int, dict[str, str]], faults: Faults) -> dict[str, Any]:
     extra = {
         "masks": sum(row.mask_path is not None for row in findings),
         "boxes_that_agree": sum(row.mask_path is not None for row in findings) - len(faults.get(_WRONG_BOX, [])),

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breastcad.core.errors import ReadError
-from breastcad.core.geometry import box_of_mask
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.files import read_mask
+from breastcad.read.masks import put_mask
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
 
 NAME = "busi"
 NEEDED = "BUSI (folders benign, malignant and normal with files such as 'benign (1).png' and 'benign (1)_mask.png')"
@@ -72,7 +70,7 @@ def read(
     entries = _entries(root)
     images: list[ImageRow] = []
     findings: list[FindingRow] = []
-    faults: dict[str, list[str]] = {}
+    faults: Faults = {}
     for done, (image_id, entry) in enumerate(entries.items(), start=1):
         row = _image(image_id, entry, words)
         fault = put_picture(row, entry.path, root)
@@ -121,12 +119,13 @@ def _image(image_id: str, entry: _Entry, words: Mapping[str, str] | None) -> Ima
     )
 
 
-def _findings(image: ImageRow, entry: _Entry, root: Path, faults: dict[str, list[str]]) -> list[FindingRow]:
+def _findings(image: ImageRow, entry: _Entry, root: Path, faults: Faults) -> list[FindingRow]:
     """Make a finding a mask; an abnormal image without a usable mask keeps one finding without a place."""
     rows = []
     for number, (_, path) in enumerate(sorted(entry.masks.items()), start=1):
         row = _finding(image, number)
-        if _put_mask(row, image, path, root, faults) or image.label != "normal":
+        empty = None if image.label == "normal" else "masks of abnormal images that are empty"
+        if put_mask(row, image, path, root, faults, empty=empty) or image.label != "normal":
             rows.append(row)
         if image.label == "normal" and row.geometry == "mask":
             faults.setdefault("normal images whose mask is not empty", []).append(image.image_id)
@@ -142,27 +141,7 @@ def _finding(image: ImageRow, number: int) -> FindingRow:
     return FindingRow(set=NAME, finding_id=finding_id, image_id=image.image_id, lesion_id=finding_id, pathology=pathology)
 
 
-def _put_mask(row: FindingRow, image: ImageRow, path: Path, root: Path, faults: dict[str, list[str]]) -> bool:
-    """Enter a mask and its tight box into a finding; say what is wrong with a mask that cannot be used."""
-    try:
-        mask = read_mask(path)
-    except ReadError as error:
-        faults.setdefault("masks that cannot be read", []).append(str(error))
-        return False
-    if image.present and mask.shape != (image.rows, image.cols):
-        faults.setdefault("masks of another size than their image, not used", []).append(path.name)
-        return False
-    box = box_of_mask(mask)
-    if box is None:
-        if image.label != "normal":
-            faults.setdefault("masks of abnormal images that are empty", []).append(path.name)
-        return False
-    row.geometry, row.mask_path = "mask", path.relative_to(root).as_posix()
-    row.row0, row.col0, row.row1, row.col1 = box
-    return True
-
-
-def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str, _Entry], faults: dict[str, list[str]]) -> dict[str, Any]:
+def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str, _Entry], faults: Faults) -> dict[str, Any]:
     several = [image_id for image_id, entry in entries.items() if len(entry.masks) > 1]
     extra = {
         "published": 780,

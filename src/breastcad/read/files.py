@@ -1,4 +1,4 @@
-"""Picture and mask files that are not DICOM: PNG, JPEG, TIFF, PGM; and what kind a file is, by its content, read here or not.
+"""Picture and mask files that are not DICOM: PNG, JPEG, TIFF, PGM, BMP; and what kind a file is, by its content, read here or not.
 
 DICOM is in `dicom`, TIFF and 16-bit colour PNG are decoded in `deep_pictures` (loaded when one comes), data sets have files of their own.
 """
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
@@ -31,9 +32,14 @@ COLOUR_STEP = 16
 """Grey levels of 255 by which the channels of one pixel must differ for a picture to count as coloured; below it, it is grey."""
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-_READABLE = "PNG, JPEG, TIFF, PGM or DICOM"
-_NOT_READ = ("GIF", "BMP", "WEBP")
-_PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {"PNG": PngImageFile, "JPEG": JpegImageFile, "PGM": PpmImageFile}
+_READABLE = "PNG, JPEG, TIFF, PGM, BMP or DICOM"
+_NOT_READ = ("GIF", "WEBP")
+_PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "PGM": PpmImageFile,
+    "BMP": BmpImageFile,
+}
 # What TIFF's and EXIF's tag 274 asks for; 1 is upright.
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda a: a[:, ::-1],
@@ -70,7 +76,7 @@ def kind_of(path: str | Path) -> str | None:
     Returns
     -------
     str or None
-        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6); ``"GIF"``, ``"BMP"``, ``"WEBP"``, which are known
+        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6), ``"BMP"``; ``"GIF"``, ``"WEBP"``, which are known
         but not read; or None if it is none of these.
 
     Raises
@@ -98,11 +104,11 @@ def kind_of(path: str | Path) -> str | None:
         return "TIFF"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n#":
         return "PGM"
-    return _kind_not_read(head) or ("DICOM" if _starts_as_headerless_dicom(head) else None)
+    return _windows_or_web_kind(head) or ("DICOM" if _starts_as_headerless_dicom(head) else None)
 
 
-def _kind_not_read(head: bytes) -> str | None:
-    """Tell a picture of a kind that is known and not read; "BM" alone may begin any text, so a BMP's header size must fit too."""
+def _windows_or_web_kind(head: bytes) -> str | None:
+    """Tell GIF, WEBP and BMP; "BM" alone may begin any text, so a BMP's header size must fit too."""
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -123,7 +129,9 @@ def readable_kind(path: str | Path) -> str:
     if kind in _NOT_READ:
         raise ReadError(path, f"is a {kind} picture, a format that is not read; convert it to PNG")
     if kind is None:
-        named = f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm") else ""
+        named = (
+            f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp") else ""
+        )
         raise ReadError(path, f"is no {_READABLE} file{named}")
     return kind
 
@@ -157,7 +165,7 @@ def too_large(rows: int, cols: int) -> str:
 
 
 def read_picture(path: str | Path, frame: int | None = None) -> Picture:
-    """Read a PNG, JPEG, TIFF or PGM file as every later step sees it.
+    """Read a PNG, JPEG, TIFF, PGM or BMP file as every later step sees it.
 
     Grey is value / (2**bits - 1), or value / maximum for PGM. Of a colour picture the grey is its luminance (ITU-R BT.601), and
     ``colour`` keeps it if a pixel's channels differ by more than `COLOUR_STEP` levels. Transparency is laid on black. A picture

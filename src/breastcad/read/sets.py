@@ -10,7 +10,7 @@ from typing import Protocol
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
-from breastcad.read import bus_bra, busi, cbis_ddsm, mini_mias
+from breastcad.read import breast_lesions_usg, bus_bra, busi, busis, cbis_ddsm, mini_mias, rodrigues, stu, udiat
 from breastcad.read.trees import Progress
 
 
@@ -38,7 +38,8 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
-    module.NAME: Reader(module.NAME, module.find, module.read) for module in (mini_mias, busi, bus_bra, cbis_ddsm)
+    module.NAME: Reader(module.NAME, module.find, module.read)
+    for module in (mini_mias, cbis_ddsm, busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu)
 }
 
 

@@ -6,6 +6,7 @@ What one set has and means is in the set's own module; decoding pixels is in `fi
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from breastcad.core.records import FindingRow, ImageRow
 from breastcad.read.files import MAX_PIXELS, check_size, fault, readable_kind
 
 Progress = Callable[[int, int], None]
+Faults = dict[str, list[str]]
+"""What is wrong with a set's files: a phrase in the plural, and the items that it holds for (`told`)."""
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 16, "F": 32}
 _ENDINGS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _TAIL_BYTES = 4096
@@ -38,7 +41,7 @@ def picture_facts(path: str | Path) -> PictureFacts:
     Parameters
     ----------
     path : str or Path
-        A raster file (PNG, JPEG, PGM, TIFF).
+        A raster file (PNG, JPEG, PGM, TIFF, BMP).
 
     Raises
     ------
@@ -60,10 +63,24 @@ def picture_facts(path: str | Path) -> PictureFacts:
         raise ReadError(path, f"cannot be opened as a picture ({fault(error)})") from error
     readable_kind(path)
     check_size(path, facts.rows, facts.cols)
-    needed = start + facts.rows * facts.cols * bands * (2 if facts.bit_depth == 16 else 1) if kind == "PPM" and _is_binary(path) else 0
+    needed = 0
+    if kind == "PPM" and _is_binary(path):
+        needed = start + facts.rows * facts.cols * bands * (2 if facts.bit_depth == 16 else 1)
+    elif kind in ("BMP", "DIB"):
+        needed = start + _bmp_bytes(path, facts)
     if _is_cut(path, _ENDINGS.get(kind or ""), needed):
         raise ReadError(path, "is cut short; fetch it again")
     return facts
+
+
+def _bmp_bytes(path: Path, facts: PictureFacts) -> int:
+    """Return how many bytes a BMP's pixels take: rows of whole groups of four; 0 where they are compressed."""
+    with open(path, "rb") as stream:
+        head = stream.read(34)
+    size = int.from_bytes(head[14:18], "little")
+    bits = int.from_bytes(head[24:26] if size == 12 else head[28:30], "little")
+    compressed = size > 12 and int.from_bytes(head[30:34], "little") in (1, 2, 4, 5)
+    return 0 if compressed else facts.rows * ((facts.cols * bits + 31) // 32 * 4)
 
 
 def _is_binary(path: Path) -> bool:
@@ -84,6 +101,17 @@ def _is_cut(path: Path, ending: bytes | None, needed: int) -> bool:
         return ending not in stream.read()
 
 
+def inside(path: Path, root: Path) -> str:
+    """Return a file's path relative to the set's folder, with ``/``; ReadError where it, or what it links to, lies outside.
+
+    Paths come from others' tables: one with ``..`` or a link would make a later step read, and show, what is not of the set.
+    """
+    real = os.path.realpath(path)
+    if not real.startswith(os.path.join(os.path.realpath(root), "")):
+        raise ReadError(path, "lies outside the set's folder, where its table or a link leads; it is not read")
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
 def put_picture(row: ImageRow, path: Path | None, root: Path) -> str | None:
     """Enter a picture's path, size and depth into its row; a missing or broken one leaves the row with ``present`` 0.
 
@@ -95,8 +123,8 @@ def put_picture(row: ImageRow, path: Path | None, root: Path) -> str | None:
     row.present = 0
     if path is None:
         return None
-    row.path = path.relative_to(root).as_posix()
     try:
+        row.path = inside(path, root)
         facts = picture_facts(path)
     except ReadError as error:
         return str(error)
@@ -127,12 +155,25 @@ def find_tree(folder: str | Path, is_tree: Callable[[Path], bool], needed: str) 
     children = _folders(folder)
     levels = [[folder], children, [grandchild for child in children for grandchild in _folders(child)], [folder.resolve().parent]]
     for level in levels:
-        found = [place for place in level if is_tree(place)]
+        found = [place for place in level if _fits(place, is_tree)]
         if len(found) > 1:
             raise InputError(f"'{folder}' holds several copies ('{found[0].name}', '{found[1].name}'); name one of them")
         if found:
             return found[0]
     raise InputError(f"'{folder}' does not hold {needed}; name the folder that does")
+
+
+def _fits(place: Path, is_tree: Callable[[Path], bool]) -> bool:
+    """Say if a folder is the set's own; one that may not be entered is none."""
+    try:
+        return is_tree(place)
+    except OSError:
+        return False
+
+
+def holds(place: Path, name: str, pattern: re.Pattern[str]) -> bool:
+    """Say if the folder `name` in a place is there and holds a file whose whole name fits a pattern."""
+    return (place / name).is_dir() and any(pattern.fullmatch(path.name) for path in (place / name).iterdir())
 
 
 def _folders(folder: Path) -> list[Path]:
