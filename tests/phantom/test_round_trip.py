@@ -47,6 +47,10 @@ def check_round_trip(name: str, folder: Path, pictures: list[WrittenPicture]) ->
         ("rodrigues", {"read": 6, "read_malignant": 3, "findings_with_place": 0}),
         ("busis", {"read": 6, "read_malignant": 3, "findings_with_place": 6}),
         ("stu", {"read": 6, "read_unknown": 6, "findings_with_place": 6}),
+        ("inbreast", {"read": 8, "read_malignant": 2, "outlines_mass": 3, "findings_with_place": 9}),
+        ("vindr-mammo", {"read": 8, "exams": 2, "findings_with_place": 5, "images_with_boxes": 4}),
+        ("rsna", {"read": 8, "malignant_breasts": 1, "read_unknown": 2}),
+        ("cmmd", {"read": 8, "patients": 2, "table_rows": 3, "read_unknown": 2}),
         ("cbis-ddsm", {"read": 6, "films_with_several_masses": 2, "uncertain_boxes": 4, "masses_with_boxes": 8}),
     ],
 )
@@ -57,7 +61,7 @@ def test_a_made_up_set_is_read_back_with_its_quirks(name: str, counts: dict[str,
 
 @pytest.mark.parametrize("name", [name for name in WRITERS if not name.startswith("dicom")])
 def test_a_tidy_set_is_read_back_with_nothing_missing(name: str, tmp_path: Path) -> None:
-    pictures = write_set(name, tmp_path, n=4, seed=3, quirks=False)
+    pictures = write_set(name, tmp_path, n=4 if WRITERS[name].counted.find("of four") < 0 else 1, seed=3, quirks=False)
     counts = check_round_trip(name, tmp_path, pictures).facts["counts"]
     assert counts["read"] == 4
     assert counts["findings_with_place"] == sum(len(picture.boxes) for picture in pictures)

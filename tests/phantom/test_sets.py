@@ -18,7 +18,7 @@ from breastcad.phantom.sets import WRITERS, write_set
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
     *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
-    *("dicom", "dicom-us"),
+    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us"),
 )
 
 
@@ -55,7 +55,9 @@ def test_the_first_pictures_are_the_same_bytes_again_however_many_follow(name: s
         assert (tmp_path / picture.path).read_bytes() == (written[name] / picture.path).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm"])
+@pytest.mark.parametrize(
+    "name", ["busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm", "inbreast", "vindr-mammo", "rsna", "cmmd"]
+)
 def test_the_same_seed_writes_the_same_tables_and_masks(name: str, tmp_path: Path) -> None:
     for folder in ("first", "second"):
         write_set(name, tmp_path / folder, n=2, seed=7)

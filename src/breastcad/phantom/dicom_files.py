@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
+    UID,
     DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     UltrasoundImageStorage,
@@ -130,12 +131,12 @@ def ultrasound_dataset(
     return dataset
 
 
-def file_bytes(dataset: Dataset) -> bytes:
-    """Return a data set as the bytes of a DICOM file, with preamble and file meta information."""
+def file_bytes(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
+    """Return a data set, its pixels being in `syntax`, as the bytes of a DICOM file, with preamble and file meta information."""
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = syntax
     stream = io.BytesIO()
     dcmwrite(stream, dataset, enforce_file_format=True)
     return stream.getvalue()

@@ -10,7 +10,22 @@ from typing import Protocol
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
-from breastcad.phantom import breast_lesions_usg, bus_bra, busi, busis, cbis_ddsm, dicom_sets, mini_mias, rodrigues, stu, udiat
+from breastcad.phantom import (
+    breast_lesions_usg,
+    bus_bra,
+    busi,
+    busis,
+    cbis_ddsm,
+    cmmd,
+    dicom_sets,
+    inbreast,
+    mini_mias,
+    rodrigues,
+    rsna,
+    stu,
+    udiat,
+    vindr_mammo,
+)
 from breastcad.phantom.record import WrittenPicture
 
 
@@ -44,6 +59,10 @@ WRITERS: dict[str, Writer] = {
         Writer("busis", busis.write, busis.DEFAULT_N, "images"),
         Writer("stu", stu.write, stu.DEFAULT_N, "pairs of image and mask", 42),
         Writer("cbis-ddsm", cbis_ddsm.write, cbis_ddsm.DEFAULT_N, "films"),
+        Writer("inbreast", inbreast.write, inbreast.DEFAULT_N, "exams of four films"),
+        Writer("vindr-mammo", vindr_mammo.write, vindr_mammo.DEFAULT_N, "exams of four films"),
+        Writer("rsna", rsna.write, rsna.DEFAULT_N, "women of four films"),
+        Writer("cmmd", cmmd.write, cmmd.DEFAULT_N, "women of four films or two", 999),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),
     )

@@ -12,7 +12,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +67,64 @@ def count_frames(path: str | Path) -> int:
     """
     with _opened(Path(path)) as opened:
         return opened.layout.frames
+
+
+@dataclass(frozen=True, slots=True)
+class DicomFacts:
+    """What a file's header says of its picture. ``patient``, ``study``, ``series``, ``instance`` identify: they are for joining only."""
+
+    rows: int
+    cols: int
+    bit_depth: int
+    frames: int
+    modality: str | None
+    image_type: str | None
+    laterality: str | None
+    view: str | None
+    spacing_mm: tuple[float, float] | None
+    manufacturer: str | None
+    age_years: float | None
+    date: str | None
+    patient: str | None
+    study: str | None
+    series: str | None
+    instance: str | None
+    warnings: tuple[str, ...]
+
+
+def dicom_facts(path: str | Path) -> DicomFacts:
+    """Read what a file's header says of its picture, and see that its pixels are there in full; none is decoded.
+
+    Raises
+    ------
+    ReadError
+        As `read_dicom`, but for what only decoding shows.
+    """
+    with _opened(Path(path)) as opened:
+        dataset, layout, notes = opened.dataset, opened.layout, opened.notes
+        modality = header.modality_of(dataset, notes)
+        spacing, _ = header.spacing_of(dataset, 0, modality, notes)
+        facts = DicomFacts(
+            rows=layout.rows,
+            cols=layout.cols,
+            bit_depth=layout.stored,
+            frames=layout.frames,
+            modality=modality,
+            image_type=header.image_type_of(dataset, notes),
+            laterality=header.laterality_of(dataset, 0, notes),
+            view=header.view_of(dataset, notes),
+            spacing_mm=spacing,
+            manufacturer=text(dataset, "Manufacturer"),
+            age_years=header.age_of(dataset),
+            date=header.date_of(dataset),
+            patient=text(dataset, "PatientID"),
+            study=text(dataset, "StudyInstanceUID"),
+            series=text(dataset, "SeriesInstanceUID"),
+            instance=text(dataset, "SOPInstanceUID"),
+            warnings=(),
+        )
+        header.note_caveats(dataset, notes)
+        return replace(facts, warnings=tuple(notes))
 
 
 def read_dicom(path: str | Path, frame: int | None = None) -> Picture:

@@ -37,6 +37,9 @@ _CLASS_MODALITY = {
 _FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
 _TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 _CENTIMETRES = 3
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([DWMY]?)")
+_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+_DAY = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _TISSUE = 1
 
 # Keys join the views of one woman within one process only. The salt is drawn anew in each, so that nobody can try out short
@@ -268,7 +271,22 @@ def regions_of(dataset: Dataset, rows: int, cols: int, notes: Note) -> list[Regi
     return boxes
 
 
-# ---- whose picture it is ----
+# ---- when and whose picture it is ----
+
+
+def age_of(dataset: Dataset) -> float | None:
+    """Return the age in years; PatientAge has a unit (``044Y``), which some write small and with a point (``732.0m``, months)."""
+    match = _AGE.fullmatch((text(dataset, "PatientAge") or "").strip().upper())
+    return round(float(match[1]) / _PER_YEAR[match[2] or "Y"], 2) if match else None
+
+
+def date_of(dataset: Dataset) -> str | None:
+    """Return the day of the exam, ``YYYY-MM-DD``; the first of AcquisitionDate, ContentDate, StudyDate that is a day."""
+    for keyword in ("AcquisitionDate", "ContentDate", "StudyDate"):
+        match = _DAY.fullmatch(text(dataset, keyword) or "")
+        if match:
+            return "-".join(match.groups())
+    return None
 
 
 def keys_of(dataset: Dataset, notes: Note) -> tuple[str | None, str | None]:

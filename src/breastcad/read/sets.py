@@ -10,7 +10,21 @@ from typing import Protocol
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
-from breastcad.read import breast_lesions_usg, bus_bra, busi, busis, cbis_ddsm, mini_mias, rodrigues, stu, udiat
+from breastcad.read import (
+    breast_lesions_usg,
+    bus_bra,
+    busi,
+    busis,
+    cbis_ddsm,
+    cmmd,
+    inbreast,
+    mini_mias,
+    rodrigues,
+    rsna,
+    stu,
+    udiat,
+    vindr_mammo,
+)
 from breastcad.read.trees import Progress
 
 
@@ -37,10 +51,11 @@ class Reader:
     read: ReadSet
 
 
-READERS: dict[str, Reader] = {
-    module.NAME: Reader(module.NAME, module.find, module.read)
-    for module in (mini_mias, cbis_ddsm, busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu)
-}
+_SETS = (
+    *(mini_mias, cbis_ddsm, inbreast, vindr_mammo, rsna, cmmd),
+    *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
+)
+READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.find, module.read) for module in _SETS}
 
 
 def reader_for(name: str, folder: str | Path) -> Reader:
