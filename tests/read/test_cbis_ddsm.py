@@ -282,12 +282,6 @@ def test_faulty_files_do_not_stop_the_import_and_are_said(tmp_path: Path) -> Non
         assert sentence in problems
 
 
-def test_other_layouts_are_said_and_not_read(tmp_path: Path) -> None:
-    root = _make_tables(tmp_path)
-    (root / "CBIS-DDSM" / "Mass-Training_P_00001_LEFT_CC").mkdir(parents=True)
-    assert "films as DICOM or in Kaggle's JPEG tree are there but not read" in _problems(cbis_ddsm.read(root))
-
-
 def test_tables_in_the_folder_csv_are_found(tmp_path: Path) -> None:
     _make_tables(tmp_path / "csv")
     assert cbis_ddsm.read(tmp_path).facts["counts"]["listed"] == 10

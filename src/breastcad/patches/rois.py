@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
-from breastcad.core.errors import InputError
 from breastcad.core.geometry import ellipse_mask
 from breastcad.core.records import FindingRow
-from breastcad.read.files import read_mask
+from breastcad.read.masks import fitted_mask
 
 
 def roi_mask(finding: FindingRow, shape: tuple[int, int], root: Path) -> NDArray[np.bool_] | None:
@@ -34,16 +33,10 @@ def roi_mask(finding: FindingRow, shape: tuple[int, int], root: Path) -> NDArray
     Raises
     ------
     ReadError
-        If the mask cannot be read.
-    InputError
-        If the mask has another size than the image.
+        If the mask cannot be read, or has other proportions than the image.
     """
     if finding.geometry == "mask" and finding.mask_path:
-        mask = read_mask(root / finding.mask_path)
-        if mask.shape != shape:
-            sizes = f"{mask.shape[0]} x {mask.shape[1]}, its image {shape[0]} x {shape[1]}"
-            raise InputError(f"{finding.mask_path}: the mask is {sizes}; mend the file and import the set again")
-        return mask
+        return fitted_mask(root / finding.mask_path, shape)
     if finding.geometry == "polygon" and finding.points:
         points = np.array([point.split(",") for point in finding.points.split()], float)
         return np.asarray(polygon2mask(shape, points - 0.5), bool)  # there, a pixel's centre is a whole number

@@ -16,6 +16,7 @@ from pydicom.uid import (
     UID,
     DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
     UltrasoundImageStorage,
     UltrasoundMultiFrameImageStorage,
 )
@@ -128,6 +129,37 @@ def ultrasound_dataset(
         dataset.NumberOfFrames, dataset.FrameTime = frames.shape[0], 40
         dataset.FrameIncrementPointer = 0x00181063
     _put_pixels(dataset, frames, bits=8, photometric="RGB")
+    return dataset
+
+
+def secondary_capture(
+    levels: NDArray[np.uint8] | NDArray[np.uint16], draw: np.random.Generator, *, case: str, series: str, study_uid: str, series_uid: str
+) -> Dataset:
+    """Return a grey picture as CBIS-DDSM's films, crops and masks are stored: nearly without a header.
+
+    Parameters
+    ----------
+    levels : (H, W) ndarray of uint8 or uint16
+    draw : numpy.random.Generator
+        For the identifiers.
+    case : str
+        Patient id and name; it ends with side and view, and the number of a lesion.
+    series : str
+        SeriesDescription.
+    study_uid, series_uid : str
+
+    Returns
+    -------
+    pydicom.Dataset
+        Explicit VR little endian, not compressed. The view stands in PatientOrientation alone.
+    """
+    dataset = _base(draw, SecondaryCaptureImageStorage, "MG", case, study_uid)
+    for keyword in ("Manufacturer", "ManufacturerModelName", "PatientBirthDate", "AccessionNumber"):
+        delattr(dataset, keyword)
+    side, view = case.split("_")[3:5]
+    dataset.PatientName, dataset.SeriesInstanceUID, dataset.SeriesDescription = case, series_uid, series
+    dataset.Laterality, dataset.PatientOrientation, dataset.ConversionType = side[0], view, "WSD"
+    _put_pixels(dataset, levels, bits=8 * levels.itemsize, photometric="MONOCHROME2")
     return dataset
 
 

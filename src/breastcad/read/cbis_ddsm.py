@@ -1,4 +1,4 @@
-"""CBIS-DDSM: the four official tables, and films of the squeezed 800 px copy with its COCO boxes (layout D of docs/data.md).
+"""CBIS-DDSM: the four official tables, films and masks as downloaded (`cbis_ddsm_files`), or the squeezed 800 px copy with its COCO boxes.
 
 An image is a listed film (``Mass-Training_P_00001_LEFT_CC``): a breast's view that stands in the mass and in the
 calcification table is two images, joined by ``x_view_key``. An image's label is the worst of all rows of its view.
@@ -15,7 +15,10 @@ from typing import Any
 from breastcad.core.errors import ReadError
 from breastcad.core.geometry import Box
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
+from breastcad.read.cbis_ddsm_files import CbisFiles, case_folders, find_files, jpeg_folder, mask_among
 from breastcad.read.coco import read_coco
+from breastcad.read.dicom_rows import put_dicom
+from breastcad.read.masks import put_mask
 from breastcad.read.tables import label_of, table_rows
 from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
 
@@ -38,7 +41,6 @@ _FACTS = {
     "cite": "R. S. Lee, F. Gimenez, A. Hoogi, K. K. Miyake, M. Gorovoy, D. L. Rubin, A curated mammography data set for use in "
     "computer-aided detection and diagnosis research, Scientific Data 4, 2017, 170177",
 }
-_OTHER_LAYOUT = "films as DICOM or in Kaggle's JPEG tree are there but not read: only the tables and the 800 px copy (layout D) are"
 # Fields in which rows of one film may differ, so that a box of it has no certain row.
 _COMPARED = ("pathology_word", "birads", "subtlety", "shape", "margin", "morphology", "distribution")
 
@@ -86,6 +88,7 @@ class _State:
     """What is gathered while reading: films not yet joined, faults by sentence, and films whose boxes have no certain row."""
 
     films: dict[str, _Film]
+    files: CbisFiles
     faults: dict[str, list[str]] = field(default_factory=dict)
     several: list[str] = field(default_factory=list)
     uncertain: list[str] = field(default_factory=list)
@@ -100,18 +103,19 @@ def find(folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.joinpath(COCO_NAME).is_file():
         return folder.resolve().parent
-    return find_tree(folder, lambda place: bool(_parts(place) or _table_paths(place)), NEEDED)
+    return find_tree(folder, lambda place: bool(_parts(place) or _table_paths(place) or case_folders(place) or jpeg_folder(place)), NEEDED)
 
 
 def read(
     folder: str | Path, *, tables: str | Path | None = None, words: Mapping[str, str] | None = None, progress: Progress | None = None
 ) -> Collection:
-    """Read CBIS-DDSM: an image a film that the tables list, a finding a row of them; boxes from the 800 px copy.
+    """Read CBIS-DDSM: an image a film that the tables list, a finding a row of them; places from masks, or boxes of the 800 px copy.
 
     Parameters
     ----------
     folder : str or Path
-        The 800 px copy (``train/_annotations.coco.json``, ``train/00001_LEFT_CC.jpg``), or a folder with the tables alone.
+        The folder of ``CBIS-DDSM`` or of ``jpeg`` as downloaded; the 800 px copy (``train/_annotations.coco.json``,
+        ``train/00001_LEFT_CC.jpg``); or a folder with the tables alone.
     tables : str or Path, optional
         Folder of the four tables where they do not lie in `folder`.
     words : mapping, optional
@@ -134,7 +138,7 @@ def read(
     root = find(folder)
     place = find_tree(tables, lambda spot: bool(_table_paths(spot)), "the tables of CBIS-DDSM") if tables is not None else root
     rows = [row for path, kind, part in _table_paths(place) for row in _read_table(path, kind, part, words)]
-    state = _State({})
+    state = _State({}, find_files(root, [(row.image_id, row.number, row.paths) for row in rows]))
     for part in _parts(root):
         _read_films(part, state)
     by_image: dict[str, list[_Row]] = {}
@@ -144,12 +148,12 @@ def read(
     labels = _labels(rows)
     images: list[ImageRow] = []
     findings: list[FindingRow] = []
-    names = list(by_image) + [image_id for image_id in joined if image_id not in by_image]
+    names = list(dict.fromkeys([*by_image, *joined, *state.files.films]))
     for done, image_id in enumerate(names, start=1):
         image = _image(image_id, by_image.get(image_id, []), joined.get(image_id), labels)
         _put_film(image, joined.get(image_id), root, state)
         images.append(image)
-        findings += _findings(image, by_image.get(image_id, []), joined.get(image_id), state)
+        findings += _findings(image, by_image.get(image_id, []), joined.get(image_id), root, state)
         if progress:
             progress(done, len(names))
     _join_views(findings, by_image)
@@ -247,7 +251,7 @@ def _join(by_image: Mapping[str, list[_Row]], films: Mapping[str, _Film]) -> dic
 
 
 def _image(image_id: str, rows: list[_Row], film: _Film | None, labels: Mapping[str, str]) -> ImageRow:
-    key = rows[0].view_key if rows else film.view_key if film else image_id
+    key = rows[0].view_key if rows else film.view_key if film else image_id.partition("_")[2]
     patient, side, view = key.rsplit("_", 2)
     density = _agreed([row.density for row in rows])
     extra = {"view_key": key, "table": rows[0].kind if rows else "", "image_file_path": rows[0].paths[0] if rows else ""}
@@ -263,12 +267,18 @@ def _image(image_id: str, rows: list[_Row], film: _Film | None, labels: Mapping[
         density=_DENSITIES.get(density or ""),
         birads=_agreed([row.birads for row in rows]),
         label=labels.get(key, "unknown"),
-        part=rows[0].part if rows else film.part if film else None,
+        part=rows[0].part if rows else film.part if film else {"Training": "train", "Test": "test"}[re.split("[-_]", image_id)[1]],
         extra=extra,
     )
 
 
 def _put_film(image: ImageRow, film: _Film | None, root: Path, state: _State) -> None:
+    path = state.files.films.get(image.image_id)
+    if path is not None:
+        if not image.extra["table"]:
+            state.fault("films that no table lists, label unknown", image.image_id)
+        _put_download(image, path, root, state)
+        return
     fault = put_picture(image, film.path if film else None, root)
     if fault:
         state.fault("films that are there but cannot be read", fault)
@@ -284,6 +294,17 @@ def _put_film(image: ImageRow, film: _Film | None, root: Path, state: _State) ->
         state.fault("films that no table lists, label unknown", image.image_id)
 
 
+def _put_download(image: ImageRow, path: Path, root: Path, state: _State) -> None:
+    """Enter a film as downloaded: DICOM, or JPEG of it."""
+    if path.suffix.lower() != ".jpg":
+        put_dicom(image, path, root, state.faults)
+        return
+    image.aspect = "kept"
+    fault = put_picture(image, path, root)
+    if fault:
+        state.fault("films that are there but cannot be read", fault)
+
+
 # ---- findings ----
 
 
@@ -292,8 +313,10 @@ def _agreed(values: Sequence[str | None]) -> str | None:
     return values[0] if values and all(value == values[0] for value in values) else None
 
 
-def _findings(image: ImageRow, rows: list[_Row], film: _Film | None, state: _State) -> list[FindingRow]:
-    """Make a finding a row, with its box where there is one; boxes of several rows in no stated order keep what the rows share."""
+def _findings(image: ImageRow, rows: list[_Row], film: _Film | None, root: Path, state: _State) -> list[FindingRow]:
+    """Make a finding a row, with its mask or box where there is one; boxes in no stated order keep what their rows share."""
+    if image.image_id in state.files.films or any((image.image_id, row.number) in state.files.lesions for row in rows):
+        return [_masked(_finding(image, [row], row.number), image, row.number, root, state) for row in rows]
     boxes = film.boxes if film else ()
     if len(boxes) > 1:
         state.several.append(image.image_id)
@@ -337,6 +360,19 @@ def _finding(image: ImageRow, rows: list[_Row], name: str) -> FindingRow:
     )
 
 
+def _masked(row: FindingRow, image: ImageRow, number: str, root: Path, state: _State) -> FindingRow:
+    """Give a finding the mask among its lesion's files; which of them it is only the pixels tell."""
+    files = state.files.lesions.get((image.image_id, number), [])
+    path = mask_among(files)
+    if path is not None:
+        put_mask(row, image, path, root, state.faults, resample=True)
+    elif files:
+        state.fault("lesions none of whose files is a mask", row.finding_id)
+    elif image.present:
+        state.fault("lesions whose crop and mask are missing", row.finding_id)
+    return row
+
+
 def _put_box(row: FindingRow, box: Box) -> FindingRow:
     row.geometry = "box"
     row.row0, row.col0, row.row1, row.col1 = box
@@ -368,6 +404,7 @@ def _facts(
     extra = {
         "distinct_views": len({row.extra["view_key"] for row in images}),
         "masses_with_boxes": sum(row.geometry == "box" for row in findings),
+        "findings_with_masks": sum(row.geometry == "mask" for row in findings),
         "films_with_several_masses": len(state.several),
         "films_with_uncertain_boxes": len(state.uncertain),
         "uncertain_boxes": state.uncertain_boxes,
@@ -375,7 +412,6 @@ def _facts(
     }
     problems = [f"tables that are missing, labels are of the others only: {4 - len(tables)}"] if 0 < len(tables) < 4 else []
     problems += ["there is no table: labels are unknown; name their folder with --tables"] if not tables else []
-    problems += [_OTHER_LAYOUT] if _has_other_layout(root) else []
     problems += told("women in the official train and test part both; a split must go by woman", _in_both(rows))
     problems += told("women whose masses are benign but who have a malignant calcification (facts list them)", hidden)
     problems += told("films with several masses whose boxes stand in no stated order", state.several)
@@ -388,7 +424,7 @@ def _facts(
     return {
         **_FACTS,
         "reader": NAME,
-        "layout": "D (films squeezed to 800 x 800, aspect lost)" if state.films else "tables only",
+        "layout": state.files.layout or ("D (films squeezed to 800 x 800, aspect lost)" if state.films else "tables only"),
         "tables": tables,
         "counts": counts(images, findings) | extra,
         "benign_by_mass_malignant_by_calcification": hidden,
@@ -407,7 +443,3 @@ def _hidden_malignant(rows: Sequence[_Row]) -> list[str]:
 
 def _in_both(rows: Sequence[_Row]) -> list[str]:
     return sorted({row.patient for row in rows if row.part == "train"} & {row.patient for row in rows if row.part == "test"})
-
-
-def _has_other_layout(root: Path) -> bool:
-    return any(path.is_dir() for name in ("CBIS-DDSM", "jpeg", "Mass-*_P_*", "Calc-*_P_*") for path in root.glob(name))

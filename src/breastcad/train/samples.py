@@ -16,7 +16,7 @@ from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.evaluate.marks import has_place
 from breastcad.preprocess.inputs import ModelInput, box_to_input, prepare
 from breastcad.read import open_picture
-from breastcad.read.files import read_mask
+from breastcad.read.masks import fitted_mask
 
 BENIGN, MALIGNANT, UNKNOWN = 1, 2, 3
 CODES = {"benign": BENIGN, "malignant": MALIGNANT, "unknown": UNKNOWN}
@@ -119,9 +119,7 @@ def _drawn(root: Path, finding: FindingRow, seen: ModelInput, source_shape: tupl
     """Return the pixels of a finding in the network's input: its mask, else the ellipse in its box."""
     rows, cols = seen.array.shape
     if finding.geometry == "mask" and finding.mask_path:
-        mask = read_mask(root / finding.mask_path)
-        if mask.shape != source_shape:
-            raise ReadError(finding.mask_path, f"mask is {mask.shape}, its image {source_shape}")
+        mask = fitted_mask(root / finding.mask_path, (source_shape[0], source_shape[1]))
         row0, col0, row1, col1 = (int(edge) for edge in seen.box)
         small = cv2.resize(mask[row0:row1, col0:col1].astype(np.uint8) * 255, (cols, rows), interpolation=cv2.INTER_AREA)
         return np.asarray(small >= 128)
