@@ -135,7 +135,7 @@ def _lesion_files(row: TableRow, lesion: PhantomLesion, film: Levels, quirk: str
     mask = np.where(lesion.mask, 255, 0).astype(np.uint8)
     if quirk in ("larger mask", "other proportions"):
         size = (round(1.15 * mask.shape[1]), round((1.15 if quirk == "larger mask" else 1.4) * mask.shape[0]))
-        mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+        mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     row0, col0, row1, col1 = (int(side) for side in lesion.box)
     crop_cell, mask_cell = row.paths[1:]
     if quirk == "swapped":
@@ -161,7 +161,7 @@ def _path(file: _File, layout: str, number: int) -> str:
 
 def _store(path: Path, file: _File, layout: str, draw: np.random.Generator) -> None:
     if layout == "C":
-        write_jpeg(path, (file.levels // 257).astype(np.uint8) if file.levels.dtype == np.uint16 else file.levels)
+        write_jpeg(path, (file.levels // (257 if file.levels.dtype == np.uint16 else 1)).astype(np.uint8))
         return
     case, study, series, _ = file.cell.split("/")
     dataset = secondary_capture(file.levels, draw, case=case, series=file.series, study_uid=study, series_uid=series)

@@ -14,9 +14,9 @@ from breastcad.core.errors import InputError, ReadError
 from breastcad.core.geometry import Box, ellipse_mask
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.evaluate.marks import has_place
+from breastcad.patches.rois import roi_mask
 from breastcad.preprocess.inputs import ModelInput, box_to_input, prepare
 from breastcad.read import open_picture
-from breastcad.read.masks import fitted_mask
 
 BENIGN, MALIGNANT, UNKNOWN = 1, 2, 3
 CODES = {"benign": BENIGN, "malignant": MALIGNANT, "unknown": UNKNOWN}
@@ -116,10 +116,9 @@ def _sample(collection: Collection, row: ImageRow, findings: list[FindingRow], g
 
 
 def _drawn(root: Path, finding: FindingRow, seen: ModelInput, source_shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the pixels of a finding in the network's input: its mask, else the ellipse in its box."""
+    """Return the pixels of a finding in the network's input: its outline, else the ellipse in its box."""
     rows, cols = seen.array.shape
-    if finding.geometry == "mask" and finding.mask_path:
-        mask = fitted_mask(root / finding.mask_path, (source_shape[0], source_shape[1]))
+    if finding.geometry in ("mask", "polygon") and (mask := roi_mask(finding, (source_shape[0], source_shape[1]), root)) is not None:
         row0, col0, row1, col1 = (int(edge) for edge in seen.box)
         small = cv2.resize(mask[row0:row1, col0:col1].astype(np.uint8) * 255, (cols, rows), interpolation=cv2.INTER_AREA)
         return np.asarray(small >= 128)
