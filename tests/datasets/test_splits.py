@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import ImageRow, SplitRow
-from breastcad.datasets.splits import TEST, TRAIN, VALIDATION, across, counts, holdout, kfold, leaks
+from breastcad.datasets.splits import TEST, TRAIN, VALIDATION, across, counts, holdout, kfold, leaks, official
 
 LABELS = ("normal", "benign", "malignant")
 
@@ -262,3 +262,68 @@ def test_counts_add_up(drawn: tuple[list[ImageRow], dict[tuple[str, str], str]])
         total[line["part"]] += line["images"]
     assert sum(total.values()) == len(rows)
     assert total[TEST] == len(images)
+
+
+# ---- as published ----
+
+
+def _published(parts: str, folds: str = "") -> list[ImageRow]:
+    """Return images a, b, c, ...: t for test, r for training, v for validation, - for none; and the fold of each."""
+    words = {"t": "test", "r": "train", "v": "validation", "-": None}
+    fold_of = folds or " " * len(parts)
+    return [
+        ImageRow("s", chr(97 + place), label="benign", part=words[part], extra={"fold_5": fold.strip()})
+        for place, (part, fold) in enumerate(zip(parts, fold_of, strict=True))
+    ]
+
+
+def test_official_takes_the_published_parts_and_deals_validation_out_of_training() -> None:
+    images = _published("trrrrrrt-")
+    rows, remarks = official(images, {image.image_id: image.image_id for image in images}, seed=1)
+    part_of = {row.id: row.part for row in rows}
+    assert {name for name, part in part_of.items() if part == "test"} == {"a", "h"}
+    assert sorted(part_of.values()) == ["test", "test", "train", "train", "train", "train", "train", "validation"]
+    assert remarks == ["1 image has no published part and got no row (first: s 'i')"]
+
+
+def test_official_keeps_a_published_validation_part() -> None:
+    images = _published("trvr")
+    rows, _ = official(images, {image.image_id: image.image_id for image in images}, seed=1)
+    assert [row.part for row in rows] == ["test", "train", "validation", "train"]
+
+
+def test_official_leaks_what_its_authors_leak_and_cleaned_does_not() -> None:
+    images = _published("trrrrrr")
+    groups = {**{image.image_id: image.image_id for image in images}, "a": "woman", "c": "woman"}
+    rows, _ = official(images, groups, seed=1)
+    assert leaks(rows) != []
+    cleaned, remarks = official(images, groups, seed=1, clean=True)
+    assert leaks(cleaned) == []
+    assert [row.id for row in cleaned if row.part == "test"] == ["a"]
+    assert {row.id for row in cleaned} == set("abdefg")
+    assert remarks == ["group 'woman' lies on both sides: s 'c' left out of training"]
+
+
+def test_published_folds_are_tested_one_after_the_other() -> None:
+    images = _published("-" * 10, "1122334455")
+    rows, remarks = official(images, {image.image_id: image.image_id for image in images}, seed=1, folds=5, validation_share=0.25)
+    assert remarks == []
+    for outer in range(5):
+        fold = [row for row in rows if row.outer == outer]
+        assert [row.id for row in fold if row.part == "test"] == [chr(97 + 2 * outer), chr(98 + 2 * outer)]
+        assert sorted(row.part for row in fold) == ["test"] * 2 + ["train"] * 6 + ["validation"] * 2
+
+
+def test_a_published_fold_that_is_not_here_is_left_out_and_said() -> None:
+    images = _published("-" * 4, "1144")
+    rows, remarks = official(images, {image.image_id: image.image_id for image in images}, seed=1, folds=5)
+    assert {row.outer for row in rows} == {0, 3}
+    assert remarks == [f"published fold {fold} has no image that is here; it is left out" for fold in (2, 3, 5)]
+
+
+def test_sets_without_published_parts_are_refused() -> None:
+    images = _published("--")
+    with pytest.raises(InputError, match="no image that is here is in a test part of published parts"):
+        official(images, {"a": "a", "b": "b"}, seed=1)
+    with pytest.raises(InputError, match="in a test part of published folds of 10"):
+        official(images, {"a": "a", "b": "b"}, seed=1, folds=10)

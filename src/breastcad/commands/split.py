@@ -22,6 +22,8 @@ class Kind(StrEnum):
     holdout = "holdout"
     kfold = "kfold"
     across = "across"
+    official = "official"
+    cleaned = "cleaned"
 
 
 class By(StrEnum):
@@ -35,12 +37,20 @@ def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
     out: Out,
     kind: Annotated[
-        Kind, typer.Option("--kind", help="kfold: each image is tested once; holdout: one test part; across: other sets are tested.")
+        Kind,
+        typer.Option(
+            "--kind",
+            help="kfold: each image is tested once; holdout: one test part; across: other sets are tested; official: as published; "
+            "cleaned: as published, but who is tested is taken out of training.",
+        ),
     ] = Kind.kfold,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Outer folds of kfold.")] = 5,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", min=2, help="Outer folds of kfold, 5 without it; official, cleaned: the published folds of so many."),
+    ] = None,
     validation_share: Annotated[
         float | None,
-        typer.Option("--validation-share", help="kfold, across: share of the images outside the test part that validate; 1/6 without it."),
+        typer.Option("--validation-share", help="Not holdout: share of the images outside the test part that validate; 1/6 without it."),
     ] = None,
     seed: Seed = 0,
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
@@ -101,7 +111,7 @@ def _split(
     kind: Kind,
     images: list[ImageRow],
     groups: Groups,
-    dealt: tuple[int, float | None],
+    dealt: tuple[int | None, float | None],
     seed: int,
     sets: tuple[list[str], list[str]],
 ) -> tuple[list[SplitRow], dict[str, Any]]:
@@ -109,7 +119,7 @@ def _split(
     (folds, validation_share), (train_sets, test_sets) = dealt, sets
     from breastcad import __version__
     from breastcad.core.errors import InputError
-    from breastcad.datasets.splits import across, holdout, kfold
+    from breastcad.datasets.splits import across, holdout, kfold, official
 
     facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "remarks": []}
     share = 1 / 6 if validation_share is None else validation_share
@@ -121,10 +131,16 @@ def _split(
     if train_sets or test_sets:
         raise InputError(f"--train-set and --test-set go with --kind across, not with --kind {kind.value}")
     if kind is Kind.kfold:
-        rows = kfold(images, groups, folds=folds, seed=seed, validation_share=share)
+        rows = kfold(images, groups, folds=folds or 5, seed=seed, validation_share=share)
+        return rows, {**facts, "folds": folds or 5, "validation_share": round(share, 4)}
+    if kind in (Kind.official, Kind.cleaned):
+        clean = kind is Kind.cleaned
+        rows, facts["remarks"] = official(images, groups, seed=seed, folds=folds, validation_share=share, clean=clean)
         return rows, {**facts, "folds": folds, "validation_share": round(share, 4)}
+    if folds is not None:
+        raise InputError(f"--folds goes with --kind kfold, official and cleaned, not with --kind {kind.value}")
     if validation_share is not None:
-        raise InputError(f"--validation-share goes with --kind kfold and across, not with --kind {kind.value}")
+        raise InputError(f"--validation-share does not go with --kind {kind.value}")
     return holdout(images, groups, seed=seed), facts
 
 

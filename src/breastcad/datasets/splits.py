@@ -161,6 +161,101 @@ def across(
     return rows, _dropped_sentences(dropped, group_of)
 
 
+def official(
+    images: Iterable[ImageRow], groups: Groups, *, seed: int, folds: int | None = None, validation_share: float = 1 / 6, clean: bool = False
+) -> tuple[list[SplitRow], list[str]]:
+    """Take the parts, or the folds, that the sets' authors published; validation, where they have none, is dealt out of training.
+
+    Parameters
+    ----------
+    images, groups, seed, validation_share
+        As in `kfold`; images to which the authors gave no part get no row.
+    folds : int, optional
+        Take the published folds of so many (``x_fold_5``), not the published parts.
+    clean : bool
+        Take groups that are tested out of training; the test part stays as it is.
+
+    Returns
+    -------
+    rows : list of SplitRow
+        Of parts, outer 0; of folds, outer 0 for the fold that its authors call 1.
+    remarks : list of str
+        What was left out or moved.
+
+    Raises
+    ------
+    InputError
+        If no image has a published part, or fold.
+    ValueError
+        If an image has no group, or the share is not in [0, 1).
+    """
+    _check_share("validation_share", validation_share)
+    present = _present(images)
+    group_of = _group_of(present, groups)
+    if folds is None:
+        published = {_key(image): image.part for image in present if image.part}
+        tests = [{key for key, part in published.items() if part == TEST}]
+    else:
+        fold_of = {_key(image): image.extra[f"fold_{folds}"] for image in present if image.extra.get(f"fold_{folds}")}
+        published = dict.fromkeys(fold_of, TRAIN)
+        tests = [{key for key, fold in fold_of.items() if fold == str(number)} for number in range(1, folds + 1)]
+    if not any(tests):
+        what = "parts" if folds is None else f"folds of {folds}"
+        raise InputError(
+            f"no image that is here is in a test part of published {what} (docs/data.md says which sets have them); take --kind kfold"
+        )
+    remarks = _without_part(present, published)
+    rows = []
+    for outer, test in enumerate(tests):
+        if not test:
+            remarks.append(f"published fold {outer + 1} has no image that is here; it is left out")
+            continue
+        rows += _official_fold(present, group_of, published, test, (seed, outer, validation_share), clean=clean, remarks=remarks)
+    return rows, remarks
+
+
+def _official_fold(
+    present: Sequence[ImageRow],
+    group_of: Mapping[tuple[str, str], str],
+    published: Mapping[tuple[str, str], str | None],
+    test: set[tuple[str, str]],
+    dealt: tuple[int, int, float],
+    *,
+    clean: bool,
+    remarks: list[str],
+) -> list[SplitRow]:
+    """Make one fold's rows; `dealt` is seed, outer fold and validation share. What is taken out of training is said in `remarks`."""
+    seed, outer, share = dealt
+    tested = {group_of[key] for key in test}
+    rest = [image for image in present if _key(image) in published and _key(image) not in test]
+    if clean:
+        remarks += _dropped_sentences([image for image in rest if group_of[_key(image)] in tested], group_of)
+        rest = [image for image in rest if group_of[_key(image)] not in tested]
+    validating = {group_of[_key(image)] for image in rest if published[_key(image)] == VALIDATION}
+    open_ones = [image for image in rest if not validating]
+    part_of = {
+        group: PARTS[part] for group, part in _dealt(_strata(open_ones, group_of), [1 - share, share], seed, "official", outer).items()
+    }
+    rows = []
+    for image in present:
+        key = _key(image)
+        if key in test:
+            rows.append(SplitRow(*key, group_of[key], outer=outer, part=TEST))
+    for image in rest:
+        key = _key(image)
+        part = (published[key] or TRAIN) if validating else part_of[group_of[key]]
+        rows.append(SplitRow(*key, group_of[key], outer=outer, part=part))
+    order = {_key(image): place for place, image in enumerate(present)}
+    return sorted(rows, key=lambda row: order[row.set, row.id])
+
+
+def _without_part(present: Sequence[ImageRow], published: Mapping[tuple[str, str], str | None]) -> list[str]:
+    missing = [image for image in present if _key(image) not in published]
+    return (
+        [f"{_images(len(missing))} no published part and got no row (first: {missing[0].set} '{missing[0].image_id}')"] if missing else []
+    )
+
+
 # ---- what leaks, and counts ----
 
 
