@@ -5,23 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from breastcad.commands import main
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs breastcad in this process: arguments -> exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
-
 
 def test_a_set_is_written_and_counted_and_called_made_up(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     code, out, err = run("phantom", "busi", "--out", str(tmp_path / "made"), "--n", "3", "--seed", "5", "--no-quirks")

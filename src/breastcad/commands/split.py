@@ -33,25 +33,30 @@ class By(StrEnum):
     image = "image"
 
 
+KindOption = Annotated[
+    Kind,
+    typer.Option(
+        "--kind",
+        help="kfold: each image is tested once; holdout: one test part; across: other sets are tested; official: as published; "
+        "cleaned: as published, but who is tested is taken out of training.",
+    ),
+]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option("--folds", min=2, help="Outer folds of kfold, 5 without it; official, cleaned: the published folds of so many."),
+]
+ShareOption = Annotated[
+    float | None,
+    typer.Option("--validation-share", help="Not holdout: share of the images outside the test part that validate; 1/6 without it."),
+]
+
+
 def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
     out: Out,
-    kind: Annotated[
-        Kind,
-        typer.Option(
-            "--kind",
-            help="kfold: each image is tested once; holdout: one test part; across: other sets are tested; official: as published; "
-            "cleaned: as published, but who is tested is taken out of training.",
-        ),
-    ] = Kind.kfold,
-    folds: Annotated[
-        int | None,
-        typer.Option("--folds", min=2, help="Outer folds of kfold, 5 without it; official, cleaned: the published folds of so many."),
-    ] = None,
-    validation_share: Annotated[
-        float | None,
-        typer.Option("--validation-share", help="Not holdout: share of the images outside the test part that validate; 1/6 without it."),
-    ] = None,
+    kind: KindOption = Kind.kfold,
+    folds: FoldsOption = None,
+    validation_share: ShareOption = None,
     seed: Seed = 0,
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
     test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,

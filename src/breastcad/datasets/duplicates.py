@@ -136,6 +136,15 @@ def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, likeness: Likeness
     return [found[key] for key in sorted(found)]
 
 
+def pairs_by_modality(thumbnails: NDArray[np.floating], modalities: Sequence[str | None]) -> Iterator[Pair]:
+    """Yield the pairs of `near_duplicate_pairs` within each modality, by its own likeness; places are those of all thumbnails."""
+    names = [modality or UNKNOWN_MODALITY for modality in modalities]
+    for modality in sorted(set(names)):
+        places = [number for number, other in enumerate(names) if other == modality]
+        for pair in near_duplicate_pairs(thumbnails[places], likeness=LIKENESS.get(modality, LIKENESS[UNKNOWN_MODALITY])):
+            yield Pair(places[pair.first], places[pair.second], pair.score, pair.mirrored)
+
+
 def _structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return an image with local mean 0 and local contrast 1 inside its tissue, and 0 outside."""
     tissue = cv2.erode((image > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).astype(np.float32)
@@ -302,8 +311,5 @@ def _scene_pairs(
         thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
         if progress:
             progress(number + 1, len(present))
-    modalities = [image.modality or UNKNOWN_MODALITY for _, _, image in present]
-    for modality in sorted(set(modalities)):
-        places = [number for number, other in enumerate(modalities) if other == modality]
-        for pair in near_duplicate_pairs(thumbnails[places], likeness=LIKENESS.get(modality, LIKENESS[UNKNOWN_MODALITY])):
-            yield present[places[pair.first]][0], present[places[pair.second]][0]
+    for pair in pairs_by_modality(thumbnails, [image.modality for _, _, image in present]):
+        yield present[pair.first][0], present[pair.second][0]

@@ -211,11 +211,12 @@ def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
 
 def load_template() -> jinja2.Template:
     """Return the page's template."""
-    return _environment().get_template("report.html.j2")
+    return environment().get_template("report.html.j2")
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates, with the filters of this module."""
     import jinja2  # noqa: PLC0415 - slow to import, and wanted last
 
     environment = jinja2.Environment(

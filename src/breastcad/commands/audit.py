@@ -1,0 +1,130 @@
+"""``breastcad audit``: look for what fools a model's maker, in tables and pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from breastcad.commands.options import Out, Overwrite, Seed
+
+if TYPE_CHECKING:
+    from breastcad.core.records import Collection, SplitRow
+    from breastcad.datasets.audit import Check
+
+
+def command(
+    collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
+    out: Out,
+    split: Annotated[
+        Path | None, typer.Option("--split", metavar="FILE", help="A split to audit: split.csv, or the folder of one.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", metavar="COLLECTION", help="Another collection to look for the same scenes in.")
+    ] = None,
+    pixels: Annotated[
+        bool, typer.Option("--pixels/--no-pixels", help="Look at pixels: near-duplicates and shortcuts; without, tables only.")
+    ] = True,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Look for leaks: patients and scenes on both sides, one image under two labels, facts beside the tissue that tell the label.
+
+    Writes audit.json and audit.html. Tables without images are audited too. The exit code is 1 if a split, or what the sets'
+    authors published as training and test, leaks.
+    """
+    from breastcad.core.errors import AnswerNo
+    from breastcad.core.files import output_folder, read_collection, read_split, write_json, write_text
+    from breastcad.report.audit_page import audit_page
+
+    read = [read_collection(folder) for folder in [*collections, *(against or [])]]
+    rows = read_split(split) if split is not None else None
+    folder = output_folder(out, overwrite=overwrite)
+    checks, audit = _audited(read, rows, seed, pixels=pixels)
+    write_json(folder / "audit.json", audit)
+    write_text(folder / "audit.html", audit_page(audit))
+    _tell(checks, audit["shortcuts"])
+    typer.echo(f"Written: {folder}")
+    leaking = [check for check in checks if check.verdict == "leak"]
+    if leaking:
+        raise AnswerNo(f"{leaking[0].said}: {leaking[0].count:,}; {folder.name}/audit.html says which")
+
+
+def _audited(read: list[Collection], rows: list[SplitRow] | None, seed: int, *, pixels: bool) -> tuple[list[Check], dict[str, Any]]:
+    """Return what was found, and the content of audit.json."""
+    from breastcad import __version__
+    from breastcad.core.records import NOTICE
+    from breastcad.datasets.audit import gaps, mixed_findings, published_parts, repeated_views, split_parts, worst
+
+    images = [image for one in read for image in one.images]
+    findings = [row for one in read for row in one.findings]
+    seen, groups, told, left, looked_at = _seen(read, seed) if pixels else ([], None, [], ["pixels (--no-pixels)"], 0)
+    parted = published_parts(images) if rows is None else split_parts(rows, images, groups)
+    checks = [*parted, *repeated_views(images), *mixed_findings(images, findings), *gaps(images, findings), *seen]
+    return checks, {
+        "format": "breastcad-audit/1",
+        "breastcad": __version__,
+        "notice": NOTICE,
+        "collections": sorted({str(one.facts.get("set", "")) for one in read}),
+        "images": len(images),
+        "present": sum(image.present for image in images),
+        "looked_at": looked_at,
+        "verdict": worst(checks),
+        "checks": [_plain(check) for check in checks],
+        "shortcuts": told,
+        "left": left,
+    }
+
+
+def _seen(
+    collections: list[Collection], seed: int
+) -> tuple[list[Check], dict[tuple[str, str], str] | None, list[dict[str, Any]], list[str], int]:
+    """Look at the pictures; return checks, groups, shortcuts, what could not be looked at, and how many pictures were."""
+    from breastcad.commands.progress import bar
+    from breastcad.datasets.audit_pixels import look, overlay_shares, scenes, shortcuts
+
+    with bar("looking at pictures") as progress:
+        looked = look(collections, progress)
+    if not looked.images:
+        return [], None, [], [*looked.unread, "pixels: no picture is present"], 0
+    checks, groups = scenes(looked)
+    found, left = shortcuts(looked, groups, seed)
+    told = [{"question": one.question, "left_in": _measured(one.left_in), "taken_out": _measured(one.taken_out)} for one in found]
+    return [*checks, *overlay_shares(looked)], groups, told, [*looked.unread, *left], len(looked.images)
+
+
+def _measured(found: Any) -> dict[str, Any]:
+    area = found.area
+    return {
+        "area": round(area.value, 4),
+        "low": round(area.low, 4),
+        "high": round(area.high, 4),
+        "level": area.level,
+        "images": found.images,
+        "groups": area.clusters,
+        "ranked": [[name, round(loss, 4)] for name, loss in found.ranked],
+    }
+
+
+def _plain(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "verdict": check.verdict,
+        "said": check.said,
+        "count": check.count,
+        "of": check.of,
+        "items": list(check.items),
+    }
+
+
+def _tell(checks: list[Check], told: list[dict[str, Any]]) -> None:
+    """Print what was found, the worst first."""
+    from breastcad.datasets.audit import VERDICTS
+
+    for check in sorted(checks, key=lambda check: VERDICTS.index(check.verdict)):
+        of = "" if check.of is None else f" of {check.of:,}"
+        typer.echo(f"  {check.verdict:8}{check.count:>7,}{of:12} {check.said}")
+    for one in told:
+        areas = ", ".join(f"{one[kind]['area']:.2f} [{one[kind]['low']:.2f}, {one[kind]['high']:.2f}]" for kind in ("left_in", "taken_out"))
+        typer.echo(f"  shortcut {one['question']}: AUC {areas} (by what stays visible, by the file; n {one['left_in']['images']:,})")

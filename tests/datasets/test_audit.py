@@ -1,0 +1,122 @@
+"""What an audit finds in tables, by hand-made rows; and the counts of the real CBIS-DDSM tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from breastcad.core.records import FindingRow, ImageRow, SplitRow
+from breastcad.datasets.audit import Check, gaps, mixed_findings, published_parts, repeated_views, split_parts, worst
+from breastcad.read.sets import read_set
+
+
+def film(image_id: str, patient: str | None, side: str, view: str, part: str | None = None, label: str = "benign") -> ImageRow:
+    return ImageRow(
+        "s", image_id, path="a.png", patient_id=patient, exam_id=patient, modality="MG", laterality=side, view=view, part=part, label=label
+    )
+
+
+FILMS = [
+    film("a", "p1", "L", "CC", "train"),
+    film("b", "p1", "L", "CC", "test"),  # the very view that is trained on
+    film("c", "p1", "R", "CC", "test"),
+    film("d", "p2", "L", "CC", "test"),
+    film("e", "p3", "L", "CC", "train"),
+]
+
+
+def _by_name(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def test_published_parts_that_share_a_patient_leak() -> None:
+    found = _by_name(published_parts(FILMS))
+    assert {name: (check.verdict, check.count, check.of) for name, check in found.items()} == {
+        "patients on both sides": ("leak", 1, 2),
+        "test images of patients on both sides": ("leak", 2, 3),
+        "test views that are trained on": ("leak", 1, 2),
+    }
+    assert found["test images of patients on both sides"].items == ("b", "c")
+
+
+def test_parts_of_other_patients_are_fine_and_sets_without_parts_are_not_judged() -> None:
+    assert {check.verdict for check in published_parts(FILMS[3:])} == {"fine"}
+    assert published_parts([film("a", "p1", "L", "CC")]) == []
+    unnamed = [film("a", None, "L", "CC", "train"), film("b", None, "L", "CC", "test")]
+    assert [check.verdict for check in published_parts(unnamed)] == ["note"]
+
+
+def test_one_patient_of_two_sets_is_two() -> None:
+    other = film("z", "p2", "L", "CC", "train")
+    other.set = "t"
+    assert {check.verdict for check in published_parts([*FILMS[3:], other])} == {"fine"}
+
+
+def test_a_split_is_held_against_patients_and_against_groups_found_anew() -> None:
+    rows = [SplitRow("s", "a", "g1", part="train"), SplitRow("s", "d", "g2", part="test"), SplitRow("s", "e", "g3", part="train")]
+    assert worst(split_parts(rows, FILMS)) == "fine"
+    groups = {("s", "a"): "x", ("s", "d"): "x", ("s", "e"): "y"}
+    found = _by_name(split_parts(rows, FILMS, groups))["groups on both sides"]
+    assert (found.verdict, found.count, found.of, found.items) == ("leak", 1, 2, ("x: a, d",))
+    rows.append(SplitRow("s", "b", "g1", part="test"))
+    assert _by_name(split_parts(rows, FILMS))["test views that are trained on"].items == ("b",)
+    assert _by_name(split_parts(rows, FILMS))["groups on both sides"].count == 1
+
+
+def test_a_fold_is_named() -> None:
+    rows = [
+        SplitRow("s", name, name, outer=outer, part="test" if place == outer else "train")
+        for outer in (0, 1)
+        for place, name in enumerate("de")
+    ]
+    assert {check.said.partition(":")[0] for check in split_parts(rows, FILMS) if check.name == "groups on both sides"} == {
+        "fold 0",
+        "fold 1",
+    }
+
+
+def test_a_view_listed_twice_is_said() -> None:
+    (found,) = repeated_views(FILMS)
+    assert (found.verdict, found.count, found.of, found.items) == ("warning", 1, 4, ("a = b",))
+    assert repeated_views([ImageRow("s", "u", patient_id="p", modality="US")]) == []
+
+
+def test_both_pathologies_on_one_film_and_on_one_view_over_tables() -> None:
+    findings = [
+        FindingRow("s", "1", "a", pathology="benign"),
+        FindingRow("s", "2", "b", pathology="malignant"),
+        FindingRow("s", "3", "c", pathology="benign"),
+        FindingRow("s", "4", "c", pathology="malignant"),
+    ]
+    by_image, by_view = mixed_findings(FILMS, findings)
+    assert (by_image.count, by_image.of, by_image.items) == (1, 3, ("c",))
+    assert (by_view.count, by_view.of) == (2, 2)
+
+
+def test_gaps_are_counted() -> None:
+    images = [*FILMS[:2], ImageRow("s", "x", present=0), ImageRow("s", "y", path="y.png", aspect="lost")]
+    findings = [FindingRow("s", "1", "a"), FindingRow("s", "2", "a", geometry="box"), FindingRow("s", "3", "x")]
+    counts = {check.name: (check.count, check.of) for check in gaps(images, findings)}
+    assert counts == {
+        "images that are missing": (1, 4),
+        "images without a label": (1, 3),
+        "images without a patient": (1, 3),
+        "images whose proportions are lost": (1, 3),
+        "findings without a place": (1, 2),
+    }
+
+
+@pytest.mark.realdata
+def test_the_official_split_of_cbis_ddsm_leaks_by_its_tables(real_data: Path) -> None:
+    collection = read_set("cbis-ddsm", real_data / "cbis-ddsm-tables")
+    counts = collection.facts["counts"]
+    assert (counts["findings"], counts["listed"], counts["patients"], counts["distinct_views"]) == (3568, 3103, 1566, 3032)
+    found = _by_name(published_parts(collection.images))
+    assert (found["patients on both sides"].count, found["patients on both sides"].of) == (31, 349)
+    assert (found["test images of patients on both sides"].count, found["test images of patients on both sides"].of) == (50, 645)
+    assert found["test views that are trained on"].count == 29
+    assert repeated_views(collection.images)[0].count == 71
+    assert [check.count for check in mixed_findings(collection.images, collection.findings)] == [17, 33]
+    for kind in ("mass", "calcification"):
+        assert worst(published_parts([image for image in collection.images if image.extra["table"] == kind])) == "fine"
