@@ -35,6 +35,8 @@ def command(
     from breastcad.read.tables import read_words
 
     reader = reader_for(set_name, folder)
+    if set_name == "auto":
+        typer.echo(f"Taken for {reader.name}: the folder holds {reader.needed}")
     meanings = read_words(words) if words is not None else None
     output_folder(out, overwrite=overwrite)
     with bar(f"reading {reader.name}") as progress:

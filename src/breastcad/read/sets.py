@@ -16,7 +16,10 @@ from breastcad.read import (
     busi,
     busis,
     cbis_ddsm,
+    cdd_cesm,
     cmmd,
+    ddsm,
+    ddsm_tissue,
     inbreast,
     mini_mias,
     rodrigues,
@@ -44,18 +47,19 @@ class ReadSet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one set is read: ``find`` gives the set's own folder or raises InputError, ``read`` a collection."""
+    """How one set is read: ``find`` gives the set's own folder or raises InputError, ``read`` a collection; it goes by ``needed``."""
 
     name: str
+    needed: str
     find: Callable[[str | Path], Path]
     read: ReadSet
 
 
 _SETS = (
-    *(mini_mias, cbis_ddsm, inbreast, vindr_mammo, rsna, cmmd),
+    *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
 )
-READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.find, module.read) for module in _SETS}
+READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
 
 
 def reader_for(name: str, folder: str | Path) -> Reader:
@@ -78,13 +82,16 @@ def reader_for(name: str, folder: str | Path) -> Reader:
 def _recognised(folder: str | Path) -> Reader:
     if not Path(folder).is_dir():
         raise InputError(f"'{folder}' is no folder; name the folder of a data set")
-    fitting = []
+    places: dict[str, Path] = {}
     for reader in READERS.values():
         try:
-            reader.find(folder)
+            places[reader.name] = reader.find(folder)
         except InputError:
             continue
-        fitting.append(reader)
+    # The folder above is looked at too; a set in or below the folder that was named counts before one beside it.
+    own = Path(folder).resolve()
+    below = [name for name, place in places.items() if place.resolve() == own or own in place.resolve().parents]
+    fitting = [READERS[name] for name in below or places]
     if len(fitting) != 1:
         said = f"several sets ({', '.join(reader.name for reader in fitting)})" if fitting else "no set that is known here"
         raise InputError(f"'{folder}' holds {said}; name the set: {', '.join(READERS)}")
