@@ -143,15 +143,14 @@ def _read_view(
     _put_film(row, folder, stem, root, faults)
     rows: list[FindingRow] = []
     overlay = folder / f"{stem}.OVERLAY"
-    if overlay.is_file():
-        try:
+    try:
+        if overlay.is_file():
             rows = [_finding(row, number, one, words, faults) for number, one in enumerate(read_overlay(overlay), start=1)]
-        except ReadError as error:
-            faults.setdefault("outline files that cannot be read", []).append(str(error))
-            row.label = "unknown"
+        elif view["overlay"] == "OVERLAY":
+            faults.setdefault("views whose outline file is missing, label unknown", []).append(stem)
             return row, []
-    elif view["overlay"] == "OVERLAY":
-        faults.setdefault("views whose outline file is missing, label unknown", []).append(stem)
+    except ReadError as error:
+        faults.setdefault("outline files that cannot be read", []).append(str(error))
         return row, []
     row.label = worst_label([finding.pathology for finding in rows]) if rows else "normal"
     row.birads = max((finding.birads for finding in rows if finding.birads), default=None)
