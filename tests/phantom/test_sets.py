@@ -19,7 +19,7 @@ MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
     *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
     *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us"),
-    *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg"),
+    *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg", "ddsm", "ddsm-tissue", "cdd-cesm"),
 )
 
 

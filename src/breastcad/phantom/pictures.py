@@ -24,8 +24,8 @@ def grey_levels(pixels: Field) -> NDArray[np.uint8]:
     return np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
 
-def write_png(path: Path, levels: NDArray[np.uint8] | NDArray[np.bool_]) -> None:
-    """Write a PNG file: (H, W) bool as 1 bit, (H, W) uint8 as grey, (H, W, 3) as RGB, (H, W, 4) as RGBA."""
+def write_png(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.bool_]) -> None:
+    """Write a PNG file: (H, W) bool as 1 bit, (H, W) uint8 or uint16 as grey, (H, W, 3) as RGB, (H, W, 4) as RGBA."""
     _write(path, Image.fromarray(levels), "PNG")
 
 
