@@ -121,3 +121,13 @@ def test_one_seed_gives_one_file(one: Path, tmp_path: Path) -> None:
         assert _run(one, "--out", tmp_path / name) == 0
     assert (tmp_path / "first" / "split.csv").read_bytes() == (tmp_path / "second" / "split.csv").read_bytes()
     assert (tmp_path / "first" / "split.json").read_bytes() == (tmp_path / "second" / "split.json").read_bytes()
+
+
+def test_an_image_that_is_gone_is_left_out_and_said(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (one / "pictures" / "3.png").unlink()
+    (one / "pictures" / "4.png").write_bytes(b"")
+    assert _run(one, "--out", tmp_path / "split", "--folds", "3") == 0
+    assert {row.id for row in read_split(tmp_path / "split")} == {str(number) for number in range(18)} - {"3", "4"}
+    said = capsys.readouterr().out
+    assert "! left out: one 3: 3.png: does not exist; import the set again" in said
+    assert "! left out: one 4: 4.png: is empty (0 bytes); import the set again" in said

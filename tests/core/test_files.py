@@ -277,3 +277,50 @@ def test_errors_name_the_file_but_not_its_folder() -> None:
 def test_worst_label_wins() -> None:
     assert worst_label(["normal", "benign"]) == "benign"
     assert worst_label([]) == "unknown"
+
+
+# ---- tables that a person changed ----
+
+
+def _predictions(folder: Path, change: Callable[[str], str]) -> Path:
+    rows = [PredictionRow("s", "a", None, "g", 0, 0, 0, "test", "image", "benign", {"malignant": 0.1}, {"malignant": 0.2}, 0.5)]
+    files.write_predictions(folder / "predictions.csv", rows)
+    text = (folder / "predictions.csv").read_text()
+    (folder / "predictions.csv").write_text(change(text))
+    return folder / "predictions.csv"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",test,", ",tset,", "row 2: 'part' must be one of train, validation, test, got 'tset'"),
+        (",benign,", ",benig,", "row 2: 'label' must be one of unknown, normal, benign, malignant, got 'benig'"),
+        ("0.2", "7.5", r"row 2: 'probability_malignant' must lie in \[0, 1\], got 7.5"),
+        (",dice", ",group", "has the column 'group' more than once; keep one"),
+        (",", ";", "lacks the column 'set'; its cells are parted by semicolons or tabs, save it with commas"),
+        ("a,,g", '"a,,g' + "x" * 140_000, "line 2: .*; is a quotation mark left open"),
+    ],
+)
+def test_predictions_that_a_person_changed_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = _predictions(tmp_path, lambda text: text.replace(old, new))
+    with pytest.raises(ReadError, match=rf"predictions\.csv: {message}"):
+        files.read_predictions(path)
+
+
+def test_an_empty_line_at_the_end_is_none(tmp_path: Path) -> None:
+    assert len(files.read_predictions(_predictions(tmp_path, lambda text: text + "\n\n"))) == 1
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("- 1\n", "must hold names and values")])
+def test_settings_that_are_none_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(ReadError, match=rf"settings\.yaml: {message}"):
+        files.read_yaml(tmp_path / "settings.yaml")
+    with pytest.raises(ReadError, match="cannot be opened"):
+        files.read_yaml(tmp_path / "none.yaml")
+
+
+def test_a_split_json_that_is_a_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text("[]")
+    with pytest.raises(ReadError, match=r"split\.json: must hold names and values; make the split again"):
+        files.read_facts(tmp_path / "split.json")

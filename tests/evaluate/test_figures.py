@@ -34,6 +34,8 @@ def test_the_table_has_three_decimals_and_an_empty_cell_where_there_are_no_posit
         ({"figures": [{"name": "dice"}]}, "is not a whole metrics.json .KeyError: 'set'.; make it again"),
         ({"figures": [asdict(DICE) | {"low": "much"}]}, "is not a whole metrics.json .ValueError"),
         ({"figures": [asdict(DICE) | {"low": 1e999}]}, "'low' of 'dice' is inf"),
+        ({"figures": [asdict(DICE) | {"n": "405"}]}, "'n' of 'dice' must be a whole number, got '405'"),
+        ({"figures": [asdict(DICE) | {"set": ["busi"]}]}, "'set' must be text"),
         ({"figures": 3}, "is not a whole metrics.json .TypeError"),
         ({"figures": [asdict(DICE), asdict(DICE)]}, "holds the figure 'dice' of 'busi' twice"),
     ],

@@ -208,6 +208,18 @@ def test_a_share_of_all_has_wilson_s_interval_since_resamples_cannot_differ(tmp_
     assert "Wilson" in figure.how
 
 
+def test_a_sensitivity_of_all_counts_the_groups_with_a_malignant_image_alone(tmp_path, tables) -> None:
+    rows = [tables.prediction(f"m{k}", label="malignant", abnormal=0.95, malignant=0.9) for k in range(5)]
+    rows += [tables.prediction(f"b{k}", label="benign", malignant=0.1) for k in range(40)]
+    rows += [tables.prediction(f"v{k}", label="malignant", malignant=0.8, part="validation") for k in range(5)]
+    tables.write_run(tmp_path, rows)
+    found = {one.name: one for one in figures(tmp_path)}
+    sensitivity = found["sensitivity malignant at the validation threshold"]
+    assert (sensitivity.value, sensitivity.low) == (1.0, pytest.approx(0.5655, abs=1e-4))
+    assert "the 5 groups that can have it" in sensitivity.how
+    assert "the 40 groups that can have it" in found["specificity malignant at the validation threshold"].how
+
+
 def test_classes_parted_fully_have_an_interval_that_admits_to_say_nothing(tmp_path, tables) -> None:
     predictions = [
         tables.prediction(f"i{k}", label=label, malignant=value)

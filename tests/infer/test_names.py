@@ -99,3 +99,11 @@ def test_sentences_lose_identifiers_but_keep_uids_of_the_standard() -> None:
     assert names.text("doe^jane has no pixels") == "# has no pixels"
     assert names.text("study 1.2.826.0.1.3680043 and syntax 1.2.840.10008.1.2.4.50") == "study # and syntax 1.2.840.10008.1.2.4.50"
     assert names.text("P1 is too short a string to look for") == "P1 is too short a string to look for"
+
+
+def test_many_patients_are_looked_for_by_their_last_letters() -> None:
+    names = taught(*(f"P{number:06d}" for number in range(3000)), "Doe^Jane")
+    assert names.source("exam/P000017_left.dcm") == "exam/#1.dcm"
+    assert names.source("exam/xP002999x/JANE-1.png") == "exam/#2/#3.png"
+    assert names.source("exam/P00001.dcm") == "exam/P00001.dcm"
+    assert names.text("the folder of p000017 and of P002998") == "the folder of # and of #"

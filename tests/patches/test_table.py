@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastcad.core.errors import InputError, ReadError
+from breastcad.core.errors import InputError
 from breastcad.core.files import read_patches, write_patches
 from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
 from breastcad.patches.rois import roi_mask
@@ -224,10 +224,13 @@ def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_patches(tmp_path / "patches.csv") == rows
 
 
-def test_a_broken_picture_names_its_file(mammogram: Collection) -> None:
+def test_a_broken_picture_is_left_out_and_said(mammogram: Collection) -> None:
     (Path(mammogram.root) / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(ReadError, match=r"a\.png"):
-        sliding_patches(mammogram, SMALL)
+    patches = sliding_patches(mammogram, SMALL)
+    assert patches.rows == []
+    (remark,) = patches.remarks
+    assert remark.startswith("a is left out: a.png: ")
+    assert remark.endswith("; import the set again")
 
 
 # ---- settings ----

@@ -18,10 +18,10 @@ from tests.read import dicom_cases as cases
 from tests.read.dicom_cases import EXACT, SMALL, colour_file, coloured, light, read
 
 from breastcad.core.errors import ReadError
-from breastcad.read import dicom, open_picture
+from breastcad.read import dicom, dicom_header, open_picture
 from breastcad.read.dicom import read_dicom
 from breastcad.read.dicom_codecs import codestream_size
-from breastcad.read.dicom_values import named
+from breastcad.read.dicom_values import Unreadable, named
 
 # ---- what is refused ----
 
@@ -217,7 +217,7 @@ def test_rle_colour_and_padding_after_segments(put: Any) -> None:
 
 def test_transfer_syntax_that_is_none_is_named(put: Any) -> None:
     file = cases.plain(SMALL).replace(uid.ExplicitVRLittleEndian.encode() + b"\0", b"1.2.840.10008.1.1\0\0\0")
-    with pytest.raises(ReadError, match=r"\(0002,0010\) 'Transfer Syntax UID' is none"):
+    with pytest.raises(ReadError, match=r"\(0002,0010\) 'Transfer Syntax UID' is a private or unknown one, which is not read; convert"):
         open_picture(put(file))
 
 
@@ -286,6 +286,22 @@ def test_deflated_files_are_bounded_and_checked(put: Any, monkeypatch: pytest.Mo
     bomb = zlib.compressobj(wbits=-15)
     with pytest.raises(ReadError, match=r"the deflated data set is larger than is read \(1000 bytes inflated\)"):
         open_picture(put(whole[:start] + bomb.compress(bytes(100_000)) + bomb.flush()))
+
+
+def test_a_damaged_name_hides_no_patient_id(monkeypatch: pytest.MonkeyPatch, put: Any) -> None:
+    whole = cases.encoded(cases.picture(8), cases.ENCODINGS[0], 8, PatientID="SECRET77", PatientName="DOE^JANE")
+    real = dicom_header.texts
+
+    def damaged(dataset: Any, keyword: str) -> list[str]:
+        if keyword == "PatientName":
+            raise Unreadable("(0010,0010) holds a value that cannot be read; the file is damaged")
+        return real(dataset, keyword)
+
+    monkeypatch.setattr(dicom_header, "texts", damaged)
+    with pytest.raises(ReadError) as caught:
+        open_picture(put(whole, "SECRET77_doe.dcm"))
+    assert {"SECRET77", "SECRET77_doe"} <= set(caught.value.private)
+    assert str(caught.value).startswith("#: ")
 
 
 def test_unknown_keyword_is_a_fault_of_ours() -> None:

@@ -267,8 +267,10 @@ def test_pages_of_a_tiff_are_frames(tmp_path: Path) -> None:
 def test_tiff_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="holds int16 values; unsigned integers of 1 to 16 bits, or floats"):
         read_picture(put(tmp_path, "a.tif", tiff(GREY.astype(np.int16))))
-    with pytest.raises(ReadError, match="holds float32 values"):
+    with pytest.raises(ReadError, match="holds float32 values from 0 to 255; floats must lie in"):
         read_picture(put(tmp_path, "a.tif", tiff(GREY.astype(np.float32))))
+    with pytest.raises(ReadError, match="holds float32 values some of which are no numbers; floats must lie in"):
+        read_picture(put(tmp_path, "a.tif", tiff(np.full((4, 4), np.nan, np.float32))))
     with pytest.raises(ReadError, match="holds a volume of 16 layers"):
         read_picture(put(tmp_path, "a.tif", tiff(np.zeros((16, 32, 32), np.uint8), volumetric=True, tile=(16, 16, 16))))
 

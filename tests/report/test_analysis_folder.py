@@ -12,6 +12,7 @@ import pytest
 
 from breastcad.core.files import read_analysis
 from breastcad.core.records import Skipped
+from breastcad.infer.inputs import list_files
 from breastcad.report.analysis_folder import write_analysis_folder, write_image
 from breastcad.report.html import ReportNotes, render_report
 
@@ -114,7 +115,12 @@ def test_an_older_analysis_goes_before_the_first_picture_and_nothing_else(tmp_pa
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file() and "0003" not in path.parts)
     pictures = ["heatmap.png", "overlay.png", "source.jpg"]
     expected = [*(f"0000/{name}" for name in pictures), "0002/notes.txt", "0007/overlay.png"]
-    assert left == [*expected, *(f"mine/{name}" for name in sorted([*pictures, "finding-1.png"]))]
+    assert left == [*expected, *(f"mine/{name}" for name in sorted([*pictures, "finding-1.png"])), "unfinished.txt"]
+    # What interrupted work left is not taken for a patient's pictures, and goes with the next analysis.
+    assert list_files([tmp_path]) == []
+    write_analysis_folder(tmp_path, make_run(make_image(4)))
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file() and "mine" not in path.parts)
+    assert left == ["0002/notes.txt", *(f"0004/{name}" for name in pictures), "findings.json", "report.html"]
 
 
 @pytest.mark.parametrize("image", ["../0001", "made-up", 7])

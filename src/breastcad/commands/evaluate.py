@@ -50,7 +50,7 @@ def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, 
     """
     from breastcad.core.errors import AnswerNo, InputError
     from breastcad.core.files import output_folder
-    from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
+    from breastcad.evaluate.figures import figures_table, write_metrics
     from breastcad.evaluate.pictures import write_pictures
     from breastcad.evaluate.run_figures import figures
 
@@ -62,7 +62,7 @@ def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, 
     folder = run if out is None else output_folder(out, overwrite=overwrite)
     kept = run / "metrics.json"
     remarks = _remarks(run)
-    title = read_metrics(kept)[0] if kept.exists() else "; ".join([run.resolve().name, *remarks])
+    title = _title(kept) or "; ".join([run.resolve().name, *remarks])
     write_metrics(folder / "metrics.json", title, found)
     write_pictures(run, folder, title, found)
     typer.echo(figures_table(found), nl=False)
@@ -70,15 +70,27 @@ def command(run: RunFolder, out: OutOrRun = None, level: OfLevel = Level.image, 
         typer.echo(f"! {remark}")
 
 
+def _title(kept: Path) -> str | None:
+    """Return the title of the metrics.json that is there, which a person may have written; None where there is none to be read."""
+    from breastcad.core.errors import ReadError
+    from breastcad.evaluate.figures import read_metrics
+
+    if not kept.exists():
+        return None
+    try:
+        return read_metrics(kept)[0]
+    except ReadError as error:
+        typer.echo(f"! {error}; it is made anew, and its title is lost", err=True)
+        return None
+
+
 def _remarks(run: Path) -> list[str]:
     """Return what a figure of a run must not be quoted without: that its split leaks, that its training was shortened."""
-    import yaml
-
-    from breastcad.core.files import read_split
+    from breastcad.core.files import read_split, read_yaml
     from breastcad.datasets.splits import leaks
 
     remarks = leaks(read_split(run)) if (run / "split.csv").is_file() else []
     settings = run / "settings.yaml"
-    if settings.is_file() and (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("shortened"):
+    if settings.is_file() and read_yaml(settings).get("shortened"):
         remarks.append("shortened training")
     return remarks

@@ -23,7 +23,7 @@ class DeviceName(StrEnum):
 
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write to; refused if it is not empty.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into --out although it is not empty.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number that is drawn.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where networks are computed; auto takes a GPU where there is one.")]
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Processes beside the main one that read images; results do not depend on it.")

@@ -80,13 +80,16 @@ def command(
     read = [read_collection(folder) for folder in collections]
     images = _present_images(read)
     output_folder(out, overwrite=overwrite)
-    groups = _groups(read)
+    unread: dict[tuple[str, str], str] = {}
+    groups = _groups(read, unread)
+    images = [image for image in images if (image.set, image.image_id) not in unread]
     kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
     rows, facts = _split(kind, images, kept_together, (folds, validation_share), seed, (train_set or [], test_set or []))
     rows = [replace(row, group=groups[row.set, row.id]) for row in rows]
     leaking = leaks(rows)
     if leaking and not allow_leaks:
         raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
+    facts["remarks"] += [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
     table = counts(rows, images)
     write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table})
     _tell(table, [*facts["remarks"], *leaking])
@@ -103,13 +106,13 @@ def _present_images(collections: list[Collection]) -> list[ImageRow]:
     return images
 
 
-def _groups(collections: list[Collection]) -> dict[tuple[str, str], str]:
-    """Return patient and duplicate groups, with a bar while pictures are read."""
+def _groups(collections: list[Collection], unread: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """Return patient and duplicate groups, with a bar while pictures are read; what cannot be read is entered into `unread`."""
     from breastcad.commands.progress import bar
     from breastcad.datasets.duplicates import joint_groups
 
     with bar("looking for near-duplicates") as progress:
-        return joint_groups(collections, progress)
+        return joint_groups(collections, progress, unread=unread)
 
 
 def _split(

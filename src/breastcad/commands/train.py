@@ -28,7 +28,7 @@ def command(
     folds: Annotated[
         str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random number that is drawn.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")] = None,
     device: Device = DeviceName.auto,
 ) -> None:
     """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
@@ -39,15 +39,14 @@ def command(
     import torch
 
     from breastcad.commands.progress import bar
-    from breastcad.core.files import read_collection, read_json, read_split
+    from breastcad.core.files import read_collection, read_facts, read_split
     from breastcad.train.bundle import export_run
     from breastcad.train.run import open_run, train_run, undone_folds
     from breastcad.train.settings import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    facts = read_json((split if split.is_dir() else split.parent) / "split.json")
-    facts.pop("format", None)
+    facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
     rows = _without_leaks(read_split(split), facts)
     with bar("training") as update:
 

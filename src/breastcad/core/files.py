@@ -61,6 +61,27 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file of settings: names and values.
+
+    Raises
+    ------
+    ReadError
+        If it is missing, not YAML, or no list of names and values.
+    """
+    import yaml  # noqa: PLC0415 - slow to import, and few callers have settings
+
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ReadError(path, f"is not YAML ({' '.join(str(error).split())[:120]})") from error
+    if not isinstance(content, dict):
+        raise ReadError(path, "must hold names and values, such as 'epochs: 9'")
+    return content
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
@@ -177,10 +198,15 @@ def read_table(path: str | Path, record: type[Row]) -> list[Row]:
         raise ReadError(path, "is empty; it must have a header")
     places = _places(path, record, header)
     rows = []
-    for number, cells in enumerate(reader, start=2):
-        if len(cells) != len(header):
-            raise ReadError(path, f"line {number} has {len(cells)} cells, the header {len(header)}")
-        rows.append(_record(path, record, places, cells, number))
+    try:
+        for cells in reader:
+            if not cells:
+                continue  # an empty line, as editors leave it at the end
+            if len(cells) != len(header):
+                raise ReadError(path, f"line {reader.line_num} has {len(cells)} cells, the header {len(header)}")
+            rows.append(_record(path, record, places, cells, reader.line_num))
+    except csv.Error as error:
+        raise ReadError(path, f"line {reader.line_num}: {error}; is a quotation mark left open?") from error
     return rows
 
 
@@ -190,7 +216,12 @@ def _places(path: Path, record: type, header: list[str]) -> list[tuple[str, str 
     required = [c.name for c in fields(record) if c.default is MISSING and c.default_factory is MISSING]
     missing = [name for name in required if name not in header]
     if missing:
-        raise ReadError(path, f"lacks the column '{missing[0]}'")
+        parted = len(header) == 1 and any(sign in header[0] for sign in ";\t")
+        hint = "; its cells are parted by semicolons or tabs, save it with commas" if parted else ""
+        raise ReadError(path, f"lacks the column '{missing[0]}'{hint}")
+    repeated = [name for name in header if header.count(name) > 1]
+    if repeated:
+        raise ReadError(path, f"has the column '{repeated[0]}' more than once; keep one")
     places: list[tuple[str, str | None, type]] = []
     for name in header:
         opening = next((o for o in opened if name.startswith(_OPEN_COLUMNS[o])), None)
@@ -311,6 +342,21 @@ def write_split(folder: str | Path, rows: Sequence[SplitRow], facts: dict[str, A
     write_json(Path(folder) / "split.json", {"format": "breastcad-split/1", **facts})
 
 
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """Read a split.json, without its ``format``.
+
+    Raises
+    ------
+    ReadError
+        If it is missing, not JSON, or no list of names and values.
+    """
+    facts = read_json(path)
+    if not isinstance(facts, dict):
+        raise ReadError(path, "must hold names and values; make the split again with: breastcad split")
+    facts.pop("format", None)
+    return facts
+
+
 def read_split(path: str | Path) -> list[SplitRow]:
     """Read a split.csv, or the one in a folder.
 
@@ -343,9 +389,28 @@ def write_predictions(path: str | Path, rows: Iterable[PredictionRow]) -> None:
     write_table(path, PredictionRow, rows)
 
 
+_ROUNDING = 1e-6  # by which a probability that was computed may leave [0, 1]
+
+
 def read_predictions(path: str | Path) -> list[PredictionRow]:
-    """Read predictions.csv."""
-    return read_table(path, PredictionRow)
+    """Read predictions.csv.
+
+    Raises
+    ------
+    ReadError
+        As `read_table`, or if a row's part is none of `PARTS`, its label none of `SEVERITY`, or a probability or Dice outside [0, 1].
+    """
+    rows = read_table(path, PredictionRow)
+    for line, row in enumerate(rows, start=2):
+        if row.part not in PARTS:
+            raise ReadError(path, f"row {line}: 'part' must be one of {', '.join(PARTS)}, got '{row.part}'")
+        if row.label not in SEVERITY:
+            raise ReadError(path, f"row {line}: 'label' must be one of {', '.join(SEVERITY)}, got '{row.label}'")
+        shares = {f"probability_{name}": value for name, value in row.probability.items()} | {"dice": row.dice}
+        wrong = next((name for name, value in shares.items() if value is not None and not -_ROUNDING <= value <= 1 + _ROUNDING), None)
+        if wrong:
+            raise ReadError(path, f"row {line}: '{wrong}' must lie in [0, 1], got {shares[wrong]}")
+    return rows
 
 
 def write_marks(path: str | Path, rows: Iterable[MarkRow]) -> None:

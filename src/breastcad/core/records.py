@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Label = Literal["normal", "benign", "malignant", "unknown"]
 NOTICE = "Research use only. Not a diagnosis."
+UNFINISHED = "unfinished.txt"
+"""Stands in an analysis folder from its first picture until findings.json is whole: what interrupted work left behind is known by it."""
 SEVERITY: dict[str, int] = {"unknown": 0, "normal": 1, "benign": 2, "malignant": 3}
 
 

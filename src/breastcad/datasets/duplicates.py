@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from breastcad.core.errors import InputError
+from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection, ImageRow
 from breastcad.read import open_picture
 
@@ -258,11 +258,16 @@ def duplicate_groups(collection: Collection, progress: Progress | None = None, *
 
 
 def joint_groups(
-    collections: Sequence[Collection], progress: Progress | None = None, *, read: ReadPixels | None = None
+    collections: Sequence[Collection],
+    progress: Progress | None = None,
+    *,
+    read: ReadPixels | None = None,
+    unread: dict[tuple[str, str], str] | None = None,
 ) -> dict[tuple[str, str], str]:
     """Join the images of several collections as `duplicate_groups` does, across them too.
 
-    Near-duplicates are looked for among all present images of one modality, patients within one set.
+    Near-duplicates are looked for among all present images of one modality, patients within one set. With ``unread`` given, an image
+    that cannot be read is entered there, with the reason, and looked at no further.
 
     Returns
     -------
@@ -274,7 +279,7 @@ def joint_groups(
     InputError
         If two images have one set and id.
     ReadError
-        If a present image cannot be read.
+        If a present image cannot be read, and there is no ``unread``.
     """
     images = {}
     for collection in collections:
@@ -282,7 +287,7 @@ def joint_groups(
             if _key(image) in images:
                 raise InputError(f"two images are called '{image.image_id}' in '{image.set}'; give each collection once")
             images[_key(image)] = (Path(collection.root), image)
-    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, read or read_pixels)]
+    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, read or read_pixels, unread)]
     return {key: "/".join(group) for key, group in joined(images, pairs).items()}
 
 
@@ -303,12 +308,21 @@ def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[tuple[str, str]
 
 
 def _scene_pairs(
-    images: Mapping[tuple[str, str], tuple[Path, ImageRow]], progress: Progress | None, read: ReadPixels
+    images: Mapping[tuple[str, str], tuple[Path, ImageRow]],
+    progress: Progress | None,
+    read: ReadPixels,
+    unread: dict[tuple[str, str], str] | None,
 ) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     present = [(key, root, image) for key, (root, image) in images.items() if image.present and image.path]
     thumbnails = np.empty((len(present), THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), np.float16)
-    for number, (_, root, image) in enumerate(present):
-        thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
+    for number, (key, root, image) in enumerate(present):
+        try:
+            thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
+        except ReadError as error:
+            if unread is None:
+                raise
+            thumbnails[number] = 0  # is like nothing
+            unread[key] = str(error)
         if progress:
             progress(number + 1, len(present))
     for pair in pairs_by_modality(thumbnails, [image.modality for _, _, image in present]):

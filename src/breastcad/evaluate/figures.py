@@ -82,6 +82,12 @@ def read_metrics(path: str | Path) -> tuple[str, list[Figure]]:
 
 def _figure(entry: dict) -> Figure:
     values = {column.name: entry[column.name] for column in fields(Figure)}
+    for name in ("name", "set", "part", "level", "how"):
+        if not isinstance(values[name], str):
+            raise TypeError(f"'{name}' must be text, got {values[name]!r}")
+    for name in ("n", "clusters", "positives"):
+        if type(values[name]) is not int and not (name == "positives" and values[name] is None):
+            raise TypeError(f"'{name}' of '{values['name']}' must be a whole number, got {values[name]!r}")
     for name in ("value", "low", "high"):
         values[name] = float(values[name])
         if not math.isfinite(values[name]):

@@ -92,17 +92,20 @@ def figures(folder: str | Path, *, level: str = "image") -> list[Figure]:
 # ---- one figure ----
 
 
-def _figure(scope: Scope, name: str, statistic: Statistic, how: str, *, share: bool = False, biased: bool = False) -> list[Figure]:
+def _figure(
+    scope: Scope, name: str, statistic: Statistic, how: str, *, share_of: Sequence[bool] | NDArray | None = None, biased: bool = False
+) -> list[Figure]:
     """Return a figure with its interval in a list; an empty list where it or its interval is undefined.
 
-    A ``share`` of 0 or 1 gets Wilson's interval; the interval of a ``biased`` figure, which grows when samples are drawn twice, is
-    moved by as much as the resamples' mean lies off, and ends at 0.
+    A share (``share_of`` says which rows it is a share of) of 0 or 1 gets Wilson's interval; the interval of a ``biased`` figure,
+    which grows when samples are drawn twice, is moved by as much as the resamples' mean lies off, and ends at 0.
     """
     try:
         found = cluster_bootstrap(statistic, scope.groups, generator(SEED, "figures", name, scope.set, PART, scope.level), repeats=REPEATS)
     except UndefinedFigure:
         return []
-    low, high, method = _interval(found, share)
+    trials = len({group for group, counts in zip(scope.groups, share_of, strict=True) if counts}) if share_of is not None else None
+    low, high, method = _interval(found, trials)
     if biased:
         low, high = max(0.0, low - (found.mean - found.value)), high - (found.mean - found.value)
         method += ", moved by their mean's distance from the figure"
@@ -110,16 +113,16 @@ def _figure(scope: Scope, name: str, statistic: Statistic, how: str, *, share: b
     return [Figure(name, scope.set, PART, scope.level, found.value, low, high, scope.n, scope.positives, found.clusters, whole)]
 
 
-def _interval(found: ClusterInterval, share: bool) -> tuple[float, float, str]:
-    """Return low, high and how they were made; a share of 0 or 1 gets Wilson's interval, since all its resamples agree."""
+def _interval(found: ClusterInterval, trials: int | None) -> tuple[float, float, str]:
+    """Return low, high and how they were made; a share of 0 or 1, of so many groups, gets Wilson's: all its resamples agree."""
     method = f"95 % percentile interval over {found.repeats} resamples of groups, seed {SEED}"
     if found.redrawn:
         method += f", {found.redrawn} that left it undefined drawn again"
     if found.low < found.high:
         return found.low, found.high, method
-    if share and found.value in (0.0, 1.0):
-        low, high = wilson_interval(found.value * found.clusters, found.clusters)
-        return low, high, "95 % Wilson interval with groups as trials, since all agree"
+    if trials is not None and found.value in (0.0, 1.0):
+        low, high = wilson_interval(found.value * trials, trials)
+        return low, high, f"95 % Wilson interval with the {trials} groups that can have it as trials, since all agree"
     return found.low, found.high, f"{method}; all resamples agree, so the interval says nothing"
 
 
@@ -243,7 +246,7 @@ def _rates(run: RunTables, set_name: str, rows: list[PredictionRow], called: NDA
             f" {SENSITIVITY:.2f} on its validation images of all sets"
         )
         statistic = weighted.ratio(among & (called == wanted), among)
-        found += _figure(scope, f"{name} malignant at the validation threshold", statistic, how, share=True)
+        found += _figure(scope, f"{name} malignant at the validation threshold", statistic, how, share_of=among)
     return found
 
 
@@ -292,8 +295,8 @@ def _best_marks(run: RunTables, set_name: str) -> list[Figure]:
     rule = "a mark hits a lesion where it lies inside the lesion's circle or box; positives are lesions"
     of_lesions = f"share of lesions that the best mark of their image hits; {rule}"
     of_images = f"share of images with a lesion whose best mark hits one; {rule}"
-    first = _figure(scope, "lesions hit by the best mark", lesions, of_lesions, share=True)
-    return first + _figure(scope, "images hit by the best mark", images, of_images, share=True)
+    first = _figure(scope, "lesions hit by the best mark", lesions, of_lesions, share_of=[True] * len(groups))
+    return first + _figure(scope, "images hit by the best mark", images, of_images, share_of=[True] * len(groups))
 
 
 def _false_mark_rates(run: RunTables, set_name: str) -> list[Figure]:
@@ -306,7 +309,7 @@ def _false_mark_rates(run: RunTables, set_name: str) -> list[Figure]:
             " with lesions or normal, nothing extrapolated past the last mark; positives are lesions"
         )
         name = f"lesions found at {allowed:g} false marks an image"
-        found += _figure(scope, name, sensitivity_statistic(ratings, allowed), how, share=True)
+        found += _figure(scope, name, sensitivity_statistic(ratings, allowed), how, share_of=ratings.lesions > 0)
     return found
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from breastcad.core.errors import InputError
+from breastcad.core.records import UNFINISHED
 
 OWN_RESULT = "findings.json"
 _OWN_MARK = b"breastcad-findings/"
@@ -38,8 +39,8 @@ class InputFile:
 def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
     """Return the files that arguments name: files as they are, folders walked in sorted order, without what is hidden.
 
-    A file that several arguments name is taken once, at its first place. Analysis folders of breastcad are not walked into. A folder
-    below an argument that is a link, or cannot be opened, stands in the list itself, so that it is skipped with a reason.
+    A file that several arguments name is taken once, at its first place. Analysis folders of breastcad, finished or not, are not walked
+    into. A folder below an argument that is a link, or cannot be opened, stands in the list itself, so that it is skipped with a reason.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
 def _walk(folder: Path) -> Iterator[Path]:
     shut: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
-        if OWN_RESULT in names and _is_own_result(Path(place, OWN_RESULT)):
+        if any(name in names and _is_own_result(Path(place, name)) for name in (OWN_RESULT, UNFINISHED)):
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))

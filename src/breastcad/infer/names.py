@@ -36,17 +36,20 @@ class Names:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._whole: set[str] = set()
-        self._texts: dict[str, str] = {}  # each with its folded form
+        # By their last letters, which differ most: a call may teach tens of thousands, and each is looked for in every path.
+        self._whole: dict[str, set[str]] = {}
+        self._texts: dict[str, dict[str, str]] = {}  # folded forms to the texts
 
     def learn(self, private: Iterable[str]) -> None:
         """Take in strings that must not be written, e.g. `core.records.Picture.private`: patient's id and name, UIDs."""
         for text in private:
             # Of a name, each part by itself gives it away too; an initial stands in too many paths.
             parts = {part for part in re.split(r"[\^=,\s]+", text) if len(_plain(part)) >= _SHORTEST_PART}
-            self._whole |= {plain for part in (text, *parts) for plain in (_plain(part), _plain(_spelt_out(part))) if plain}
+            for plain in {plain for part in (text, *parts) for plain in (_plain(part), _plain(_spelt_out(part))) if plain}:
+                self._whole.setdefault(plain[-_SHORTEST_ANYWHERE:], set()).add(plain)
             if len(text.strip()) >= _SHORTEST_ANYWHERE:
-                self._texts[text.strip()] = _folded(text.strip())
+                folded = _folded(text.strip())
+                self._texts.setdefault(folded[-_SHORTEST_ANYWHERE:], {})[folded] = text.strip()
 
     def source(self, relative: str | PurePath) -> str:
         """Return a path, relative to its argument, as it may be written; with ``/``.
@@ -62,9 +65,12 @@ class Names:
 
     def text(self, text: str) -> str:
         """Return a sentence without private strings and UIDs."""
-        # A call may teach thousands of strings: a regular expression is made only for those that the sentence holds.
         whole = _folded(text)
-        for private in sorted((private for private, folded in self._texts.items() if folded in whole), key=len, reverse=True):
+        held = {
+            private for end in range(_SHORTEST_ANYWHERE, len(whole) + 1)
+            for folded, private in self._texts.get(whole[end - _SHORTEST_ANYWHERE : end], {}).items() if whole.endswith(folded, 0, end)
+        }  # fmt: skip
+        for private in sorted(held, key=len, reverse=True):
             text = re.sub(re.escape(private), "#", text, flags=re.IGNORECASE)
         return _writable(_UID.sub(lambda found: found.group() if found.group().startswith(_STANDARD_UID) else "#", text))
 
@@ -78,7 +84,12 @@ class Names:
     def _is_private(self, part: str) -> bool:
         plain = _plain(part)
         words = {_plain(word) for word in re.split(r"[\W_]+", unicodedata.normalize("NFC", PurePath(part).stem))}
-        return any(private in plain if len(private) >= _SHORTEST_ANYWHERE else private in words for private in self._whole)
+        if any(word in self._whole.get(word, ()) for word in words if len(word) < _SHORTEST_ANYWHERE):
+            return True
+        ends = range(_SHORTEST_ANYWHERE, len(plain) + 1)
+        return any(
+            plain.endswith(private, 0, end) for end in ends for private in self._whole.get(plain[end - _SHORTEST_ANYWHERE : end], ())
+        )
 
 
 def _plain(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.errors import InputError
+from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow, PatchRow
 from breastcad.patches.integral import roi_shares
 from breastcad.patches.rois import roi_mask
@@ -126,12 +126,7 @@ def sliding_patches(
     -------
     Patches
 
-    Raises
-    ------
-    ReadError
-        If a picture or mask cannot be read.
-    InputError
-        If a mask has another size than its image.
+        An image that cannot be read, or not one of its masks, is left out, with a remark.
     """
     findings: dict[str, list[FindingRow]] = {}
     for finding in collection.findings:
@@ -140,12 +135,16 @@ def sliding_patches(
     if groups is not None:
         images = [image for image in images if (image.set, image.image_id) in groups]
     table, told = Patches(), Counter[str]()
+    unread: list[str] = []
     for number, image in enumerate(images, start=1):
         group = None if groups is None else groups[image.set, image.image_id]
-        table.rows += _windows_of(image, findings.get(image.image_id, []), Path(collection.root), settings, group, told)
+        try:
+            table.rows += list(_windows_of(image, findings.get(image.image_id, []), Path(collection.root), settings, group, told))
+        except ReadError as error:
+            unread.append(f"{image.image_id} is left out: {error}; import the set again")
         if progress:
             progress(number, len(images))
-    table.remarks = [f"{count} image{'s' * (count != 1)} {what}" for what, count in told.items()]
+    table.remarks = [f"{count} image{'s' * (count != 1)} {what}" for what, count in told.items()] + unread
     return table
 
 

@@ -110,4 +110,8 @@ def _unsigned(path: Path, page: tifffile.TiffPage, array: NDArray[Any]) -> tuple
         return array, 2 ** int(page.bitspersample) - 1
     if array.dtype.kind == "f" and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
         return np.rint(array * 65535).astype(np.uint16), 65535
+    if array.dtype.kind == "f":
+        finite = np.isfinite(array).all()
+        span = f"from {array.min():g} to {array.max():g}" if finite else "some of which are no numbers"
+        raise ReadError(path, f"holds {array.dtype} values {span}; floats must lie in [0, 1]")
     raise ReadError(path, f"holds {array.dtype} values; unsigned integers of 1 to 16 bits, or floats in [0, 1], are read")

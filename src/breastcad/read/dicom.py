@@ -197,7 +197,11 @@ def _opened(path: Path) -> Iterator[_Opened]:
         with warnings.catch_warnings(), _stream(path) as stream:
             warnings.simplefilter("ignore")
             dataset = _read_header(stream)
-            private += header.private_of(dataset)
+            try:
+                header.learn_private(dataset, private)
+            except Unreadable:
+                private.append(path.stem)  # it may hold what could not be read
+                raise
             yield _checked(dataset, stream, private)
     except Unreadable as error:
         raise ReadError(path, str(error), private) from error
@@ -263,8 +267,8 @@ def _syntax(dataset: FileDataset, notes: list[str]) -> uid.UID:
     if said:
         syntax = uid.UID(str(said))
         if syntax not in NATIVE and syntax not in COMPRESSED:
-            what = f"{syntax.name}, which is not read; convert the file to an uncompressed one" if syntax.is_transfer_syntax else "none"
-            raise Unreadable(f"(0002,0010) 'Transfer Syntax UID' is {what}")
+            what = syntax.name if syntax.is_transfer_syntax else "a private or unknown one"
+            raise Unreadable(f"(0002,0010) 'Transfer Syntax UID' is {what}, which is not read; convert the file to an uncompressed one")
         return syntax
     notes.append("no (0002,0010) 'Transfer Syntax UID': the file was read as its bytes look, uncompressed")
     implicit, little = dataset.original_encoding

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from pydicom import Dataset
 
-from breastcad.read.dicom_values import functional, items, named, number, numbers, text, texts
+from breastcad.read.dicom_values import Unreadable, functional, items, named, number, numbers, text, texts
 
 Note = list[str]
 Region = tuple[int, int, int, int]
@@ -309,13 +309,27 @@ def _key(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(), key=_SALT, digest_size=8).hexdigest()
 
 
-def private_of(dataset: Dataset) -> list[str]:
-    """Return the strings that must not be written anywhere: patient ID and name (whole and its parts), accession number, UIDs."""
-    found = []
-    for keyword in ("PatientID", "OtherPatientIDs", "PatientName", "AccessionNumber"):
-        found += texts(dataset, keyword)
-    for name in texts(dataset, "PatientName"):
-        found += [part for part in re.split(r"[\^=\s]+", name) if len(part) >= 3]
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
-        found += texts(dataset, keyword)
-    return list(dict.fromkeys(found))
+def learn_private(dataset: Dataset, private: list[str]) -> None:
+    """Add the strings that must not be written anywhere: patient ID and name (whole and its parts), accession number, UIDs.
+
+    Raises
+    ------
+    Unreadable
+        If one of them cannot be read; after all others were added.
+    """
+    faults = []
+    for keyword in (
+        *("PatientID", "OtherPatientIDs", "PatientName", "AccessionNumber"),
+        *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"),
+    ):
+        try:
+            found = texts(dataset, keyword)
+        except Unreadable as fault:
+            faults.append(fault)
+            continue
+        private += found
+        if keyword == "PatientName":
+            private += [part for name in found for part in re.split(r"[\^=\s]+", name) if len(part) >= 3]
+    private[:] = list(dict.fromkeys(private))
+    if faults:
+        raise faults[0]

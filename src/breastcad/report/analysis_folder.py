@@ -3,6 +3,7 @@
 Each image is written as it comes from the analysis and forgotten but for its row and, of the first ones, the small picture that the page
 shows, so that memory holds one image at a time.
 A folder that has a findings.json is whole: that of an older analysis goes, with its pictures, before the first new picture is written.
+Until then unfinished.txt stands in it, so that pictures of interrupted work are never taken for a patient's, and go with the next.
 What the pictures look like is in `overlay`, the page in `html`.
 """
 
@@ -15,13 +16,17 @@ from typing import TYPE_CHECKING
 
 from breastcad.core.errors import ReadError
 from breastcad.core.files import read_analysis, write_analysis, write_bytes, write_text
-from breastcad.core.records import Analysis, HeatMap, ImageResult, Skipped
+from breastcad.core.records import UNFINISHED, Analysis, HeatMap, ImageResult, Skipped
 from breastcad.report.html import EMBEDDED, ReportNotes, load_template, render_report
 from breastcad.report.overlay import Colours, draw_overlay, encode, heat_map_png, load_letters, mask_png, thumbnail_jpeg
 
 if TYPE_CHECKING:
     from breastcad.infer import Analysed, Run
 
+_UNFINISHED_TEXT = (
+    "breastcad-findings/ is being written here, or the work was interrupted: the pictures below are not a whole analysis.\n"
+    "Call breastcad analyze again with --overwrite, or delete the folder.\n"
+)
 _IMAGE_FOLDER = re.compile(r"[0-9]{4,}")
 _PICTURE = re.compile(r"overlay\.png|heatmap\.png|source\.jpg|finding-[0-9]+\.png")
 
@@ -64,6 +69,7 @@ def write_analysis_folder(
     skipped: list[Skipped] = []
     previews: dict[str, bytes] = {}
     _remove_older(folder)
+    write_text(folder / UNFINISHED, _UNFINISHED_TEXT)
     for item in run:
         done = item if isinstance(item, Skipped) else _written(folder, item, run, previews)
         if isinstance(done, Skipped):
@@ -75,15 +81,18 @@ def write_analysis_folder(
     analysis = run.assemble(images, skipped)
     write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts(), previews))
     write_analysis(folder / "findings.json", analysis)
+    (folder / UNFINISHED).unlink()
     return analysis
 
 
 def _remove_older(folder: Path) -> None:
-    """Remove findings.json and report.html, and the pictures of the images that this findings.json names."""
+    """Remove findings.json and report.html, and the pictures of the images that this findings.json names; all, of unfinished work."""
     try:
         images = [str(image.image) for image in read_analysis(folder / "findings.json").images]
     except (ReadError, AttributeError, TypeError):  # there is none, or none of ours
         images = []
+    if (folder / UNFINISHED).is_file():
+        images = [path.name for path in folder.iterdir()]
     (folder / "findings.json").unlink(missing_ok=True)
     (folder / "report.html").unlink(missing_ok=True)
     for image in images:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
@@ -25,6 +24,7 @@ from breastcad.core.files import (
     read_marks,
     read_predictions,
     read_split,
+    read_yaml,
     write_json,
     write_lesions,
     write_marks,
@@ -77,7 +77,7 @@ def open_run(
 def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], device: torch.device) -> None:
     stored = folder / "settings.yaml"
     if stored.is_file():
-        if from_dict(yaml.safe_load(stored.read_text(encoding="utf-8"))) != settings:
+        if from_dict(read_yaml(stored)) != settings:
             raise InputError(
                 f"'{folder}' holds a run with other settings; give the same ones to continue it, or name another folder with --out"
             )

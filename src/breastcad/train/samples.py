@@ -27,8 +27,9 @@ class Sample:
     """One image as a network sees it.
 
     ``image`` and ``lesions`` are (rows, cols) uint8: grey levels, and a code a pixel (0 none, `BENIGN`, `MALIGNANT`,
-    `UNKNOWN`). ``placed`` is false where the image is abnormal and at least one finding has no place: then no pixel is
-    known to be free of lesions. ``box`` is the part of the source that is shown; ``findings`` are those with a place.
+    `UNKNOWN`). ``placed`` is false where the image is abnormal and has no placed mass, or one without a place: then no pixel
+    is known to be free of lesions (a calcification without a place on a film of placed masses does not make that of it). ``box`` is
+    the part of the source that is shown; ``findings`` are those with a place.
     """
 
     row: ImageRow
@@ -109,8 +110,8 @@ def _sample(collection: Collection, row: ImageRow, findings: list[FindingRow], g
     for finding in sorted(placed, key=lambda f: CODES[f.pathology] == MALIGNANT):
         lesions[_drawn(root, finding, seen, picture.pixels.shape)] = CODES[finding.pathology]
     abnormal = row.label in ("benign", "malignant")
-    # A calcification without a place on a film of placed masses does not make its masses' surroundings unknown.
-    known = not abnormal or any(finding.kind == "mass" or finding.geometry == "circle" for finding in placed)
+    some = any(finding.kind == "mass" or finding.geometry == "circle" for finding in placed)
+    known = not abnormal or (some and all(has_place(finding) for finding in findings if finding.kind == "mass"))
     image = np.round(seen.array * 255).astype(np.uint8)
     return Sample(row, group, image, lesions, known, seen.box, placed)
 
