@@ -67,3 +67,9 @@ def test_facts_name_terms_and_source_of_every_set(tmp_path: Path) -> None:
     facts = read_set("mini-mias", _make_mini_mias(tmp_path)).facts
     assert facts.keys() >= {"set", "reader", "licence", "cite", "counts", "problems"}
     assert facts["cite"].startswith("J. Suckling")
+
+
+def test_auto_takes_the_set_in_the_folder_and_not_the_one_beside_it(tmp_path: Path) -> None:
+    _make_mini_mias(tmp_path)  # in the folder above, which readers look at too
+    assert reader_for("auto", _make_busi(tmp_path / "sets" / "a").parent).name == "busi"
+    assert reader_for("auto", _make_busi(tmp_path / "b")).name == "busi"
