@@ -298,7 +298,7 @@ def _predictions(folder: Path, change: Callable[[str], str]) -> Path:
         ("0.2", "7.5", r"row 2: 'probability_malignant' must lie in \[0, 1\], got 7.5"),
         (",dice", ",group", "has the column 'group' more than once; keep one"),
         (",", ";", "lacks the column 'set'; its cells are parted by semicolons or tabs, save it with commas"),
-        ("a,,g", '"a,,g' + "x" * 140_000, "line 2: .*; is a quotation mark left open"),
+        ("a,,g", '"a,,g' + "x" * 1_100_000, "line 2: .*; is a quotation mark left open"),
     ],
 )
 def test_predictions_that_a_person_changed_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -12,7 +12,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -176,6 +176,10 @@ def write_table(path: str | Path, record: type[Row], rows: Iterable[Row]) -> Non
     write_text(path, stream.getvalue())
 
 
+LONGEST_CELL = 1_000_000
+"""Longest cell that is read, in characters: a drawn outline has some ten thousand."""
+
+
 def read_table(path: str | Path, record: type[Row]) -> list[Row]:
     """Read a table that `write_table` wrote.
 
@@ -192,22 +196,29 @@ def read_table(path: str | Path, record: type[Row]) -> list[Row]:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ReadError(path, f"is no UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, None)
+    lines = _lines(path, text)
+    _, header = next(lines, (1, None))
     if header is None:
         raise ReadError(path, "is empty; it must have a header")
     places = _places(path, record, header)
     rows = []
+    for number, cells in lines:
+        if len(cells) != len(header):
+            raise ReadError(path, f"line {number} has {len(cells)} cells, the header {len(header)}")
+        rows.append(_record(path, record, places, cells, number))
+    return rows
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give a CSV text's lines with their numbers; empty ones, as editors leave them at the end, are none."""
+    csv.field_size_limit(LONGEST_CELL)  # of the whole process: each reader sets its own before it reads
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for cells in reader:
-            if not cells:
-                continue  # an empty line, as editors leave it at the end
-            if len(cells) != len(header):
-                raise ReadError(path, f"line {reader.line_num} has {len(cells)} cells, the header {len(header)}")
-            rows.append(_record(path, record, places, cells, reader.line_num))
+            if cells:
+                yield reader.line_num, cells
     except csv.Error as error:
         raise ReadError(path, f"line {reader.line_num}: {error}; is a quotation mark left open?") from error
-    return rows
 
 
 def _places(path: Path, record: type, header: list[str]) -> list[tuple[str, str | None, type]]:
