@@ -114,6 +114,15 @@ def test_films_may_be_missing_broken_or_unlisted(made_up: Made, tmp_path: Path) 
     assert "images that are there but cannot be read: 1" in _problems(collection)
 
 
+def test_a_mask_that_cannot_be_read_is_said(made_up: Made, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(made_up("cbis-ddsm-dicom", 6), tmp_path / "set"))
+    for path in (root / "CBIS-DDSM" / "Mass-Training_P_00001_LEFT_CC_1").rglob("*.dcm"):
+        path.write_bytes(path.read_bytes()[:2000])
+    collection = cbis_ddsm.read(root)
+    assert _finding(collection, "Mass-Training_P_00001_LEFT_CC_1").geometry == "none"
+    assert "crops or masks that cannot be read: 2 (00000" in _problems(collection)
+
+
 def test_a_folder_of_cases_alone_is_read_with_unknown_labels(made_up: Made) -> None:
     collection = cbis_ddsm.read(made_up("cbis-ddsm-renamed", 6) / "CBIS-DDSM", tables=None)
     assert collection.facts["counts"]["read"] == 6

@@ -130,6 +130,12 @@ def test_an_unknown_pathology_is_refused(root: Path) -> None:
         cdd_cesm.read(root)
 
 
+def test_images_without_their_table_are_refused_and_not_read_as_none(root: Path) -> None:
+    (root / "Radiology-manual-annotations.xlsx").unlink()
+    with pytest.raises(InputError, match=r"Radiology-manual-annotations\.xlsx: is missing; name its folder with --tables"):
+        cdd_cesm.read(root)
+
+
 @pytest.mark.realdata
 def test_the_real_table(real_data: Path) -> None:
     collection = cdd_cesm.read(real_data / "tables")

@@ -363,7 +363,7 @@ def _finding(image: ImageRow, rows: list[_Row], name: str) -> FindingRow:
 def _masked(row: FindingRow, image: ImageRow, number: str, root: Path, state: _State) -> FindingRow:
     """Give a finding the mask among its lesion's files; which of them it is only the pixels tell."""
     files = state.files.lesions.get((image.image_id, number), [])
-    path = mask_among(files)
+    path = mask_among(files, state.faults)
     if path is not None:
         put_mask(row, image, path, root, state.faults, resample=True)
     elif files:

@@ -15,6 +15,7 @@ import numpy as np
 
 from breastcad.core.errors import ReadError
 from breastcad.read.masks import two_valued
+from breastcad.read.trees import Faults
 
 _CASE = re.compile(r"((?:Mass|Calc)-(?:Training|Test)_P_\d{5}_(?:LEFT|RIGHT)_(?:CC|MLO))(?:_(\d+))?")
 _RENAMED = re.compile(r"\d\d-\d\d-\d{4}-.*")
@@ -91,16 +92,17 @@ def _in_series(place: Path, cell: str) -> list[Path]:
     return sorted(folder.glob("*.jpg")) if folder is not None and folder.is_dir() else []
 
 
-def mask_among(files: Iterable[Path]) -> Path | None:
+def mask_among(files: Iterable[Path], faults: Faults) -> Path | None:
     """Return the mask among a lesion's files: the one of two values, by its pixels, since names and series do not tell.
 
-    The one with more pixels counts where several have two values; a file that cannot be read is none.
+    The one with more pixels counts where several have two values; a file that cannot be read is none, and is entered into `faults`.
     """
     found: list[tuple[int, Path]] = []
     for path in files:
         try:
             pixels = two_valued(path)
-        except ReadError:
+        except ReadError as error:
+            faults.setdefault("crops or masks that cannot be read", []).append(str(error))
             continue
         if pixels is not None:
             found.append((int(np.prod(pixels.shape)), path))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.tables import label_of, number_of, table_rows, word_of
 from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
@@ -77,6 +78,8 @@ def read(
     """
     root = find(folder)
     place = find_tree(tables, lambda spot: bool(_tables(spot)), "CDD-CESM's tables") if tables is not None else root
+    if not _tables(place):
+        raise ReadError(root / "Radiology-manual-annotations.xlsx", "is missing; name its folder with --tables")
     listed = [
         cells for table in _tables(place)[:1] for cells in table_rows(table, _COLUMNS, sheet="all" if table.suffix == ".xlsx" else None)
     ]
