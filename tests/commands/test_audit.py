@@ -51,6 +51,7 @@ def test_one_scene_under_two_labels_is_found(run: Run, busi: Path, tmp_path: Pat
     page = (tmp_path / "audit.html").read_text()
     assert "Research use only" in page
     assert "busi benign (1) = busi malignant (1)" in page
+    assert "No picture was looked at" not in page
 
 
 def test_published_parts_that_leak_are_answered_with_1(run: Run, cbis: Path, tmp_path: Path) -> None:
@@ -58,7 +59,9 @@ def test_published_parts_that_leak_are_answered_with_1(run: Run, cbis: Path, tmp
     assert code == 1
     assert "cbis-ddsm, the published parts: patients of the test part who are in training or validation too: 1" in err
     assert _audit(tmp_path)["verdict"] == "leak"
-    assert "Something leaks" in (tmp_path / "audit.html").read_text()
+    page = (tmp_path / "audit.html").read_text()
+    assert "Something leaks" in page
+    assert "No picture was looked at" in page
 
 
 def test_a_split_by_image_leaks_and_one_by_group_does_not(run: Run, busi: Path, tmp_path: Path) -> None:
