@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     folder = Path(arguments[0])
     settings = from_dict(yaml.safe_load((folder / "settings.yaml").read_text()))
     run = Run(folder, settings, read_split(folder), torch.device("cpu"), quiet)
-    networks = SideBySide([network for network, _ in trained_networks(run)[: settings.model_folds]]).eval()
+    networks = SideBySide([one for members, _ in trained_networks(run)[: settings.model_folds] for one in members]).eval()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])

@@ -32,14 +32,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     Each map pixel is a block of 4 x 4 input pixels. With m the block's mean, the lesion's logit is 20 m - 10 and that of malignancy
     given a lesion 10 m - 5; with M the mean of the whole input, the image's logits are 8 M - 2 (abnormal) and 6 M - 3 (malignant given
-    abnormal). Fold f adds f / 10 to each of them. Metadata given as None are left out.
+    abnormal). Network f adds f / 10 to each of them; a fold has ``members`` networks. Metadata given as None are left out.
     """
     onnx = pytest.importorskip("onnx", reason="model files for tests are made by onnx (extra [train])")
 
-    def make(modality: str = "US", *, folds: int = 3, rows: int = 32, cols: int = 48, name: str | None = None, **metadata: Any) -> Path:
-        facts = {**_tiny_facts(modality, folds, rows, cols), **metadata}
+    def make(
+        modality: str = "US", *, folds: int = 3, rows: int = 32, cols: int = 48, name: str | None = None, members: int = 1, **metadata: Any
+    ) -> Path:
+        facts = {**_tiny_facts(modality, folds, rows, cols), "members": members, **metadata}
         path = tmp_path_factory.mktemp("model") / f"{name or facts['id']}.onnx"
-        model = onnx.helper.make_model(_tiny_graph(onnx, folds, rows, cols), opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        model = onnx.helper.make_model(
+            _tiny_graph(onnx, folds * members, rows, cols), opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9
+        )
         text = json.dumps({key: value for key, value in facts.items() if value is not None})
         onnx.helper.set_model_props(model, {"breastcad": text})
         onnx.save(model, path)

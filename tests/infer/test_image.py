@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,37 @@ def test_an_unknown_pipeline_is_refused(tiny_model: MakeModel) -> None:
 def test_an_input_without_a_size_is_refused(tiny_model: MakeModel) -> None:
     with pytest.raises(ReadError, match="its input must have positive rows and cols, got 0 x 48"):
         Model(tiny_model("US", input={"pipeline": "ultrasound", "rows": 0, "cols": 48}))
+
+
+def test_members_of_a_fold_are_averaged(tiny_model: MakeModel) -> None:
+    """Black pixels: map logits -10 and -5, image logits -2 and -3. Networks add 0, .1, .2, .3: the folds' means are .05 and .25."""
+    model = Model(tiny_model("US", folds=2, members=2))
+    _, outputs = model.run(np.zeros((32, 48), np.float32))
+    assert outputs.maps.shape == (2, 2, 8, 12)
+    assert outputs.maps[:, :, 0, 0] == pytest.approx(np.array([[-9.95, -4.95], [-9.75, -4.75]]), abs=1e-4)
+    assert outputs.logits == pytest.approx(np.array([[[-2, -3], [-1.9, -2.9]], [[-1.8, -2.8], [-1.7, -2.7]]]), abs=1e-4)
+
+
+def _with_members(path: Path, members: object) -> Path:
+    """Change what a model file says of its folds' members; None leaves it out."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(path)
+    facts = json.loads(model.metadata_props[0].value) | {"members": members}
+    onnx.helper.set_model_props(model, {"breastcad": json.dumps({key: value for key, value in facts.items() if value is not None})})
+    onnx.save(model, path)
+    return path
+
+
+def test_a_file_from_before_folds_had_members_has_one_a_fold(tiny_model: MakeModel) -> None:
+    _, outputs = Model(_with_members(tiny_model("US", folds=3), None)).run(np.zeros((32, 48), np.float32))
+    assert outputs.logits.shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize(("members", "said"), [(2, "3 folds of 2"), (0, "3 folds of 0"), ("1", "3 folds of 1")])
+def test_a_graph_of_another_number_of_networks_is_refused(tiny_model: MakeModel, members: object, said: str) -> None:
+    path = _with_members(tiny_model("US", folds=3), members)
+    with pytest.raises(ReadError, match=f"its graph has 3 networks, its metadata {said}; export the model again"):
+        Model(path)
 
 
 def test_another_graph_is_refused(tiny_model: MakeModel) -> None:

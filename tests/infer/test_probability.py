@@ -17,7 +17,8 @@ POINT = {"name": "sensitivity 0.90", "of": "malignant", "threshold": 0.5, "sensi
 
 
 def outputs(logits: list[list[float]]) -> Outputs:
-    return Outputs(np.zeros((len(logits), 2, 1, 1), np.float32), np.array(logits, np.float32))
+    """Return the outputs of folds of one network each."""
+    return Outputs(np.zeros((len(logits), 2, 1, 1), np.float32), np.array(logits, np.float32)[:, None])
 
 
 def logit(probability: float) -> float:
@@ -51,6 +52,39 @@ def test_shift_moves_the_logit_before_it_is_divided() -> None:
     assert numbers.raw["abnormal"] == pytest.approx((0.880797 + 0.268941) / 2, abs=1e-6)
 
 
+def test_two_members_of_a_fold_answer_with_the_mean_of_their_logits() -> None:
+    """Logits of abnormal 3 and 1, of malignant 0 and -2: means 2 and -1; moved by 1 and divided by 2: 1.5, and -1 / 4."""
+    said = Outputs(np.zeros((1, 2, 1, 1), np.float32), np.array([[[3.0, 0.0], [1.0, -2.0]]], np.float32))
+    numbers = image_numbers(said, {"abnormal": [2.0], "malignant": [4.0]}, ALL, {"abnormal": [1.0]})
+    assert numbers.probability["abnormal"] == pytest.approx(0.817574, abs=1e-6)
+    assert numbers.probability["malignant"] == pytest.approx(0.817574 * 0.437823, abs=1e-6)
+    assert numbers.raw["abnormal"] == pytest.approx(0.880797, abs=1e-6)
+    assert numbers.interval is not None
+    abnormal = numbers.interval["abnormal"]  # sigmoids of (3 + 1) / 2 and (1 + 1) / 2
+    assert (abnormal.low, abnormal.high, abnormal.method) == (
+        pytest.approx(0.731059, abs=1e-6),
+        pytest.approx(0.880797, abs=1e-6),
+        "two networks",
+    )
+
+
+def test_interval_holds_the_answer_where_members_contradict_each_other() -> None:
+    """One says normal, else malignant; the other abnormal and benign: P(malignant) is about 0 for each, 1 / 4 of the mean logits."""
+    said = Outputs(np.zeros((1, 2, 1, 1), np.float32), np.array([[[10.0, -10.0], [-10.0, 10.0]]], np.float32))
+    numbers = image_numbers(said, {}, ALL)
+    assert numbers.probability["malignant"] == pytest.approx(0.25)
+    assert numbers.interval is not None
+    assert numbers.interval["malignant"].high == pytest.approx(0.25)
+
+
+def test_folds_of_several_members_spread_over_the_folds() -> None:
+    said = Outputs(np.zeros((2, 2, 1, 1), np.float32), np.array([[[3.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]], np.float32))
+    interval = image_numbers(said, {}, ALL).interval
+    assert interval is not None
+    assert (interval["abnormal"].low, interval["abnormal"].high) == pytest.approx((0.5, 0.880797), abs=1e-6)
+    assert interval["abnormal"].method == "two folds"
+
+
 def test_one_fold_has_no_interval() -> None:
     assert image_numbers(outputs([[1.0, 1.0]]), {}, ALL).interval is None
 
@@ -80,7 +114,7 @@ def test_classes_sum_to_one_and_abnormal_is_the_rest_of_normal(folds: list[tuple
 def test_maps_are_means_over_folds_of_probabilities_not_of_logits() -> None:
     """One pixel, two folds. Lesion .8 and .4, malignant given lesion .5 and .25: means .6 and .375; the product .4 and .1: mean .25."""
     maps = np.array([[[[logit(0.8)]], [[0.0]]], [[[logit(0.4)]], [[logit(0.25)]]]], np.float32)
-    found = lesion_maps(Outputs(maps, np.zeros((2, 2), np.float32)), {})
+    found = lesion_maps(Outputs(maps, np.zeros((2, 1, 2), np.float32)), {})
     assert found.lesion.item() == pytest.approx(0.6, abs=1e-6)
     assert found.given.item() == pytest.approx(0.375, abs=1e-6)
     assert found.malignant.item() == pytest.approx(0.25, abs=1e-6)
@@ -89,7 +123,7 @@ def test_maps_are_means_over_folds_of_probabilities_not_of_logits() -> None:
 
 def test_the_map_of_lesions_has_a_temperature_of_its_own() -> None:
     maps = np.full((1, 2, 1, 1), 2.0, np.float32)
-    found = lesion_maps(Outputs(maps, np.zeros((1, 2), np.float32)), {"lesion": 2.0, "malignant": 4.0})
+    found = lesion_maps(Outputs(maps, np.zeros((1, 1, 2), np.float32)), {"lesion": 2.0, "malignant": 4.0})
     assert found.lesion.item() == pytest.approx(0.731059, abs=1e-6)
     assert found.given.item() == pytest.approx(0.622459, abs=1e-6)
 

@@ -15,6 +15,7 @@ from breastcad.core.errors import InputError, ReadError  # noqa: E402
 from breastcad.models import export, pretrained  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix  # noqa: E402
 from breastcad.models.lesion_network import LesionNetwork  # noqa: E402
+from breastcad.models.mean_network import MeanNetwork  # noqa: E402
 from breastcad.models.registry import NETWORKS, NetworkSpec, network_spec  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -52,6 +53,23 @@ def test_seen_twice_is_the_mean_of_two_sizes_and_mirror_images() -> None:
         torch.testing.assert_close(maps[index, 0], (larger[0] + larger[1] + drawn[2]) / 3, atol=1e-3, rtol=1e-3)
     learned = twice.learn(image[None], torch.full((1, 3), torch.nan))
     torch.testing.assert_close(learned.maps, once(small)[0], atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_mean_network_answers_with_the_mean_of_its_members() -> None:
+    spec = network_spec("closer-resnet18")
+    members = [LesionNetwork(spec).eval() for _ in range(3)]
+    together = MeanNetwork(members)
+    image = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    windows = torch.tensor([[[20.0, 30.0, 16.0]], [[40.0, 12.0, 24.0]]])
+    for said, each in (
+        (together(image)[0], [member(image)[0] for member in members]),
+        (together(image)[1], [member(image)[1] for member in members]),
+        (together.look_at(image, windows), [member.look_at(image, windows) for member in members]),
+    ):
+        assert not torch.allclose(each[0], each[1])
+        assert torch.allclose(said, (each[0] + each[1] + each[2]) / 3, atol=1e-5)
+    assert together.looks == spec.looks
 
 
 def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:

@@ -150,6 +150,33 @@ def test_lesions_tell_what_a_closer_look_at_their_box_says(
     assert facts["folds"] == len(facts["shift"]["abnormal"]) == 1
 
 
+def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    pair = replace(settings, epochs=1, members=2, model_folds=1)
+    run = open_run(tmp_path / "run", pair, split, {}, device=CPU, progress=quiet)
+    train_run(run, [collection], [0])
+    train_run(run, [collection])
+    export_run(run)
+    weights = [load_checkpoint(path)[0] for path in sorted((tmp_path / "run" / "checkpoints" / "repeat0-fold0").rglob("best.safetensors"))]
+    assert len(weights) == 2
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    alone = open_run(tmp_path / "alone", replace(pair, members=1, seed=pair.seed + 1), split, {}, device=CPU, progress=quiet)
+    train_run(alone, [collection], [0])
+    second = load_checkpoint(tmp_path / "alone" / "checkpoints" / "repeat0-fold0" / "best.safetensors")[0]
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in second.items())
+
+    facts = read_metadata(tmp_path / "run" / "model.onnx")
+    assert (facts["folds"], facts["members"], len(facts["temperature"]["malignant"])) == (1, 2, 1)
+    tested = {row.id: row for row in read_predictions(tmp_path / "run" / "predictions.csv") if (row.outer, row.part) == (0, "test")}
+    for image in (row for row in collection.images if row.image_id in tested):
+        said = breastcad.analyze(Path(collection.root) / str(image.path), model=tmp_path / "run", modality="US").images[0]
+        assert said.probability is not None
+        assert said.probability["malignant"] == pytest.approx(tested[image.image_id].probability["malignant"], abs=0.01)
+        assert said.interval is not None
+        assert said.interval["malignant"].method == "two networks"
+
+
 def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
     open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
     with pytest.raises(InputError, match="holds a run with other settings"):

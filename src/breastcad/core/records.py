@@ -251,7 +251,7 @@ class ModelUsed:
 
 @dataclass(slots=True)
 class Interval:
-    """A range for a probability and the method that gave it, e.g. ``"three folds"``."""
+    """A range for a probability and the method that gave it, e.g. ``"three folds"`` or ``"two networks"``."""
 
     low: float
     high: float

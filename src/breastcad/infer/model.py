@@ -23,8 +23,8 @@ INPUT_NAME, OUTPUT_NAMES = "image", ["maps", "logits"]
 class Outputs:
     """What a network says of one image, before any calibration.
 
-    ``maps`` is (F, 2, h, w) float32: for each fold the logits of [lesion, malignant given lesion] of each map pixel;
-    ``logits`` is (F, 2) float32: those of [abnormal, malignant given abnormal] of the image.
+    ``maps`` is (F, 2, h, w) float32: for each fold the logits of [lesion, malignant given lesion] of each map pixel, the mean of
+    the fold's members; ``logits`` is (F, M, 2) float32: those of [abnormal, malignant given abnormal] of the image, of each member.
     """
 
     maps: NDArray[np.float32]
@@ -55,6 +55,7 @@ class Model:
         names = " and ".join(map(repr, OUTPUT_NAMES))
         if [entry.name for entry in self._session.get_inputs()] != [INPUT_NAME] or not set(OUTPUT_NAMES) <= set(outputs):
             raise ReadError(path, f"its graph must turn '{INPUT_NAME}' into {names}; export the model again")
+        self._members = _members(path, self.facts, {output.name: output.shape for output in self._session.get_outputs()})
 
     def run(self, pixels: NDArray[np.float32], part: Box | None = None) -> tuple[ModelInput, Outputs]:
         """Prepare a picture and pass it through the network.
@@ -76,7 +77,8 @@ class Model:
         seen = prepare(pixels[row0:row1, col0:col1], self.pipeline, self.rows, self.cols)
         seen.box = seen.box[0] + row0, seen.box[1] + col0, seen.box[2] + row0, seen.box[3] + col0
         maps, logits = self._session.run(OUTPUT_NAMES, {INPUT_NAME: np.ascontiguousarray(seen.array[None, None], np.float32)})
-        return seen, Outputs(maps[0], logits[0])
+        by_fold = maps[0].reshape(-1, self._members, *maps.shape[2:])
+        return seen, Outputs(by_fold.mean(axis=1), logits[0].reshape(-1, self._members, logits.shape[2]))
 
 
 def _input(path: Path, given: dict[str, Any]) -> tuple[str, int, int]:
@@ -86,6 +88,15 @@ def _input(path: Path, given: dict[str, Any]) -> tuple[str, int, int]:
     if not (isinstance(rows, int) and isinstance(cols, int) and rows > 0 and cols > 0):
         raise ReadError(path, f"its input must have positive rows and cols, got {rows} x {cols}; export the model again")
     return pipeline, rows, cols
+
+
+def _members(path: Path, facts: dict[str, Any], shapes: dict[str, list[int | str]]) -> int:
+    """Return how many networks a fold has; files written before there could be several do not say it."""
+    members, folds = facts.get("members", 1), facts.get("folds")
+    networks = [shapes[name][1] for name in OUTPUT_NAMES]
+    if not (isinstance(members, int) and isinstance(folds, int) and members > 0 and networks == [members * folds] * len(networks)):
+        raise ReadError(path, f"its graph has {networks[0]} networks, its metadata {folds} folds of {members}; export the model again")
+    return members
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""From a network's logits to probabilities: temperature, the mean over folds, their spread, an operating point. Pure numbers."""
+"""From networks' logits to probabilities: members, temperature, the mean over folds, their spread, an operating point. Pure numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _NUMBER_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven
 
 @dataclass(slots=True)
 class ImageNumbers:
-    """An image's numbers: calibrated probability, the same without temperature, and its range over folds (None for one fold)."""
+    """An image's numbers: calibrated probability, the same without temperature, and its range over folds.
+
+    Of one fold, the range is that over its members; None where there is one network.
+    """
 
     probability: dict[str, float]
     raw: dict[str, float]
@@ -62,9 +65,10 @@ def _of(given: Temperatures, name: str, missing: float = 1.0) -> NDArray[np.floa
 def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence[str], shift: Temperatures | None = None) -> ImageNumbers:
     """Return what a model says of a whole image.
 
-    Each fold's logits are divided by their temperature and made probabilities; P(malignant) = P(abnormal) P(malignant given
-    abnormal), P(benign) = P(abnormal) - P(malignant), P(normal) = 1 - P(abnormal); then the mean over folds. A model that does not
-    know the class normal was shown abnormal images only: there P(abnormal) is left out, and benign and malignant sum to 1.
+    Each fold's logits, the mean over its members, are divided by their temperature and made probabilities; P(malignant) =
+    P(abnormal) P(malignant given abnormal), P(benign) = P(abnormal) - P(malignant), P(normal) = 1 - P(abnormal); then the mean
+    over folds. A model that does not know the class normal was shown abnormal images only: there P(abnormal) is left out,
+    and benign and malignant sum to 1.
 
     Parameters
     ----------
@@ -76,12 +80,15 @@ def image_numbers(outputs: Outputs, temperature: Temperatures, classes: Sequence
     shift : mapping of str to float or to a list of float, one a fold, optional
         For ``"abnormal"``: added to the logit before it is divided; 0 where it is missing.
     """
-    moved = outputs.logits + np.stack([np.broadcast_to(_of(shift or {}, name, 0.0), len(outputs.logits)) for name in HEADS], axis=1)
-    calibrated = _classes(moved, temperature, classes)
-    plain = _classes(outputs.logits, {}, classes)
+    by_fold = outputs.logits.mean(axis=1)
+    moves = np.stack([np.broadcast_to(_of(shift or {}, name, 0.0), len(by_fold)) for name in HEADS], axis=1)
+    calibrated = _classes(by_fold + moves, temperature, classes)
+    plain = _classes(by_fold, {}, classes)
     raw = {name: float(values.mean()) for name, values in plain.items() if name in ("malignant", "abnormal")}
     probability = {name: float(values.mean()) for name, values in calibrated.items()}
-    return ImageNumbers(probability, raw, _intervals({name: calibrated[name] for name in raw}))
+    several = calibrated if len(by_fold) > 1 else _classes(outputs.logits[0] + moves, temperature, classes)
+    word = "folds" if len(by_fold) > 1 else "networks"
+    return ImageNumbers(probability, raw, _intervals({name: several[name] for name in raw}, probability, word))
 
 
 def _classes(logits: NDArray[Real], temperature: Temperatures, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -96,17 +103,18 @@ def _classes(logits: NDArray[Real], temperature: Temperatures, classes: Sequence
     return chosen
 
 
-def _intervals(folds: dict[str, NDArray[np.float64]]) -> dict[str, Interval] | None:
-    """Return the lowest and highest fold.
+def _intervals(several: dict[str, NDArray[np.float64]], answer: Mapping[str, float], word: str) -> dict[str, Interval] | None:
+    """Return the lowest and highest of several folds or networks, and of the answer, which a mean of logits can put beside them.
 
-    Of n folds alike, one more would lie between the lowest and the highest with probability (n - 1) / (n + 1): the level.
+    Of n alike, one more would lie between the lowest and the highest with probability (n - 1) / (n + 1): the level.
     """
-    count = len(next(iter(folds.values()), []))
+    count = len(next(iter(several.values()), []))
     if count < 2:
         return None
-    method = f"{_NUMBER_WORDS.get(count, str(count))} folds"
+    method = f"{_NUMBER_WORDS.get(count, str(count))} {word}"
     level = (count - 1) / (count + 1)
-    return {name: Interval(float(values.min()), float(values.max()), level, method) for name, values in folds.items()}
+    ends = {name: (min(float(values.min()), answer[name]), max(float(values.max()), answer[name])) for name, values in several.items()}
+    return {name: Interval(*pair, level, method) for name, pair in ends.items()}
 
 
 def lesion_maps(outputs: Outputs, temperature: Temperatures) -> LesionMaps:

@@ -1,4 +1,4 @@
-"""From trained networks to one model file: the folds side by side in one graph, weights in half precision on disk.
+"""From trained networks to one model file: its networks side by side in one graph, weights in half precision on disk.
 
 The graph computes in single precision: each weight is stored as half and followed by a Cast, which onnxruntime folds when
 it loads the file. The temperatures stay in the metadata.

@@ -19,7 +19,7 @@ SENSITIVITY = 0.90
 def export_run(run: Run) -> float:
     """Write a run's model.onnx; return how far its outputs are from the networks' (as `export_networks` does)."""
     trained = trained_networks(run)[: run.settings.model_folds]
-    networks, facts = [network.cpu() for network, _ in trained], [fold for _, fold in trained]
+    networks, facts = [member.cpu() for members, _ in trained for member in members], [fold for _, fold in trained]
     fitted = [fold["calibration"] for fold in facts]
     settings = run.settings
     metadata: dict[str, Any] = {
@@ -28,7 +28,8 @@ def export_run(run: Run) -> float:
         "version": breastcad.__version__,
         "modality": settings.modality,
         "input": {"pipeline": settings.pipeline, "rows": settings.rows, "cols": settings.cols},
-        "folds": len(networks),
+        "folds": len(trained),
+        "members": run.settings.members,
         "temperature": {name: [round(one[name], 6) for one in fitted] for name in ("malignant", "abnormal")},
         "shift": {"abnormal": [round(one["abnormal_shift"], 6) for one in fitted]},
         "abnormal_share": settings.abnormal_share,

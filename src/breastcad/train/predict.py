@@ -17,6 +17,7 @@ from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperatur
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
 from breastcad.models.lesion_network import LesionNetwork
+from breastcad.models.mean_network import MeanNetwork
 from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
 from breastcad.train.samples import Sample
@@ -48,7 +49,12 @@ class Calibration:
 
 @torch.no_grad()
 def predict(
-    network: LesionNetwork, samples: list[Sample], settings: Settings, device: torch.device, *, progress: Callable[[str, int, int], None]
+    network: LesionNetwork | MeanNetwork,
+    samples: list[Sample],
+    settings: Settings,
+    device: torch.device,
+    *,
+    progress: Callable[[str, int, int], None],
 ) -> list[Said]:
     """Run a network over samples as they are, in their order."""
     network.eval()
@@ -65,7 +71,7 @@ LesionKey = tuple[str, str, str]
 
 
 @torch.no_grad()
-def look_at_boxes(network: LesionNetwork, samples: list[Sample], device: torch.device) -> dict[LesionKey, float]:
+def look_at_boxes(network: LesionNetwork | MeanNetwork, samples: list[Sample], device: torch.device) -> dict[LesionKey, float]:
     """Return the logit of malignancy from a closer look at the given box of each finding that has one.
 
     Returns

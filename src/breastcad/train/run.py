@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from breastcad.core.files import (
     write_text,
 )
 from breastcad.core.records import Collection, SplitRow
+from breastcad.models.lesion_network import LesionNetwork
+from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.loop import best_network, train_fold
 from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
@@ -180,6 +182,11 @@ def _fold_folder(run: Run, fold: tuple[int, int]) -> Path:
     return run.folder / "checkpoints" / f"repeat{fold[0]}-fold{fold[1]}"
 
 
+def _member_folder(run: Run, fold: tuple[int, int], member: int) -> Path:
+    """Return the folder of a network's checkpoints: a fold's first network's lie in the fold's own."""
+    return _fold_folder(run, fold) / f"member{member}" if member else _fold_folder(run, fold)
+
+
 def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     """Train a fold and write what it says of validation and test; fold.json, written last, says that it is done."""
     part_of = {(row.set, row.id): row.part for row in run.split if (row.repeat, row.outer) == fold}
@@ -190,11 +197,8 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
                 f"fold {fold[1]} of the split has no image that could be read in its part '{part}'; {LEFT_OUT} says which could not"
             )
     folder = _fold_folder(run, fold)
-    with SummaryWriter(str(run.folder / "tensorboard" / f"fold{fold[1]}")) as board:
-        network = train_fold(
-            parts["train"], parts["validation"], run.settings, folder, fold=fold[0] * 1000 + fold[1], device=run.device,
-            report=lambda row: _log(run.folder / "log.csv", row, board), progress=run.progress,
-        )  # fmt: skip
+    members = [_train_member(run, fold, member, parts["train"], parts["validation"]) for member in range(run.settings.members)]
+    network = MeanNetwork(members)
     validation = predict(network, parts["validation"], run.settings, run.device, progress=run.progress)
     calibration = fit_calibration(validation, run.settings)
     test = predict(network, parts["test"], run.settings, run.device, progress=run.progress)
@@ -209,8 +213,20 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     write_json(folder / "fold.json", {"calibration": asdict(calibration), "classes": classes, "trained_on": sets})
 
 
+def _train_member(run: Run, fold: tuple[int, int], member: int, train: list[Sample], validation: list[Sample]) -> LesionNetwork:
+    """Train one of a fold's networks; they differ in the seed alone."""
+    name = f"fold{fold[1]}" + (f"-member{member}" if member else "")
+    with SummaryWriter(str(run.folder / "tensorboard" / name)) as board:
+        return train_fold(
+            train, validation, replace(run.settings, seed=run.settings.seed + member), _member_folder(run, fold, member),
+            fold=fold[0] * 1000 + fold[1], device=run.device, progress=run.progress,
+            report=lambda row: _log(run.folder / "log.csv", {"fold": row["fold"], "member": member} | row, board),
+        )  # fmt: skip
+
+
 LOG_COLUMNS = (
-    "fold", "epoch", "part", "loss", "score", "auc_abnormal", "auc_malignant", "dice", "best_mark_hits", "seconds", "images_per_second",
+    "fold", "member", "epoch", "part", "loss", "score", "auc_abnormal", "auc_malignant", "dice", "best_mark_hits",
+    "seconds", "images_per_second",
 )  # fmt: skip
 
 
@@ -223,7 +239,7 @@ def _log(path: Path, row: dict[str, Any], board: SummaryWriter) -> None:
             writer.writeheader()
         writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
     for key, value in row.items():
-        if key not in ("fold", "epoch", "part"):
+        if key not in ("fold", "member", "epoch", "part"):
             board.add_scalar(f"{row['part']}/{key}", value, row["epoch"])
 
 
@@ -237,9 +253,12 @@ def _gather(run: Run, folds: list[tuple[int, int]]) -> None:
     write_text(run.folder / "folds.json", json.dumps(facts, indent=1) + "\n")
 
 
-def trained_networks(run: Run) -> list[tuple[Any, dict[str, Any]]]:
-    """Return, fold by fold, the network with its best weights, and what fold.json says: calibration, classes, trained_on."""
+def trained_networks(run: Run) -> list[tuple[list[LesionNetwork], dict[str, Any]]]:
+    """Return, fold by fold, its networks with their best weights, and what fold.json says: calibration, classes, trained_on."""
     return [
-        (best_network(run.settings, _fold_folder(run, fold), run.device), read_json(_fold_folder(run, fold) / "fold.json"))
+        (
+            [best_network(run.settings, _member_folder(run, fold, member), run.device) for member in range(run.settings.members)],
+            read_json(_fold_folder(run, fold) / "fold.json"),
+        )
         for fold in folds_of(run)
     ]

@@ -35,8 +35,9 @@ class Settings:
     for the validation images' own. Marks are peaks of the lesion map, cut at ``mark_level`` times the peak, at most ``max_marks``
     an image, none whose probability is below ``score_floor``; ``outline`` says that the lesion map is drawn as an outline. The
     model file holds the networks of the first ``model_folds`` folds, under the name ``model_id``, and says whether the training was
-    ``shortened``. ``threads`` is part of the settings since sums depend on it in their last bits; with more than one they
-    are not always the same twice.
+    ``shortened``. Each fold trains ``members`` networks, the first from ``seed``, the next from ``seed`` + 1 and so on; the fold's
+    word is the mean of their logits. ``threads`` is part of the settings since sums depend on it in their last bits;
+    with more than one they are not always the same twice.
     """
 
     model_id: str = "model"
@@ -68,6 +69,7 @@ class Settings:
     mark_level: float = 0.5
     max_marks: int = 5
     model_folds: int = 3
+    members: int = 1
     outline: bool = True
     seed: int = 1
     threads: int = 1
@@ -136,7 +138,7 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
 
 
 WORDS = {"weights": ("imagenet", "none"), "modality": ("US", "MG"), "pipeline": tuple(sorted(PIPELINES))}
-AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "max_marks")
+AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "members", "max_marks")
 SHARES = (
     "average_decay", "warm_up", "mark_level", "augmentation.flip_columns", "augmentation.flip_rows",
     "augmentation.healed", "augmentation.decoy", "augmentation.zoomed", "augmentation.window",
