@@ -16,6 +16,12 @@ settings.register_profile("fixed", derandomize=True, deadline=None, max_examples
 settings.load_profile("fixed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests out of the user's cache of prepared images."""
+    os.environ["BREASTCAD_CACHE"] = str(tmp_path_factory.mktemp("cache") / "cache")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real data (BREASTCAD_DATA, else shared/data beside the repository); skip without it."""

@@ -13,7 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import numpy as np  # noqa: E402
 from filelock import FileLock  # noqa: E402
+from PIL import Image  # noqa: E402
 
 import breastcad  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
@@ -26,12 +28,14 @@ from breastcad.core.files import (  # noqa: E402
     write_split,
 )
 from breastcad.core.records import Collection, PredictionRow, SplitRow  # noqa: E402
+from breastcad.datasets.cache import Cache  # noqa: E402
 from breastcad.datasets.duplicates import joint_groups  # noqa: E402
 from breastcad.datasets.splits import across, kfold  # noqa: E402
 from breastcad.models.catalogue import read_metadata  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
+from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
 from breastcad.train.run import open_run, train_run, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
@@ -81,6 +85,71 @@ def test_unreadable_image_is_left_out_and_said(collection: Collection, tmp_path:
     assert samples == []
     assert len(problems) == 1
     assert row.image_id in problems[0]
+
+
+SETS = {"busi": "ultrasound", "bus-bra": "ultrasound", "inbreast": "mammogram", "cbis-ddsm": "mammogram", "mini-mias": "mammogram"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_number_is_the_same_with_and_without_a_cache(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(name, tmp_path / "set", n=4, seed=2)
+    collection = READERS[name].read(tmp_path / "set")
+    groups = {(row.set, row.image_id): "g" for row in collection.images if row.present}
+    assert groups
+    plan = SETS[name], 96, 64
+    plain = load_samples([collection], groups, *plan)
+    with Cache(tmp_path / "cache", limit=2**30, tell=pytest.fail) as cache:
+        first = load_samples([collection], groups, *plan, cache=cache)
+    for decoder in ("open_picture", "roi_mask"):
+        monkeypatch.setattr(samples_module, decoder, lambda path, *_: pytest.fail(f"{path} is decoded again"))
+    with Cache(tmp_path / "cache", limit=2**30, tell=pytest.fail) as cache:
+        second = load_samples([collection], groups, *plan, cache=cache)
+    for kept in (first, second):
+        assert kept[1] == plain[1]
+        for one, other in zip(plain[0], kept[0], strict=True):
+            assert one.image.dtype == other.image.dtype
+            assert one.image.tobytes() == other.image.tobytes()
+            assert one.lesions.tobytes() == other.lesions.tobytes()
+            assert (one.row, one.group, one.placed, one.box, one.findings) == (
+                other.row,
+                other.group,
+                other.placed,
+                other.box,
+                other.findings,
+            )
+
+
+def test_a_picture_swapped_after_import_is_read_anew_and_one_of_another_size_is_left_out(tmp_path: Path) -> None:
+    write_set("busi", tmp_path / "set", n=4, seed=2, quirks=False)
+    collection = READERS["busi"].read(tmp_path / "set")
+    groups = {(row.set, row.image_id): "g" for row in collection.images}
+    with Cache(tmp_path / "cache", limit=2**30, tell=print) as cache:
+        load_samples([collection], groups, "ultrasound", 64, 64, cache=cache)
+    path = Path(collection.root) / str(collection.images[0].path)
+    pixels = np.array(Image.open(path))
+    Image.fromarray(pixels[::-1].copy()).save(path)
+    with Cache(tmp_path / "cache", limit=2**30, tell=print) as cache:
+        turned, problems = load_samples([collection], groups, "ultrasound", 64, 64, cache=cache)
+    assert problems == []
+    assert turned[0].image.tobytes() == load_samples([collection], groups, "ultrasound", 64, 64)[0][0].image.tobytes()
+    Image.fromarray(pixels[5:]).save(path)
+    for kept in (None, Cache(tmp_path / "cache", limit=2**30, tell=print)):
+        left, problems = load_samples([collection], groups, "ultrasound", 64, 64, cache=kept)
+        assert len(left) == len(turned) - 1
+        height, width = pixels.shape[:2]
+        said = f"({height} x {width} when its set was imported, now {height - 5} x {width}); import the set again"
+        assert problems == [f"busi {collection.images[0].image_id}: is another picture {said}"]
+
+
+def test_a_run_from_a_cache_is_the_same_run(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    short = replace(settings, epochs=1)
+    tables = []
+    for name in ("without", "first", "second"):
+        run = open_run(tmp_path / name, short, split, {}, device=CPU, progress=quiet)
+        cache = None if name == "without" else Cache(tmp_path / "cache", limit=2**30, tell=pytest.fail)
+        train_run(run, [collection], cache=cache)
+        tables.append((tmp_path / name / "predictions.csv").read_bytes())
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_image_that_no_collection_has_is_named(collection: Collection) -> None:

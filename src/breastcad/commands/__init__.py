@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train a model; called again, it continues what it finds."),
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),
+    "cache": ("cache", "Show or clear the prepared images that are kept on disk."),
     "models": ("models", "List and show the bundled models and the network architectures."),
 }
 

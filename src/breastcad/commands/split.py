@@ -109,10 +109,11 @@ def _present_images(collections: list[Collection]) -> list[ImageRow]:
 def _groups(collections: list[Collection], unread: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
     """Return patient and duplicate groups, with a bar while pictures are read; what cannot be read is entered into `unread`."""
     from breastcad.commands.progress import bar
+    from breastcad.datasets.cache import open_cache
     from breastcad.datasets.duplicates import joint_groups
 
-    with bar("looking for near-duplicates") as progress:
-        return joint_groups(collections, progress, unread=unread)
+    with open_cache(lambda said: typer.echo(f"! {said}", err=True)) as cache, bar("looking for near-duplicates") as progress:
+        return joint_groups(collections, progress, unread=unread, cache=cache)
 
 
 def _split(

@@ -30,6 +30,10 @@ def command(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")] = None,
     device: Device = DeviceName.auto,
+    cache: Annotated[
+        bool,
+        typer.Option("--cache/--no-cache", help="Keep prepared images on disk for the next training (docs/cache.md), or decode them anew."),
+    ] = True,
 ) -> None:
     """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
 
@@ -40,6 +44,7 @@ def command(
 
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_collection, read_facts, read_split
+    from breastcad.datasets.cache import open_cache
     from breastcad.train.bundle import export_run
     from breastcad.train.run import open_run, train_run, undone_folds
     from breastcad.train.settings import recipe as settings_of
@@ -48,13 +53,14 @@ def command(
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
     rows = _without_leaks(read_split(split), facts)
+    kept = open_cache(lambda said: typer.echo(f"! {said}", err=True)) if cache else None
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
             update(done, total, text)
 
         run = open_run(out, settings, rows, facts, device=torch.device(wanted), progress=progress)
-        problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds))
+        problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds), cache=kept)
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)

@@ -18,6 +18,7 @@ from scipy import fft
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection, ImageRow
+from breastcad.datasets.cache import Cache
 from breastcad.read import open_picture
 
 Progress = Callable[[int, int], None]
@@ -263,11 +264,13 @@ def joint_groups(
     *,
     read: ReadPixels | None = None,
     unread: dict[tuple[str, str], str] | None = None,
+    cache: Cache | None = None,
 ) -> dict[tuple[str, str], str]:
     """Join the images of several collections as `duplicate_groups` does, across them too.
 
     Near-duplicates are looked for among all present images of one modality, patients within one set. With ``unread`` given, an image
-    that cannot be read is entered there, with the reason, and looked at no further.
+    that cannot be read is entered there, with the reason, and looked at no further. Thumbnails are looked for and kept in a ``cache``,
+    where one is given and ``read`` is not.
 
     Returns
     -------
@@ -287,13 +290,26 @@ def joint_groups(
             if _key(image) in images:
                 raise InputError(f"two images are called '{image.image_id}' in '{image.set}'; give each collection once")
             images[_key(image)] = (Path(collection.root), image)
-    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, read or read_pixels, unread)]
+    small = _reducer(read or read_pixels, cache if read is None else None)
+    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, small, unread)]
     return {key: "/".join(group) for key, group in joined(images, pairs).items()}
 
 
 def read_pixels(path: Path, frame: int | None) -> NDArray[np.float32]:
     """Return the (H, W) pixels of a picture file, as `breastcad.read.open_picture` gives them."""
     return open_picture(path, frame).pixels
+
+
+def _reducer(read: ReadPixels, cache: Cache | None) -> ReadPixels:
+    """Return what gives a picture's thumbnail by its path and frame."""
+
+    def small(path: Path, frame: int | None) -> NDArray[np.float32]:
+        def make() -> NDArray[np.float32]:
+            return thumbnail(read(path, frame))
+
+        return make() if cache is None else cache.array("thumbnail", [path], [frame], make)
+
+    return small
 
 
 def _key(image: ImageRow) -> tuple[str, str]:
@@ -310,14 +326,14 @@ def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[tuple[str, str]
 def _scene_pairs(
     images: Mapping[tuple[str, str], tuple[Path, ImageRow]],
     progress: Progress | None,
-    read: ReadPixels,
+    small: ReadPixels,
     unread: dict[tuple[str, str], str] | None,
 ) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     present = [(key, root, image) for key, (root, image) in images.items() if image.present and image.path]
     thumbnails = np.empty((len(present), THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), np.float16)
     for number, (key, root, image) in enumerate(present):
         try:
-            thumbnails[number] = thumbnail(read(root / str(image.path), int(image.frame) if image.frame else None))
+            thumbnails[number] = small(root / str(image.path), int(image.frame) if image.frame else None)
         except ReadError as error:
             if unread is None:
                 raise

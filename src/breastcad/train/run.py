@@ -33,6 +33,7 @@ from breastcad.core.files import (
     write_text,
 )
 from breastcad.core.records import Collection, SplitRow
+from breastcad.datasets.cache import Cache
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.loop import best_network, train_fold
@@ -108,7 +109,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def train_run(run: Run, collections: list[Collection], outer: list[int] | None = None) -> list[str]:
+def train_run(run: Run, collections: list[Collection], outer: list[int] | None = None, *, cache: Cache | None = None) -> list[str]:
     """Train every fold of a run that is not done; when all are, gather their predictions.
 
     Parameters
@@ -118,6 +119,8 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
         That have the images the split names.
     outer : list of int, optional
         Train these outer folds only: another command may train others in the same folder at the same time.
+    cache : Cache, optional
+        Where prepared images are looked for and kept; closed once they are all read.
 
     Returns
     -------
@@ -138,7 +141,10 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
     if wanted:
         groups = {(row.set, row.id): row.group for row in run.split}
         settings = run.settings
-        samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols, run.progress)
+        plan = settings.pipeline, settings.rows, settings.cols
+        samples, problems = load_samples(collections, groups, *plan, run.progress, cache=cache)
+        if cache is not None:
+            cache.close()
         if problems:
             write_text(run.folder / LEFT_OUT, "".join(f"{problem}\n" for problem in problems))
         for fold in wanted:
