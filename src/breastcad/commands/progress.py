@@ -16,7 +16,7 @@ def bar(text: str) -> Iterator[Callable[..., None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as drawn:
         task = drawn.add_task(text, total=None)
 
-        def update(done: int, total: int, said: str = text) -> None:
+        def update(done: int, total: int | None, said: str = text) -> None:
             drawn.update(task, description=said, completed=done, total=total)
 
         yield update

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from breastcad.train.settings import Settings
 
 LONGEST_NUMBER = 9
+CacheOption = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Keep prepared images on disk for the next training (docs/cache.md), or decode them anew."),
+]
 
 
 def command(
@@ -30,10 +34,7 @@ def command(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")] = None,
     device: Device = DeviceName.auto,
-    cache: Annotated[
-        bool,
-        typer.Option("--cache/--no-cache", help="Keep prepared images on disk for the next training (docs/cache.md), or decode them anew."),
-    ] = True,
+    cache: CacheOption = True,
 ) -> None:
     """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
 
