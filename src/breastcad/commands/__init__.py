@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "Analyse images, folders or DICOM exams; write findings.json, overlays and a report."),
     "import": ("import_", "Read a data set's own folder and write a collection."),
     "phantom": ("phantom", "Write a made-up data set in a real set's own format."),
+    "describe": ("describe", "Describe collections: counts by label, numbers, missing values, DICOM tags, samples."),
     "audit": ("audit", "Look for what fools a model's maker: leaks, near-duplicates, shortcuts."),
     "split": ("split", "Part a collection by patient and duplicate group."),
     "patches": ("patches", "Cut windows from the images of a collection: a table, no copies."),

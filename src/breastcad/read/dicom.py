@@ -23,6 +23,7 @@ from breastcad.core.records import Picture
 from breastcad.read import dicom_header as header
 from breastcad.read.dicom_codecs import COMPRESSED
 from breastcad.read.dicom_pixels import NATIVE, Layout, check_bytes, colour_of, declared, grey_of, stored_values
+from breastcad.read.dicom_tags import Tags, shown_tags
 from breastcad.read.dicom_values import Unreadable, named, text, value
 from breastcad.read.files import MAX_PIXELS, fault, kind_of
 
@@ -125,6 +126,18 @@ def dicom_facts(path: str | Path) -> DicomFacts:
         )
         header.note_caveats(dataset, notes)
         return replace(facts, warnings=tuple(notes))
+
+
+def dicom_tags(path: str | Path) -> Tags:
+    """Read the tags of a file's header that may be told (`dicom_tags.SHOWN`); no pixel is decoded.
+
+    Raises
+    ------
+    ReadError
+        As `dicom_facts`.
+    """
+    with _opened(Path(path)) as opened:
+        return shown_tags(opened.dataset, opened.private)
 
 
 def read_dicom(path: str | Path, frame: int | None = None) -> Picture:
