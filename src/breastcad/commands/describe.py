@@ -119,7 +119,7 @@ def _tell(one: Description, exploration: TagExploration | None) -> None:
     for problem in one.facts.get("problems", []):
         typer.echo(f"  ! {problem}")
     if exploration is not None and exploration.read:
-        outstanding = [tag.keyword for tag in exploration.tags if tag.excess > 0]
+        outstanding = [tag.keyword for tag in exploration.tags if tag.stands_out]
         told = f"stand out: {', '.join(outstanding)}" if outstanding else "none parts malignant images from the others beyond chance"
         typer.echo(f"  DICOM tags of {exploration.read:,} files: {told}")
     if exploration is not None and exploration.unread:

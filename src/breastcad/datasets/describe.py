@@ -301,9 +301,9 @@ def _measures(images: Sequence[ImageRow], exams: Groups) -> dict[str, Measured]:
 
 
 def _finding_sizes(findings: Iterable[FindingRow], images: Mapping[str, ImageRow]) -> dict[str, Measured]:
-    """Measure the boxes of findings: sides in pixels, the longer in millimetres where the spacing is known, the share of the image."""
+    """Measure the boxes of findings: sides in pixels, the longer in millimetres where the spacing is known, the box's share of the image."""
     sizes: dict[str, Measured] = {
-        name: [] for name in ("height of findings, pixels", "width of findings, pixels", "long side of findings, mm", "box / image")
+        name: [] for name in ("height of findings, pixels", "width of findings, pixels", "long side of findings, mm", "box of findings, % of the image")
     }
     tall, wide, long, share = sizes.values()
     for row in findings:
@@ -316,7 +316,7 @@ def _finding_sizes(findings: Iterable[FindingRow], images: Mapping[str, ImageRow
         if image is not None and image.spacing_row_mm and image.spacing_col_mm:
             long.append((max(height * image.spacing_row_mm, width * image.spacing_col_mm), label))
         if image is not None and image.rows and image.cols:
-            share.append((height * width / (image.rows * image.cols), label))
+            share.append((100 * height * width / (image.rows * image.cols), label))
     return sizes
 
 

@@ -43,9 +43,9 @@ class TagFound:
     chance: float | None
 
     @property
-    def excess(self) -> float:
-        """Return by how much the parting exceeds chance; below 0 where it does not."""
-        return -1.0 if self.parting is None or self.chance is None else self.parting - self.chance
+    def stands_out(self) -> bool:
+        """Say if the tag parts the groups further than chance."""
+        return self.parting is not None and self.chance is not None and self.parting > self.chance
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ def explore_tags(
         values = [told.get(keyword) for told in headers.values]
         if any(value is not None for value in values):
             _enter(found, name, keyword, values, labels, shuffled)
-    found.tags.sort(key=lambda tag: (-tag.excess, -(tag.parting or 0), SHOWN.index(tag.keyword)))
+    found.tags.sort(key=lambda tag: (not tag.stands_out, -(tag.parting or 0), SHOWN.index(tag.keyword)))
     return found
 
 

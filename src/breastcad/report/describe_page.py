@@ -11,21 +11,18 @@ from typing import NamedTuple
 
 from breastcad import __version__
 from breastcad.core.records import NOTICE
-from breastcad.datasets.describe import ALL, LABELS, ORDERED, Count, Description, Missing, Numbers, natural
+from breastcad.datasets.describe import ALL, FINDING_FACETS, LABELS, ORDERED, Count, Description, Missing, Numbers, natural
 from breastcad.datasets.describe_tags import TagExploration, TagFound
 from breastcad.report.html import environment
 from breastcad.report.sample_sheet import SampleSheet
 
 SHOWN_VALUES = 12
 """Values of a facet that the page shows; counts.csv has all of them."""
-_STANDS_OUT = 0.0
-
-_GROUPS = (
-    ("Images", ("view", "laterality", "density", "BI-RADS", "age, years", "part")),
-    ("Files", ("modality", "image type", "size, rows x columns", "proportions", "bit depth", "spacing, mm (row x column)", "manufacturer")),
-    ("Patients and exams", ("images per patient", "exams per patient", "images per exam", "findings per image")),
-)
-_QUIET_WHEN_SAME = ("modality", "origin", "image type", "proportions", "bit depth", "part")
+FEW_VALUES = 5
+"""So many, where the rarer values together hold most."""
+_FIRST = ("view", "laterality", "density", "BI-RADS", "age, years", *FINDING_FACETS)
+_DESCRIPTORS = [facet for facet, column in FINDING_FACETS.items() if column in ("shape", "margin", "morphology", "distribution")]
+_LAST = ("images per patient", "exams per patient", "images per exam", "findings per image")
 
 
 class Bar(NamedTuple):
@@ -39,13 +36,14 @@ class Bar(NamedTuple):
 
 @dataclass(slots=True)
 class Card:
-    """One facet as it is shown: its bars, the longest of them, and how many values and things are left out."""
+    """One facet as it is shown: its bars, the longest of them, how many values and things are left out, and if its values are words."""
 
     title: str
     bars: list[Bar]
     longest: int
     other_values: int = 0
     other_n: int = 0
+    descriptor: bool = False
 
 
 class Strip(NamedTuple):
@@ -64,7 +62,6 @@ class ShownTag:
     """One DICOM tag: how far it parts, its values (share of the malignant, share of the others) or its numbers."""
 
     found: TagFound
-    stands_out: bool
     values: list[tuple[str, float, float]]
     strips: list[Strip]
 
@@ -75,8 +72,8 @@ class ShownSet:
 
     description: Description
     labels: Bar
-    groups: list[tuple[str, list[Card]]]
-    same: list[tuple[str, str]]
+    cards: list[Card]
+    same: list[tuple[str, str, int]]
     numbers: list[tuple[str, list[Strip]]]
     missing: list[tuple[str, list[Missing], list[str], list[str]]]
     exploration: TagExploration | None = None
@@ -107,23 +104,16 @@ def describe_page(
 
 
 def _shown(one: Description, exploration: TagExploration | None, sheet: SampleSheet | None) -> ShownSet:
-    cards = {card.title: card for card in _cards(one.counts)}
-    labels = _labels_of(one.counts, "files")
-    groups, same = [], []
-    named = [facet for _, facets in _GROUPS for facet in facets]
-    findings = [title for title in cards if title not in (*named, "files", "origin")]
-    for title, facets in (*_GROUPS[:1], ("Findings", findings), *_GROUPS[1:]):
-        shown = [cards[facet] for facet in facets if facet in cards]
-        plain = [card for card in shown if card.title in _QUIET_WHEN_SAME and len(card.bars) == 1]
-        same += [(card.title, card.bars[0].value) for card in plain]
-        groups.append((title, [card for card in shown if card not in plain]))
+    cards = sorted((card for card in _cards(one.counts) if card.title != "files"), key=_place)
+    same = [card for card in cards if sum(bool(bar.value) for bar in card.bars) == 1]
+    titles = [card.title for card in cards]
     shown_tags, same_tags = _shown_tags(exploration)
     return ShownSet(
         description=one,
-        labels=labels,
-        groups=[(title, shown) for title, shown in groups if shown],
-        same=same,
-        numbers=_strips_by_quantity(one.numbers),
+        labels=_labels_of(one.counts, "files"),
+        cards=[card for card in cards if card not in same],
+        same=[(card.title, card.bars[0].value, sum(bar.n for bar in card.bars[1:])) for card in same],
+        numbers=[(quantity, shown) for quantity, shown in _strips_by_quantity(one.numbers) if quantity not in titles],
         missing=_missing(one.missing),
         exploration=exploration,
         tags=shown_tags,
@@ -133,6 +123,14 @@ def _shown(one: Description, exploration: TagExploration | None, sheet: SampleSh
 
 
 # ---- facets ----
+
+
+def _place(card: Card) -> tuple[int, int]:
+    """Sort what is seen in the breast before what is of files, and how many of what last."""
+    for place, titles in ((0, _FIRST), (2, _LAST)):
+        if card.title in titles:
+            return place, titles.index(card.title)
+    return 1, 0
 
 
 def _labels_of(counts: Sequence[Count], facet: str) -> Bar:
@@ -159,9 +157,11 @@ def _card(title: str, bars: list[Bar]) -> Card:
     ordered = title in ORDERED or " per " in title
     bars = sorted(bars, key=lambda bar: natural(bar.value) if ordered else (not bar.value, -bar.n, natural(bar.value)))
     known, unknown = [bar for bar in bars if bar.value], [bar for bar in bars if not bar.value]
-    left = sorted(known, key=lambda bar: -bar.n)[SHOWN_VALUES:] if len(known) > SHOWN_VALUES + 1 else []
+    by_count = sorted(known, key=lambda bar: -bar.n)
+    most_are_rare = 2 * sum(bar.n for bar in by_count[:SHOWN_VALUES]) < sum(bar.n for bar in known)
+    left = by_count[FEW_VALUES if most_are_rare else SHOWN_VALUES :]
     kept = [bar for bar in known if bar not in left] + unknown
-    return Card(title, kept, max(bar.n for bar in bars), len(left), sum(bar.n for bar in left))
+    return Card(title, kept, max(bar.n for bar in bars), len(left), sum(bar.n for bar in left), title in _DESCRIPTORS)
 
 
 # ---- numbers ----
@@ -197,11 +197,13 @@ def figure(value: float) -> str:
     Examples
     --------
     >>> figure(3518.0), figure(12.3456), figure(0.0059397), figure(0.0)
-    ('3,518', '12.3', '0.00594', '0')
+    ('3,518', '12.3', '0.0059', '0')
     """
     if value == 0 or (abs(value) >= 1 and float(value).is_integer()):
         return f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 # ---- missing values ----
@@ -234,8 +236,7 @@ def _shown_tags(exploration: TagExploration | None) -> tuple[list[ShownTag], lis
             same.append((tag.keyword, counts[0].value))
             continue
         few = tag.distinct <= SHOWN_VALUES
-        stands_out = tag.excess > _STANDS_OUT
-        shown.append(ShownTag(tag, stands_out, _shares(counts, exploration.labels), [] if few or not numbers else strips(numbers)))
+        shown.append(ShownTag(tag, _shares(counts, exploration.labels), [] if few or not numbers else strips(numbers)))
     return shown, same
 
 

@@ -25,6 +25,8 @@ from breastcad.report.overlay import encode
 
 Progress = Callable[[int, int], None]
 LONG_SIDE_PX = 320
+MOST_FAULTS = 20
+"""After so many images of a label that cannot be read, no other is tried."""
 _WHITE, _BLACK, _LINE_PX = 255, 0, 1
 _POINT_RADIUS_PX, _FAR_PX = 6, 10_000
 
@@ -75,8 +77,8 @@ def sample_sheet(
     done = 0
     for label, images in by_label.items():
         shown: list[Sampled] = []
-        for image in _patients_first(images, generator):
-            if len(shown) == per_label:
+        for tried, image in enumerate(_patients_first(images, generator)):
+            if len(shown) == per_label or tried == per_label + MOST_FAULTS:
                 break
             try:
                 shown.append(_sampled(image, findings.get(image.image_id, []), Path(collection.root), sheet.unread))
