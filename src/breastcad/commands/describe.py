@@ -115,7 +115,9 @@ def _tell(one: Description, exploration: TagExploration | None) -> None:
         if row.facet == "files":
             labels[row.label] = labels.get(row.label, 0) + row.n
     said = ", ".join(f"{n:,} {label}" for label, n in labels.items())
-    typer.echo(f"{one.set}: {one.listed:,} images listed, {one.present:,} present ({said}); {one.patients:,} patients, {one.findings:,} findings")
+    typer.echo(
+        f"{one.set}: {one.listed:,} images listed, {one.present:,} present ({said}); {one.patients:,} patients, {one.findings:,} findings"
+    )
     for problem in one.facts.get("problems", []):
         typer.echo(f"  ! {problem}")
     if exploration is not None and exploration.read:

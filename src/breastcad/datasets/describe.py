@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -166,9 +167,14 @@ def describe(collection: Collection, name: str | None = None, *, only_present: b
     per = _per(images, findings, patients, exams)
     for facet, measured in per.items():
         found.counts += counted(name, facet, ((str(n), label) for n, label in measured))
-    measured_all = {**_measures(images, exams), **per, **_days(patients), **_finding_sizes(findings, there)}
-    for quantity, measured in measured_all.items():
-        found.numbers += summed_up(name, quantity, measured)
+    quantities: Mapping[str, Sequence[tuple[float, str]]] = {
+        **_measures(images, exams),
+        **per,
+        **_days(patients),
+        **_finding_sizes(findings, there),
+    }
+    for quantity, numbers in quantities.items():
+        found.numbers += summed_up(name, quantity, numbers)
     found.missing += _missing(name, "images.csv", images, lambda image: bool(image.present))
     found.missing += _missing(name, "findings.csv", findings, lambda row: row.image_id in there and bool(there[row.image_id].present))
     return found
@@ -207,8 +213,8 @@ def summed_up(name: str, quantity: str, measured: Sequence[tuple[float, str]]) -
 
 def _row_of(name: str, quantity: str, label: str, numbers: ArrayLike) -> Numbers:
     values = np.asarray(numbers, np.float64)
-    quartiles = (float(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
-    return Numbers(name, quantity, label, len(values), *quartiles, float(values.mean()))
+    least, q1, median, q3, largest = (float(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
+    return Numbers(name, quantity, label, len(values), least, q1, median, q3, largest, float(values.mean()))
 
 
 def _image_counts(name: str, images: Sequence[ImageRow]) -> list[Count]:
@@ -269,7 +275,7 @@ def _days(patients: Groups) -> dict[str, Measured]:
         days = {image.days_from_first for image in found} - {None} or {_day(image.date) for image in found} - {None}
         ordered = sorted(day for day in days if day is not None)
         label = _worst(found)
-        measured += [(later - earlier, label) for earlier, later in zip(ordered, ordered[1:], strict=False)]
+        measured += [(later - earlier, label) for earlier, later in pairwise(ordered)]
     return {"days between exams": measured}
 
 
@@ -301,9 +307,15 @@ def _measures(images: Sequence[ImageRow], exams: Groups) -> dict[str, Measured]:
 
 
 def _finding_sizes(findings: Iterable[FindingRow], images: Mapping[str, ImageRow]) -> dict[str, Measured]:
-    """Measure the boxes of findings: sides in pixels, the longer in millimetres where the spacing is known, the box's share of the image."""
+    """Measure the boxes of findings: sides in pixels, the longer in mm where the spacing is known, the box's share of the image."""
     sizes: dict[str, Measured] = {
-        name: [] for name in ("height of findings, pixels", "width of findings, pixels", "long side of findings, mm", "box of findings, % of the image")
+        name: []
+        for name in (
+            "height of findings, pixels",
+            "width of findings, pixels",
+            "long side of findings, mm",
+            "box of findings, % of the image",
+        )
     }
     tall, wide, long, share = sizes.values()
     for row in findings:
@@ -370,5 +382,3 @@ def names_of(collections: Sequence[Collection]) -> list[str]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names
-
-

@@ -100,7 +100,8 @@ def describe_page(
     sets = [_shown(one, (explorations or {}).get(one.set), (sheets or {}).get(one.set)) for one in descriptions]
     template = environment().get_template("describe.html.j2")
     return template.render(
-        figure=figure, sets=sets, labels=LABELS, notice=NOTICE, version=__version__, title=", ".join(one.set for one in descriptions))
+        figure=figure, sets=sets, labels=LABELS, notice=NOTICE, version=__version__, title=", ".join(one.set for one in descriptions)
+    )
 
 
 def _shown(one: Description, exploration: TagExploration | None, sheet: SampleSheet | None) -> ShownSet:
@@ -251,4 +252,3 @@ def _shares(counts: Sequence[Count], labels: Mapping[str, int]) -> list[tuple[st
     ordered = sorted(table.items(), key=lambda item: (not item[0], -sum(item[1]), natural(item[0])))
     kept = ordered[:SHOWN_VALUES] + [item for item in ordered[SHOWN_VALUES:] if not item[0]]
     return [(value, first / malignant if malignant else 0.0, second / others if others else 0.0) for value, (first, second) in kept]
-

@@ -28,6 +28,7 @@ LONG_SIDE_PX = 320
 MOST_FAULTS = 20
 """After so many images of a label that cannot be read, no other is tried."""
 _WHITE, _BLACK, _LINE_PX = 255, 0, 1
+_MANY = {"mass": "masses", "calcification": "calcifications", "asymmetry": "asymmetries", "distortion": "distortions"}
 _POINT_RADIUS_PX, _FAR_PX = 6, 10_000
 
 
@@ -50,9 +51,7 @@ class SampleSheet:
     unread: list[str] = field(default_factory=list)
 
 
-def sample_sheet(
-    collection: Collection, per_label: int, generator: np.random.Generator, progress: Progress | None = None
-) -> SampleSheet:
+def sample_sheet(collection: Collection, per_label: int, generator: np.random.Generator, progress: Progress | None = None) -> SampleSheet:
     """Draw images of each label and show them with their findings.
 
     Parameters
@@ -181,7 +180,7 @@ def _ring(row: float, col: float) -> NDArray[np.int32]:
 def _words(image: ImageRow, findings: Sequence[FindingRow]) -> str:
     """Return side and view, what is found, BI-RADS and density: what a reader wants below a picture."""
     kinds = [row.kind for row in findings]
-    named = [f"{kinds.count(kind)} {kind}{'s' if kinds.count(kind) > 1 else ''}" for kind in dict.fromkeys(kinds)]
+    named = [f"{kinds.count(kind)} {_MANY.get(kind, kind) if kinds.count(kind) > 1 else kind}" for kind in dict.fromkeys(kinds)]
     said = [
         f"{image.laterality or ''}{image.view or ''}",
         ", ".join(named),
