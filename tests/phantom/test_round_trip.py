@@ -47,6 +47,7 @@ def check_round_trip(name: str, folder: Path, pictures: list[WrittenPicture]) ->
         ("rodrigues", {"read": 6, "read_malignant": 3, "findings_with_place": 0}),
         ("busis", {"read": 6, "read_malignant": 3, "findings_with_place": 6}),
         ("stu", {"read": 6, "read_unknown": 6, "findings_with_place": 6}),
+        ("breastmnist", {"read": 6, "read_malignant": 3, "read_unknown": 3, "read_train": 3, "read_validation": 1, "read_test": 2}),
         ("ddsm", {"listed": 8, "read": 6, "findings_with_place": 4, "cases": 2}),
         ("ddsm-tissue", {"read": 6, "regions": 20}),
         ("cdd-cesm", {"listed": 7, "read": 6, "outlines_polygon": 2, "outlines_ellipse": 2}),

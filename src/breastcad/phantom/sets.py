@@ -12,6 +12,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.phantom import (
     breast_lesions_usg,
+    breastmnist,
     bus_bra,
     busi,
     busis,
@@ -62,6 +63,7 @@ WRITERS: dict[str, Writer] = {
         Writer("rodrigues", rodrigues.write, rodrigues.DEFAULT_N, "images"),
         Writer("busis", busis.write, busis.DEFAULT_N, "images"),
         Writer("stu", stu.write, stu.DEFAULT_N, "pairs of image and mask", 42),
+        Writer("breastmnist", breastmnist.write, breastmnist.DEFAULT_N, "images"),
         Writer("cbis-ddsm", cbis_ddsm.write, cbis_ddsm.DEFAULT_N, "films"),
         Writer("cbis-ddsm-dicom", cbis_ddsm_downloads.write_dicom, cbis_ddsm_downloads.DEFAULT_N, "films"),
         Writer("cbis-ddsm-renamed", cbis_ddsm_downloads.write_renamed, cbis_ddsm_downloads.DEFAULT_N, "films"),

@@ -12,6 +12,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
 from breastcad.read import (
     breast_lesions_usg,
+    breastmnist,
     bus_bra,
     busi,
     busis,
@@ -58,6 +59,7 @@ class Reader:
 _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
+    *(breastmnist,),
 )
 READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
 
