@@ -23,6 +23,7 @@ from breastcad.read import (
     ddsm_tissue,
     inbreast,
     mini_mias,
+    oasbud,
     rodrigues,
     rsna,
     stu,
@@ -59,7 +60,7 @@ class Reader:
 _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
-    *(breastmnist,),
+    *(breastmnist, oasbud),
 )
 READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
 
