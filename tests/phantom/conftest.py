@@ -10,7 +10,8 @@ from breastcad.phantom.record import WrittenPicture
 from breastcad.phantom.sets import WRITERS, write_set
 
 COUNTS = {
-    name: {"dicom": 1, "dicom-us": 3, "oasbud": 3}.get(name, 2 if "of four" in writer.counted else 6) for name, writer in WRITERS.items()
+    name: {"dicom": 1, "dicom-us": 3, "oasbud": 3, "bcdr": 3}.get(name, 2 if "of four" in writer.counted else 6)
+    for name, writer in WRITERS.items()
 }
 
 

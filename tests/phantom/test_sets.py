@@ -19,7 +19,20 @@ from breastcad.read.members import split_member
 
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
-    *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm", "breastmnist", "oasbud"),
+    *(
+        "mini-mias",
+        "busi",
+        "bus-bra",
+        "breast-lesions-usg",
+        "udiat",
+        "rodrigues",
+        "busis",
+        "stu",
+        "cbis-ddsm",
+        "breastmnist",
+        "oasbud",
+        "bcdr",
+    ),
     *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us"),
     *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg", "ddsm", "ddsm-tissue", "cdd-cesm"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,14 +54,16 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
         draw = generator(seed, "phantom", "breastmnist", scene)
         made = ultrasound(draw, int(draw.integers(300, 420)), int(draw.integers(380, 560)), lesion=label).pixels
         for size, images in arrays.items():
-            images[f"{part}_images"].append(grey_levels(cv2.resize(made, (size, size), interpolation=cv2.INTER_AREA)))
+            small = np.asarray(cv2.resize(made, (size, size), interpolation=cv2.INTER_AREA), np.float32)
+            images[f"{part}_images"].append(grey_levels(small))
         place = f"breastmnist_224.npz/{part}_images/{len(labels[f'{part}_labels'])}"
         labels[f"{part}_labels"].append([0 if label == "malignant" else 1])
         written.append(WrittenPicture(place, SIZES[-1], SIZES[-1], "malignant" if label == "malignant" else "unknown"))
     for size, images in arrays.items():
         suffix = "" if size == SIZES[0] else f"_{size}"
-        stacks = {name: np.array(own, np.uint8).reshape(-1, size, size) for name, own in images.items()}
+        stacks: dict[str, Any] = {name: np.array(own, np.uint8).reshape(-1, size, size) for name, own in images.items()}
         stream = io.BytesIO()
-        np.savez_compressed(stream, **stacks, **{name: np.array(own, np.uint8).reshape(-1, 1) for name, own in labels.items()})
+        stacks |= {name: np.array(own, np.uint8).reshape(-1, 1) for name, own in labels.items()}
+        np.savez_compressed(stream, **stacks)
         write_bytes(folder / f"breastmnist{suffix}.npz", stream.getvalue())
     return written

@@ -55,7 +55,7 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
             draw = generator(seed, "phantom", "oasbud", index, plane)
             made = ultrasound(draw, round(samples / _WIDE), LINES, lesion=label)
             mask = cv2.resize(made.masks[0].astype(np.uint8), (LINES, samples), interpolation=cv2.INTER_NEAREST_EXACT)
-            scans.append(_echoes(draw, cv2.resize(made.pixels, (LINES, samples), interpolation=cv2.INTER_LINEAR)))
+            scans.append(_echoes(draw, np.asarray(cv2.resize(made.pixels, (LINES, samples)), np.float32)))
             masks.append(mask)
             box = box_of_mask(mask > 0)
             boxes = [box] if box else []
@@ -71,5 +71,5 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
 def _echoes(draw: np.random.Generator, pixels: Field) -> NDArray[np.int16]:
     """Return 16-bit echoes whose envelope, over `RANGE_DB`, is the image: every line a carrier of its own phase."""
     strength = STRONGEST * 10 ** ((pixels - 1) * np.float32(RANGE_DB / 20))
-    phase = draw.uniform(0, 2 * np.pi, pixels.shape[1])[None, :] + np.pi / 2 * np.arange(pixels.shape[0])[:, None]
+    phase = draw.uniform(0, 2 * np.pi, (1, pixels.shape[1])) + np.pi / 2 * np.arange(pixels.shape[0])[:, None]
     return np.round(strength * np.cos(phase)).astype(np.int16)

@@ -11,6 +11,7 @@ from typing import Protocol
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.phantom import (
+    bcdr,
     breast_lesions_usg,
     breastmnist,
     bus_bra,
@@ -66,6 +67,7 @@ WRITERS: dict[str, Writer] = {
         Writer("stu", stu.write, stu.DEFAULT_N, "pairs of image and mask", 42),
         Writer("breastmnist", breastmnist.write, breastmnist.DEFAULT_N, "images"),
         Writer("oasbud", oasbud.write, oasbud.DEFAULT_N, "lesions of two scans"),
+        Writer("bcdr", bcdr.write, bcdr.DEFAULT_N, "women of two films"),
         Writer("cbis-ddsm", cbis_ddsm.write, cbis_ddsm.DEFAULT_N, "films"),
         Writer("cbis-ddsm-dicom", cbis_ddsm_downloads.write_dicom, cbis_ddsm_downloads.DEFAULT_N, "films"),
         Writer("cbis-ddsm-renamed", cbis_ddsm_downloads.write_renamed, cbis_ddsm_downloads.DEFAULT_N, "films"),

@@ -11,6 +11,7 @@ from typing import Protocol
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
 from breastcad.read import (
+    bcdr,
     breast_lesions_usg,
     breastmnist,
     bus_bra,
@@ -60,7 +61,7 @@ class Reader:
 _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
-    *(breastmnist, oasbud),
+    *(breastmnist, oasbud, bcdr),
 )
 READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
 
