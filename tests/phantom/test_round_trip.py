@@ -50,6 +50,7 @@ def check_round_trip(name: str, folder: Path, pictures: list[WrittenPicture]) ->
         ("breastmnist", {"read": 6, "read_malignant": 3, "read_unknown": 3, "read_train": 3, "read_validation": 1, "read_test": 2}),
         ("oasbud", {"read": 6, "lesions": 3, "read_malignant": 4, "findings_with_place": 6, "patients": 3}),
         ("bcdr", {"listed": 8, "read": 7, "findings_with_place": 6, "read_normal": 2, "read_unknown": 1, "images_of_d02": 6}),
+        ("optimam", {"listed": 8, "read": 7, "findings_with_place": 4, "read_malignant": 2, "women_b": 1}),
         ("ddsm", {"listed": 8, "read": 6, "findings_with_place": 4, "cases": 2}),
         ("ddsm-tissue", {"read": 6, "regions": 20}),
         ("cdd-cesm", {"listed": 7, "read": 6, "outlines_polygon": 2, "outlines_ellipse": 2}),

@@ -25,6 +25,7 @@ from breastcad.read import (
     inbreast,
     mini_mias,
     oasbud,
+    optimam,
     rodrigues,
     rsna,
     stu,
@@ -61,7 +62,7 @@ class Reader:
 _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
-    *(breastmnist, oasbud, bcdr),
+    *(breastmnist, oasbud, bcdr, optimam),
 )
 READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
 
