@@ -16,12 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breastcad.core.errors import ReadError
+from breastcad.core.files import read_collection, write_collection
+from breastcad.datasets.audit_pixels import look
 from breastcad.read import count_frames, open_picture
 from breastcad.read.masks import open_mask
 from breastcad.read.mat_files import mat_array, mat_elements
 from breastcad.read.members import file_of, split_member
 from breastcad.read.npz import check_pictures, npz_numbers, npz_slice
 from breastcad.read.rf import DYNAMIC_RANGE_DB, b_mode
+from breastcad.read.sets import read_set
+from breastcad.train.samples import load_samples
 
 PICTURES = np.arange(5 * 6 * 7, dtype=np.uint8).reshape(5, 6, 7)
 FIELDS = ("id", "rf1", "roi1", "birads", "class")
@@ -239,3 +243,21 @@ def test_b_mode_does_not_depend_on_gain(gain: float) -> None:
 
 def test_silence_is_black() -> None:
     assert b_mode(np.zeros((9, 4), np.int16)).tolist() == [[0.0] * 4] * 9
+
+
+# ---- the rest of breastcad ----
+
+
+@pytest.mark.parametrize("name", ["breastmnist", "oasbud"])
+def test_audit_and_training_open_members_as_they_open_files(name: str, made_up: Any, tmp_path: Path) -> None:
+    write_collection(tmp_path, read_set(name, made_up(name, 3)))
+    collection = read_collection(tmp_path)
+    looked = look([collection])
+    assert (looked.unread, len(looked.images)) == ([], len(collection.images))
+    assert {(facts["file_kind"], facts["file_bytes"]) for facts in looked.facts} == {
+        (file.suffix.lower(), file.stat().st_size) for file in {file_of(Path(collection.root) / str(row.path)) for row in collection.images}
+    }
+    samples, problems = load_samples([collection], {(row.set, row.image_id): "g" for row in collection.images}, "ultrasound", 64, 64)
+    assert problems == []
+    assert [sample.image.std() > 1 for sample in samples] == [True] * len(collection.images)
+    assert [bool(sample.lesions.any()) for sample in samples] == [name == "oasbud"] * len(collection.images)
