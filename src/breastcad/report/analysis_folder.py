@@ -89,7 +89,9 @@ def write_analysis_folder(
     try:
         (folder / UNFINISHED).unlink()
     except FileNotFoundError as error:
-        raise InputError(f"another analysis was written into '{folder}' at the same time; analyse again into a folder of its own") from error
+        raise InputError(
+            f"another analysis was written into '{folder}' at the same time; analyse again into a folder of its own"
+        ) from error
     return analysis
 
 
