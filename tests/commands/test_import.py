@@ -11,6 +11,7 @@ from PIL import Image
 
 from breastcad.commands import main
 from breastcad.core.files import read_collection
+from breastcad.phantom.sets import write_set
 
 
 def _run(*arguments: str | Path) -> int:
@@ -83,6 +84,23 @@ def test_map_file_explains_words(mias: Path, tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "map.csv").write_text("word,label\nP,malignant\n")
     assert _run("mini-mias", mias, "--out", tmp_path / "b", "--map", tmp_path / "map.csv") == 0
     assert read_collection(tmp_path / "b").images[0].label == "malignant"
+
+
+def test_a_table_of_ones_own_is_read_through_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("csv", tmp_path / "own", n=3, seed=1)
+    other = tmp_path / "own" / "other-names"
+    call = ("csv", tmp_path / "own", "--tables", other, "--out", tmp_path / "out")
+    assert _run(*call) == 2
+    assert "table.csv: no column names the images" in capsys.readouterr().err
+    assert _run(*call, "--map", other / "map.yaml") == 0
+    assert "A made-up clinic: made up, free." in capsys.readouterr().out
+    collection = read_collection(tmp_path / "out")
+    assert [row.label for row in collection.images] == ["benign", "malignant", "normal"]
+    assert collection.facts["map"]["file"] == "map.yaml"
+    (other / "map.yaml").write_text("labels: 3\n")
+    assert _run(*call, "--map", other / "map.yaml", "--overwrite") == 2
+    assert capsys.readouterr().err == "breastcad: map.yaml: line 1: 'labels' must hold names and values, a line each\n"
+    assert read_collection(tmp_path / "out").facts["set"] == "made-up-clinic"
 
 
 def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,6 +95,8 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    except RecursionError as error:
+        raise ReadError(path, "is not JSON that can be read (nested without end)") from error
     except ValueError as error:
         raise ReadError(path, f"is not JSON ({error})") from error
 
