@@ -103,6 +103,19 @@ def test_a_table_of_ones_own_is_read_through_a_map(tmp_path: Path, capsys: pytes
     assert read_collection(tmp_path / "out").facts["set"] == "made-up-clinic"
 
 
+def test_a_coco_file_is_read_by_itself_and_through_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("coco", tmp_path / "own", n=3, seed=1)
+    file = tmp_path / "own" / "annotations" / "instances_default.json"
+    assert _run("auto", file, "--out", tmp_path / "out") == 0
+    assert "Taken for coco" in capsys.readouterr().out
+    assert [row.label for row in read_collection(tmp_path / "out").images if row.present] == ["benign", "malignant", "unknown"]
+    assert _run("coco", file, "--out", tmp_path / "out", "--map", tmp_path / "own" / "map.yaml", "--overwrite") == 0
+    assert [row.label for row in read_collection(tmp_path / "out").images if row.present] == ["benign", "malignant", "normal"]
+    file.write_text("{")
+    assert _run("coco", file, "--out", tmp_path / "b") == 2
+    assert capsys.readouterr().err.startswith("breastcad: instances_default.json: is not JSON")
+
+
 def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tables").mkdir()
     (mias / "Info.txt").rename(tmp_path / "tables" / "Info.txt")

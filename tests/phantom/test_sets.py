@@ -18,7 +18,7 @@ from breastcad.phantom.sets import WRITERS, write_set
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
     *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
-    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us", "csv"),
+    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us", "csv", "coco"),
     *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg", "ddsm", "ddsm-tissue", "cdd-cesm"),
 )
 
@@ -57,7 +57,8 @@ def test_the_first_pictures_are_the_same_bytes_again_however_many_follow(name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm", "inbreast", "vindr-mammo", "rsna", "cmmd", "csv"]
+    "name",
+    ["busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm", "inbreast", "vindr-mammo", "rsna", "cmmd", "csv", "coco"],
 )
 def test_the_same_seed_writes_the_same_tables_and_masks(name: str, tmp_path: Path) -> None:
     for folder in ("first", "second"):

@@ -24,6 +24,7 @@ from breastcad.phantom import (
     dicom_sets,
     inbreast,
     mini_mias,
+    own_coco,
     own_csv,
     rodrigues,
     rsna,
@@ -75,6 +76,7 @@ WRITERS: dict[str, Writer] = {
         Writer("rsna", rsna.write, rsna.DEFAULT_N, "women of four films"),
         Writer("cmmd", cmmd.write, cmmd.DEFAULT_N, "women of four films or two", 999),
         Writer("csv", own_csv.write, own_csv.DEFAULT_N, "images"),
+        Writer("coco", own_coco.write, own_coco.DEFAULT_N, "images"),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),
     )

@@ -291,7 +291,7 @@ def find_file(cell: str, places: Sequence[Path], root: Path) -> Path | None:
     ReadError
         If it lies outside the set's folder.
     """
-    name = cell.replace("\\", "/")
+    name = cell.replace("\\", "/").replace("\0", "?")
     for place in places:
         for suffix in _SUFFIXES if not Path(name).suffix else ("",):
             path = place / f"{name}{suffix}"
