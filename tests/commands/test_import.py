@@ -116,6 +116,17 @@ def test_a_coco_file_is_read_by_itself_and_through_a_map(tmp_path: Path, capsys:
     assert capsys.readouterr().err.startswith("breastcad: instances_default.json: is not JSON")
 
 
+def test_a_folder_of_dicom_files_is_read_and_nobody_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("dicom-folder", tmp_path / "films", n=2, seed=1)
+    assert _run("auto", tmp_path / "films", "--out", tmp_path / "out") == 0
+    told, errors = capsys.readouterr()
+    assert "Taken for dicom" in told
+    assert ("PHANTOM" in told, "2.25." in told, errors) == (False, False, "")
+    text = (tmp_path / "out" / "images.csv").read_text() + (tmp_path / "out" / "collection.json").read_text()
+    assert ("PHANTOM" in text, "2.25." in text) == (False, False)
+    assert {row.label for row in read_collection(tmp_path / "out").images} == {"malignant", "normal", "unknown"}
+
+
 def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tables").mkdir()
     (mias / "Info.txt").rename(tmp_path / "tables" / "Info.txt")

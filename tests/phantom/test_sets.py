@@ -18,7 +18,7 @@ from breastcad.phantom.sets import WRITERS, write_set
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
     *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
-    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us", "csv", "coco"),
+    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us", "dicom-folder", "csv", "coco"),
     *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg", "ddsm", "ddsm-tissue", "cdd-cesm"),
 )
 

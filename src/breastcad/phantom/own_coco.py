@@ -60,7 +60,7 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
         images.append(_image(index + 1, name) | {"patient_id": f"W{index // 2 + 1}"})
         for lesion in made.lesions:
             row0, col0, row1, col1 = lesion.box
-            item = {"id": len(annotations) + 1, "image_id": index + 1, "category_id": index % 3 + 1, "iscrowd": 0}
+            item: dict[str, Any] = {"id": len(annotations) + 1, "image_id": index + 1, "category_id": index % 3 + 1, "iscrowd": 0}
             item |= {"bbox": [col0, row0, col1 - col0, row1 - row0], "area": int(lesion.mask.sum())}
             annotations.append(item | {"segmentation": _segmentation(lesion.mask, len(annotations), quirks)})
         written.append(WrittenPicture(f"images/{name}", *SIZE_PX, label or "unknown", made.boxes, [label or ""] * len(made.lesions)))

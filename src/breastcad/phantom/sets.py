@@ -26,6 +26,7 @@ from breastcad.phantom import (
     mini_mias,
     own_coco,
     own_csv,
+    own_dicom,
     rodrigues,
     rsna,
     stu,
@@ -78,6 +79,7 @@ WRITERS: dict[str, Writer] = {
         Writer("csv", own_csv.write, own_csv.DEFAULT_N, "images"),
         Writer("coco", own_coco.write, own_coco.DEFAULT_N, "images"),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
+        Writer("dicom-folder", own_dicom.write, own_dicom.DEFAULT_N, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),
     )
 }

@@ -137,7 +137,7 @@ def rings_of_mask(mask: NDArray[np.bool_]) -> list[Ring]:
         return []
     top, left, bottom, right = (int(edge) for edge in box)
     follows = _edges(np.pad(mask[top:bottom, left:right], 1))
-    rings = []
+    rings: list[Ring] = []
     while follows:
         start = min(follows) if not rings else next(iter(follows))
         corner, path = start, [start]

@@ -142,8 +142,8 @@ def _content(path: Path) -> dict[str, list[Any]]:
     if size > MAX_BYTES:
         raise ReadError(path, f"has {size:,} bytes; COCO files of at most {MAX_BYTES:,} are read")
     content = read_json(path)
-    lists = {name: content.get(name) for name in ("images", "annotations", "categories")} if isinstance(content, dict) else {}
-    lists = {name: found for name, found in lists.items() if isinstance(found, list)}
+    said: dict[str, Any] = content if isinstance(content, dict) else {}
+    lists = {name: found for name in ("images", "annotations", "categories") if isinstance(found := said.get(name), list)}
     if "images" not in lists:
         raise ReadError(path, "is no COCO file: it has no list 'images'")
     return {name: lists.get(name, []) for name in ("images", "annotations", "categories")}
@@ -302,7 +302,7 @@ def _finding(
     if label == "normal" or kind == NO_FINDING:
         return
     wanted = cell_of(cells, columns, "finding_id") or None
-    row = FindingRow(own.set, own.finding_id(wanted, f"{image_id}-{_text(item.get('id'))[:40]}"), image_id, kind=kind or "mass")
+    row = FindingRow(own.set_name, own.finding_id(wanted, f"{image_id}-{_text(item.get('id'))[:40]}"), image_id, kind=kind or "mass")
     row.pathology = label if label in ("benign", "malignant") else "unknown"
     for name in ("lesion_id", "birads", "subtlety", "shape", "margin", "morphology", "distribution"):
         setattr(row, name, cell_of(cells, columns, name) or None)

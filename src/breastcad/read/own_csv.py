@@ -40,14 +40,15 @@ Cells = dict[str, str]
 
 def find(folder: str | Path) -> Path:
     """Return the table of images: the file itself, or the one in a folder; InputError if there is none that names files."""
-    table = _table(Path(folder))
-    header = list(_rows(table)[0])
+    table = find_table(Path(folder))
+    header = list(table_of(table)[0])
     if not {"path", "image_id"} & columns_of(header, IMAGE_NAMES, {}, table.name).keys():
         raise InputError(f"'{folder}' does not hold {NEEDED}; name the folder that does, or the column in a file for --map")
     return table
 
 
-def _table(place: Path) -> Path:
+def find_table(place: Path) -> Path:
+    """Return a table itself, or the one of images in a folder; InputError if there is none, or several."""
     if place.is_file():
         return place
     try:
@@ -65,7 +66,8 @@ def _table(place: Path) -> Path:
     return (named or others_)[0]
 
 
-def _rows(table: Path) -> list[Cells]:
+def table_of(table: Path) -> list[Cells]:
+    """Return a table's rows, whatever parts its cells; ReadError if it cannot be read or has none."""
     rows = table_rows(table, delimiter=_delimiter(table))
     if not rows:
         raise ReadError(table, "has no rows")
@@ -117,10 +119,10 @@ def read(
         If a table cannot be read.
     """
     said = as_map(words)
-    table = _table(Path(folder if tables is None else tables))
+    table = find_table(Path(folder if tables is None else tables))
     root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
     own = Own(said.about.get("set", NAME), root, said, decimal_comma=_delimiter(table) == ";")
-    rows = _rows(table)
+    rows = table_of(table)
     columns = columns_of(rows[0], IMAGE_NAMES, said.images, table.name)
     if not {"path", "image_id"} & columns.keys():
         raise InputError(f"{table.name}: no column names the images; call it 'path' or 'image_id', or name it in a file for --map")
@@ -213,7 +215,7 @@ def _finding(cells: Cells, columns: Mapping[str, str], image: ImageRow, number: 
     if kind == NO_FINDING or not (set(said) & set(PLACES) or label in ("benign", "malignant") or "kind" in said):
         return []
     finding_id = own.finding_id(said.get("finding_id"), f"{image.image_id}-{number}")
-    row = FindingRow(own.set, finding_id, image.image_id, kind=kind)
+    row = FindingRow(own.set_name, finding_id, image.image_id, kind=kind)
     row.pathology = label if label in ("benign", "malignant") else "unknown"
     for name in ("lesion_id", "birads", "subtlety", "shape", "margin", "morphology", "distribution"):
         setattr(row, name, said.get(name))

@@ -136,8 +136,14 @@ def _choice(words: Mapping[str, str]) -> Callable[[str], Any]:
     return lambda cell: words.get(cell.lower())
 
 
-def _day(cell: str) -> str | None:
-    """Return ``YYYY-MM-DD`` of a day so written, or as DICOM does (``YYYYMMDD``)."""
+def day_of(cell: str) -> str | None:
+    """Return ``YYYY-MM-DD`` of a day so written, or as DICOM does (``YYYYMMDD``); None for what is no day.
+
+    Examples
+    --------
+    >>> day_of("20200131"), day_of("2020-02-31")
+    ('2020-01-31', None)
+    """
     if not re.fullmatch(r"\d{4}-\d\d-\d\d|\d{8}", cell, re.ASCII):
         return None
     try:
@@ -162,7 +168,7 @@ def _age(cell: str) -> float | None:
 
 
 _FORMS: dict[str, Callable[[str], Any]] = {
-    "date": _day,
+    "date": day_of,
     "days_from_first": _whole,
     "age": _age,
     "modality": _choice(_MODALITIES),
@@ -182,14 +188,18 @@ _FORMS: dict[str, Callable[[str], Any]] = {
 
 @dataclass(slots=True)
 class Own:
-    """What reading a user's own set needs throughout: the set's name, its folder, the map, what is wrong so far."""
+    """What reading a user's own set needs throughout: the set's name, its folder, the map, what is wrong so far.
 
-    set: str
+    Of a ``private`` one no cell is quoted, since it may name a patient.
+    """
+
+    set_name: str
     root: Path
     said: SetMap
     faults: Faults = field(default_factory=dict)
     decimal_comma: bool = False
     finding_ids: set[str] = field(default_factory=set)
+    private: bool = False
 
     def fault(self, what: str, item: str) -> None:
         """Keep a thing that is wrong, for collection.json."""
@@ -204,11 +214,11 @@ class Own:
         """Return the id that a table gives a finding, or the usual one where it gives none or one that stands twice."""
         if wanted in self.finding_ids:
             self.fault("findings whose id stands twice, given another", str(wanted))
-            wanted = None
-        while (wanted := wanted or usual) in self.finding_ids:
-            wanted, usual = None, f"{usual}+"
-        self.finding_ids.add(wanted)
-        return wanted
+        found = usual if wanted is None or wanted in self.finding_ids else wanted
+        while found in self.finding_ids:
+            found += "+"
+        self.finding_ids.add(found)
+        return found
 
     def kind(self, word: str) -> str:
         """Return the kind of finding that a word means; KeyError if neither the map nor this program knows it."""
@@ -247,7 +257,7 @@ def image_row(image_id: str, cells: Mapping[str, str], columns: Mapping[str, str
     InputError
         If a value of the map's ``every`` is none that its column may hold.
     """
-    row = ImageRow(set=own.set, image_id=image_id, present=0)
+    row = ImageRow(set=own.set_name, image_id=image_id, present=0)
     for ours in IMAGE_NAMES:
         cell = cell_of(cells, columns, ours) or own.said.every.get(ours, "")
         if ours in ("image_id", "path") or not cell:
@@ -256,7 +266,10 @@ def image_row(image_id: str, cells: Mapping[str, str], columns: Mapping[str, str
         if value is None and not cell_of(cells, columns, ours):
             raise InputError(f"{own.said.file}: 'every' says {ours}: {cell[:60]}, which is nothing that the column may hold")
         if value is None:
-            own.fault(f"cells of '{columns[ours]}' that cannot be understood as {ours}, kept under x_", f"{image_id}: {cell[:40]}")
+            own.fault(
+                f"cells of '{columns[ours]}' that cannot be understood as {ours}, kept under x_",
+                image_id if own.private else f"{image_id}: {cell[:40]}",
+            )
             row.extra[columns[ours]] = cell
         else:
             setattr(row, ours, value)
@@ -353,7 +366,7 @@ def own_facts(reader: str, what: str, images: list[ImageRow], findings: list[Fin
     for sentence, items in own.faults.items():
         problems += told(sentence, items)
     return {
-        "set": own.set,
+        "set": own.set_name,
         "title": own.said.about.get("title", what),
         "licence": own.said.about.get("licence", "not stated"),
         "cite": own.said.about.get("cite", "not stated"),

@@ -24,6 +24,7 @@ from breastcad.read import (
     mini_mias,
     own_coco,
     own_csv,
+    own_dicom,
     rodrigues,
     rsna,
     stu,
@@ -62,7 +63,7 @@ _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
 )
-_OWN = (own_csv, own_coco)
+_OWN = (own_csv, own_coco, own_dicom)
 OWN = tuple(module.NAME for module in _OWN)
 """Forms that a set of the user's own may have; a map may name its columns."""
 READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in (*_SETS, *_OWN)}
