@@ -114,6 +114,14 @@ def test_files_of_no_patient_are_grouped_by_study(collection: Collection) -> Non
     assert "images without a patient's id: those of one study are one patient's: 4" in _problems(collection)
 
 
+def test_views_of_cbis_ddsm_with_four_ids_are_one_womans(film: Film, tmp_path: Path) -> None:
+    for number, view in enumerate(("LEFT_CC", "LEFT_MLO")):
+        film(view, PatientID=f"Mass-Test_P_00820_{view}", StudyInstanceUID=f"2.25.{number + 1}")
+    collection = own_dicom.read(tmp_path / "films")
+    assert len({(row.patient_id, row.exam_id) for row in collection.images}) == 1
+    assert "without a patient's id" not in _problems(collection)
+
+
 def test_no_identifier_is_written_anywhere(collection: Collection, tmp_path: Path) -> None:
     write_collection(tmp_path / "out", collection)
     text = "".join(path.read_text() for path in (tmp_path / "out").iterdir()).replace(collection.root, "")

@@ -290,7 +290,9 @@ def _facts(state: _State, files: int, salted: bool) -> dict[str, Any]:
     extra = {"files": files, **{name: state.kinds[name] for name in ("dicom_files", "other_files", "without_a_picture")}}
     facts["counts"] |= extra | {f"type_{name.replace('-', '_').replace(' ', '_')}": count for name, count in sorted(types.items())}
     problems = facts["problems"]
-    by_study = [row.image_id for row, said in zip(rows, state.facts, strict=True) if said and said.person and said.person[0] != "patient"]
+    by_study = [
+        row.image_id for row, said in zip(rows, state.facts, strict=True) if said and said.person and said.person[0] == "patient of study"
+    ]
     problems += told("images without a patient's id: those of one study are one patient's", by_study)
     problems += told(
         "mammograms without a side or a view", [r.image_id for r in rows if r.modality == "MG" and not (r.laterality and r.view)]
