@@ -66,7 +66,8 @@ def test_kinds_of_image_are_told_apart(collection: Collection) -> None:
     assert (counts["type_tomosynthesis"], counts["listed"], counts["read"]) == (3, 19, 18)
 
 
-def test_dcm_q1_q9_what_is_damaged_or_there_twice_is_said_and_stops_nothing(collection: Collection) -> None:
+@pytest.mark.quirk("DCM-Q1", "DCM-Q9")
+def test_what_is_damaged_or_there_twice_is_said_and_stops_nothing(collection: Collection) -> None:
     for sentence in (
         "files that cannot be read: 1 (#14: (7FE0,0010) 'Pixel Data' declares 448000 bytes, the file holds 447000 more: it is truncated)",
         "files of an SOP instance that was read before, left out: 1 (#15: the same bytes)",
@@ -76,11 +77,13 @@ def test_dcm_q1_q9_what_is_damaged_or_there_twice_is_said_and_stops_nothing(coll
     assert [(row.image_id, row.path) for row in collection.images if not row.present] == [("unreadable-14", "exam-1/truncated")]
 
 
-def test_dcm_q3_both_intents_of_a_view_are_said(collection: Collection) -> None:
+@pytest.mark.quirk("DCM-Q3")
+def test_both_intents_of_a_view_are_said(collection: Collection) -> None:
     assert "views that are there FOR PRESENTATION and FOR PROCESSING, of which one is enough: 1" in _problems(collection)
 
 
-def test_dcm_q5_q8_q11_side_and_view_in_words_missing_and_without_preamble(collection: Collection) -> None:
+@pytest.mark.quirk("DCM-Q5", "DCM-Q8", "DCM-Q11")
+def test_side_and_view_in_words_missing_and_without_preamble(collection: Collection) -> None:
     rows = _by_name(collection)
     assert [(rows[f"IM{number:04d}"].laterality, rows[f"IM{number:04d}"].view) for number in range(1, 5)] == [
         ("L", "CC"),
@@ -91,7 +94,8 @@ def test_dcm_q5_q8_q11_side_and_view_in_words_missing_and_without_preamble(colle
     assert "mammograms without a side or a view: 1" in _problems(collection)
 
 
-def test_dcm_q10_slices_are_frames_and_can_be_opened(collection: Collection) -> None:
+@pytest.mark.quirk("DCM-Q10")
+def test_slices_are_frames_and_can_be_opened(collection: Collection) -> None:
     slices = [row for row in collection.images if row.image_type == "tomosynthesis"]
     assert [row.frame for row in slices] == ["0", "1", "2"]
     assert len({row.image_id for row in collection.images}) == len(collection.images)

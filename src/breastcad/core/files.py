@@ -14,6 +14,7 @@ import os
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -126,11 +127,9 @@ def output_folder(path: str | Path, *, overwrite: bool) -> Path:
 
 def _remove_empty(folders: list[Path]) -> None:
     """Remove folders, the deepest first, up to the first that holds something."""
-    for folder in folders:
-        try:
+    with suppress(OSError):
+        for folder in folders:
             folder.rmdir()
-        except OSError:
-            return
 
 
 # ---- tables ----
