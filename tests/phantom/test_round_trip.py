@@ -58,6 +58,8 @@ def check_round_trip(name: str, folder: Path, pictures: list[WrittenPicture]) ->
         ("vindr-mammo", {"read": 8, "exams": 2, "findings_with_place": 5, "images_with_boxes": 4}),
         ("rsna", {"read": 8, "malignant_breasts": 1, "read_unknown": 2}),
         ("cmmd", {"read": 8, "patients": 2, "table_rows": 3, "read_unknown": 2}),
+        ("csv", {"listed": 8, "read": 6, "read_normal": 2, "findings": 4, "findings_with_place": 4, "patients_read": 3}),
+        ("coco", {"listed": 8, "read": 6, "read_unknown": 2, "findings": 4, "findings_with_place": 4, "patients_read": 3}),
         ("cbis-ddsm", {"read": 6, "films_with_several_masses": 2, "uncertain_boxes": 4, "masses_with_boxes": 8}),
     ],
 )

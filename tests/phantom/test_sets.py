@@ -20,13 +20,13 @@ from breastcad.read.members import split_member
 MadeSets = dict[str, tuple[Path, list[WrittenPicture]]]
 NAMES = (
     *("mini-mias", "busi", "bus-bra", "breast-lesions-usg", "udiat", "rodrigues", "busis", "stu", "cbis-ddsm"),
-    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us"),
+    *("inbreast", "vindr-mammo", "rsna", "cmmd", "dicom", "dicom-us", "dicom-folder", "csv", "coco"),
     *("cbis-ddsm-dicom", "cbis-ddsm-renamed", "cbis-ddsm-jpeg", "ddsm", "ddsm-tissue", "cdd-cesm"),
     *("breastmnist", "oasbud", "bcdr", "optimam"),
 )
 REPEATED = (
     *("busi", "bus-bra", "breast-lesions-usg", "udiat", "busis", "cbis-ddsm", "inbreast", "vindr-mammo", "rsna", "cmmd"),
-    *("breastmnist", "oasbud", "bcdr", "optimam"),
+    *("breastmnist", "oasbud", "bcdr", "optimam", "csv", "coco"),
 )
 
 

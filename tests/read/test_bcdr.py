@@ -105,7 +105,17 @@ def test_flags_make_the_kind(tmp_path: Path, flags: str, kind: str, words: str) 
     assert (finding.kind, finding.extra["flags"]) == (kind, words)
 
 
-def test_bcdr_q1_blanks_after_commas_do_not_count(tmp_path: Path) -> None:
+def test_a_folder_beside_the_set_is_not_the_set(tmp_path: Path) -> None:
+    for name in ("BCDR-D01_dataset", "mine"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "BCDR-D01_dataset" / "bcdr_d01_outlines.csv").touch()
+    assert bcdr.find(tmp_path) == tmp_path
+    with pytest.raises(InputError, match="does not hold BCDR"):
+        bcdr.find(tmp_path / "mine")
+
+
+@pytest.mark.quirk("BCDR-Q1")
+def test_blanks_after_commas_do_not_count(tmp_path: Path) -> None:
     _make(tmp_path / "tidy", [_line(word="Malign")])
     _make(tmp_path / "blanks", [_line(word="Malign").replace(",", ", ")])
     tidy, blanks = (bcdr.read(tmp_path / name) for name in ("tidy", "blanks"))
@@ -114,7 +124,8 @@ def test_bcdr_q1_blanks_after_commas_do_not_count(tmp_path: Path) -> None:
     assert (blanks.images[0].present, blanks.images[0].label) == (1, "malignant")
 
 
-def test_bcdr_q2_several_outlines_of_an_image_and_of_a_lesion_and_two_studies(tmp_path: Path) -> None:
+@pytest.mark.quirk("BCDR-Q2")
+def test_several_outlines_of_an_image_and_of_a_lesion_and_two_studies(tmp_path: Path) -> None:
     lines = [_line(), _line(points=("1 3 3", "1 1 4"), word="Malign", lesion="13"), _line(NAME.replace("LCC", "LO"), view=4)]
     lines.append(_line("patient_4/study_8/img_4_8_1_LCC.tif"))
     collection = bcdr.read(_make(tmp_path, lines))
@@ -129,7 +140,8 @@ def test_bcdr_q2_several_outlines_of_an_image_and_of_a_lesion_and_two_studies(tm
     assert "women of several studies: 1 (patient_4)" in _problems(collection)
 
 
-def test_bcdr_q3_an_outline_of_another_size_has_no_place_and_a_missing_image_is_listed(tmp_path: Path) -> None:
+@pytest.mark.quirk("BCDR-Q3")
+def test_an_outline_of_another_size_has_no_place_and_a_missing_image_is_listed(tmp_path: Path) -> None:
     lines = [_line(points=("5 15 300", "8 8 28")), _line(NAME.replace("LCC", "LO"), view=4)]
     root = _make(tmp_path, lines)
     (root / "BCDR-D01_dataset" / NAME.replace("LCC", "LO")).unlink()
@@ -142,7 +154,8 @@ def test_bcdr_q3_an_outline_of_another_size_has_no_place_and_a_missing_image_is_
     assert "outlines that leave their image, as of a film of another size, not used: 1 (img_4_7_1_LCC-1)" in _problems(collection)
 
 
-def test_bcdr_q4_subsets_that_overlap_are_one_set(tmp_path: Path) -> None:
+@pytest.mark.quirk("BCDR-Q4")
+def test_subsets_that_overlap_are_one_set(tmp_path: Path) -> None:
     _make(tmp_path, [_line()])
     _make(tmp_path, [_line(), _line("patient_4/study_8/img_4_8_1_LCC.tif")], "D02")
     _make(tmp_path, [_line("patient_4/study_7/img_4_7_LCC.tif")], "F03")

@@ -67,7 +67,8 @@ def test_a_label_that_is_neither_is_refused(tmp_path: Path) -> None:
         breastmnist.read(tmp_path)
 
 
-def test_bmn_q1_nobody_is_named_and_busis_near_duplicates_cross_the_official_parts(made_up: object) -> None:
+@pytest.mark.quirk("BMN-Q1")
+def test_nobody_is_named_and_busis_near_duplicates_cross_the_official_parts(made_up: object) -> None:
     collection = read_set("breastmnist", made_up("breastmnist", 6))  # type: ignore[operator]
     assert {row.patient_id for row in collection.images} == {None}
     assert "made of BUSI's images" in _problems(collection)
@@ -78,7 +79,8 @@ def test_bmn_q1_nobody_is_named_and_busis_near_duplicates_cross_the_official_par
     assert (parts["train_0"], parts["val_0"], parts["test_0"]) == ("train", "validation", "test")
 
 
-def test_bmn_q2_the_file_without_a_size_is_the_smallest_and_the_largest_is_read(tmp_path: Path) -> None:
+@pytest.mark.quirk("BMN-Q2")
+def test_the_file_without_a_size_is_the_smallest_and_the_largest_is_read(tmp_path: Path) -> None:
     _make(tmp_path, "breastmnist.npz", 28)
     assert {row.rows for row in breastmnist.read(tmp_path).images} == {28}
     _make(_make(tmp_path, "breastmnist_64.npz", 64), "breastmnist_128.npz", 128)
@@ -89,7 +91,8 @@ def test_bmn_q2_the_file_without_a_size_is_the_smallest_and_the_largest_is_read(
     )
 
 
-def test_bmn_q3_proportions_are_lost(tmp_path: Path) -> None:
+@pytest.mark.quirk("BMN-Q3")
+def test_proportions_are_lost(tmp_path: Path) -> None:
     assert {(row.aspect, row.spacing_row_mm) for row in breastmnist.read(_make(tmp_path)).images} == {("lost", None)}
 
 

@@ -78,7 +78,8 @@ def test_a_pixel_is_as_deep_as_a_sample_and_as_wide_as_a_line(tmp_path: Path) ->
     assert "another number of lines than 510: distance of columns not known: 2 (002_1, 002_2)" in _problems(collection)
 
 
-def test_oas_q1_lesions_differ_in_their_number_of_samples(made_up: Any) -> None:
+@pytest.mark.quirk("OAS-Q1")
+def test_lesions_differ_in_their_number_of_samples(made_up: Any) -> None:
     collection = read_set("oasbud", made_up("oasbud", 3))
     assert [(row.rows, row.cols) for row in collection.images] == [(1100, 510)] * 2 + [(1140, 510)] * 2 + [(1180, 510)] * 2
     for row, finding in zip(collection.images, collection.findings, strict=True):
@@ -86,7 +87,8 @@ def test_oas_q1_lesions_differ_in_their_number_of_samples(made_up: Any) -> None:
         assert finding.geometry == "mask"
 
 
-def test_oas_q2_what_lies_in_arrays_of_one_is_a_word_or_a_number(made_up: Any) -> None:
+@pytest.mark.quirk("OAS-Q2")
+def test_what_lies_in_arrays_of_one_is_a_word_or_a_number(made_up: Any) -> None:
     """As scipy reads it, each field is nested: data[0, 0]["birads"] is array(['5']), its class array([[1]])."""
     folder = made_up("oasbud", 3)
     nested = scipy.io.loadmat(folder / "OASBUD.mat")["data"]

@@ -62,7 +62,8 @@ def test_the_made_up_set_is_counted(made_up: Callable[[str, int], Path]) -> None
     assert [counts[f"women_{status}"] for status in ("ci", "m", "b", "n")] == [1, 1, 1, 0]
 
 
-def test_omi_q1_file_names_in_capitals_are_read(made_up: Callable[[str, int], Path]) -> None:
+@pytest.mark.quirk("OMI-Q1")
+def test_file_names_in_capitals_are_read(made_up: Callable[[str, int], Path]) -> None:
     folder = made_up("optimam", 3)
     assert sorted(path.name for path in (folder / "data" / "optm1").glob("*.json")) == ["IMAGEDB_optm1.json", "NBSS_optm1.json"]
     images = [row for row in read_set("optimam", folder).images if row.patient_id == "optm1"]
@@ -72,7 +73,8 @@ def test_omi_q1_file_names_in_capitals_are_read(made_up: Callable[[str, int], Pa
     ]
 
 
-def test_omi_q2_headers_named_dcm_json_speak_for_a_film_that_is_missing(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
+@pytest.mark.quirk("OMI-Q2")
+def test_headers_named_dcm_json_speak_for_a_film_that_is_missing(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(made_up("optimam", 3), tmp_path / "set"))
     headers = sorted((folder / "data" / "optm2").glob("*/*.json"))
     assert all(path.name.endswith(".dcm.json") for path in headers)
@@ -87,7 +89,8 @@ def test_omi_q2_headers_named_dcm_json_speak_for_a_film_that_is_missing(made_up:
     ]
 
 
-def test_omi_q3_the_direction_of_y_is_looked_at_on_pixels(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
+@pytest.mark.quirk("OMI-Q3")
+def test_the_direction_of_y_is_looked_at_on_pixels(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
     """The made-up marks count from the top; a copy in which they count from the bottom is doubted."""
     said = "marks are read with y from the top; on {} of 4 marks looked at, the film is brighter there than with y from the bottom"
     folder = Path(shutil.copytree(made_up("optimam", 3), tmp_path / "set"))

@@ -28,6 +28,9 @@ from breastcad.phantom import (
     mini_mias,
     oasbud,
     optimam,
+    own_coco,
+    own_csv,
+    own_dicom,
     rodrigues,
     rsna,
     stu,
@@ -81,7 +84,10 @@ WRITERS: dict[str, Writer] = {
         Writer("vindr-mammo", vindr_mammo.write, vindr_mammo.DEFAULT_N, "exams of four films"),
         Writer("rsna", rsna.write, rsna.DEFAULT_N, "women of four films"),
         Writer("cmmd", cmmd.write, cmmd.DEFAULT_N, "women of four films or two", 999),
+        Writer("csv", own_csv.write, own_csv.DEFAULT_N, "images"),
+        Writer("coco", own_coco.write, own_coco.DEFAULT_N, "images"),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
+        Writer("dicom-folder", own_dicom.write, own_dicom.DEFAULT_N, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),
     )
 }

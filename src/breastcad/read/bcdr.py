@@ -43,7 +43,10 @@ _FACTS = {
 
 def find(folder: str | Path) -> Path:
     """Return the folder that holds subsets, or one of them; InputError if there is none."""
-    return find_tree(folder, lambda place: bool(_tables(place)), NEEDED)
+    above = Path(folder).resolve().parent  # whose other folders are not what was named
+    return find_tree(
+        folder, lambda place: any(_TABLE.fullmatch(p.name) for p in place.iterdir()) if place == above else bool(_tables(place)), NEEDED
+    )
 
 
 def read(
