@@ -5,6 +5,7 @@ What lives here: the list of commands, exit codes, errors as one sentence. No lo
 
 from __future__ import annotations
 
+import errno
 import importlib
 import re
 import sys
@@ -201,6 +202,8 @@ def _sentence(error: Exception) -> str | None:
         package = (error.name or "").split(".")[0]
         extra = EXTRA_OF_PACKAGE.get(package)
         return f"breastcad: {MissingExtra(f'this command (it uses {package})', extra)}" if extra else None
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "breastcad: the disk is full, so that not all could be written; make room and call again"
     if isinstance(error, OSError):
         return f"breastcad: {error.filename}: {error.strerror}" if error.filename and error.strerror else f"breastcad: {error}"
     if isinstance(error, typer.Abort):
