@@ -1,22 +1,26 @@
 """Writes what is generated in the docs: commands.md from the commands' own help, the tables of files.md from the records,
-and the tables of figures in all documents from the results of runs.
+the tests in quirks.md from the marks on them, and the tables of figures in all documents from the results of runs.
 
 ``python docs/build.py`` writes; with ``--check`` nothing is written, and the exit code is 1 if a file is not up to date.
 """
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import os
 import re
 import sys
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
+TESTS = DOCS.parent / "tests"
 OPEN_COLUMNS = {"extra": "x_*", "raw": "raw_*", "probability": "probability_*"}
 _TABLE = re.compile(r"(<!-- columns of (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_QUIRK = re.compile(r"^\| ([A-Z]+-Q\d+) \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 _HELP_WIDTH = 110
 
 
@@ -82,6 +86,63 @@ def _type_name(hint: typing.Any) -> str:
     return words[hint]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuirkTest:
+    """A test that a mark says shows a quirk of a set's format; ``path`` is relative to the folder of tests."""
+
+    path: str
+    name: str
+    real_data: bool
+
+    @property
+    def link(self) -> str:
+        """The test as a link in docs/quirks.md."""
+        return f"[`{self.name}`](../tests/{self.path}){' (real data)' if self.real_data else ''}"
+
+
+def quirk_tests(folder: Path) -> dict[str, list[QuirkTest]]:
+    """Map the numbers in marks such as ``@pytest.mark.quirk("CBIS-Q5")`` to the tests under them; the files are parsed, not imported."""
+    shown: dict[str, list[QuirkTest]] = {}
+    for path in sorted(folder.rglob("test_*.py")):
+        functions = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+        for function in functions:
+            marks = [node for mark in function.decorator_list for node in ast.walk(mark)]
+            real_data = any(isinstance(node, ast.Attribute) and node.attr == "realdata" for node in marks)
+            test = QuirkTest(path.relative_to(folder).as_posix(), function.name, real_data)
+            for node in marks:
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "quirk":
+                    for number in node.args:
+                        shown.setdefault(ast.literal_eval(number), []).append(test)
+    return shown
+
+
+def quirks_page(text: str, tests: Mapping[str, Sequence[QuirkTest]]) -> str:
+    """Return docs/quirks.md with the tests that show each quirk; where there are none, a reason written by hand is kept.
+
+    A quirk that has neither gets ``?``, which `quirk_problems` tells.
+    """
+
+    def row(match: re.Match[str]) -> str:
+        number, sentence, cell = match.groups()
+        reason = "?" if not cell or cell.startswith("[") else cell
+        return f"| {number} | {sentence} | {', '.join(test.link for test in tests.get(number, [])) or reason} |"
+
+    return _QUIRK.sub(row, text)
+
+
+def quirk_problems(page: str, tests: Mapping[str, Sequence[QuirkTest]], folder: Path) -> list[str]:
+    """Say what docs/quirks.md lacks: a test or a reason, a number that a mark names, the marks of a reader that has come."""
+    rows = {number: cell for number, _, cell in _QUIRK.findall(page)}
+    problems = [f"docs/quirks.md: {number} has neither a test nor a reason" for number, cell in rows.items() if cell == "?"]
+    for number, cell in rows.items():
+        come = re.fullmatch(r"reader to come: tests/(\S+)", cell)
+        if come and (folder / come[1]).exists():
+            problems.append(f"docs/quirks.md: {number} waits for tests/{come[1]}, which is there; mark its test, or give a reason")
+    for number in sorted(set(tests) - set(rows)):
+        problems += [f"tests/{test.path}: {test.name} is marked {number}, which docs/quirks.md does not list" for test in tests[number]]
+    return problems
+
+
 def fill_figures(check: bool) -> list[str]:
     """Write the tables of figures of all documents anew, or only look; return the documents that were not up to date."""
     from breastcad.evaluate.documents import documents_with_figures, fill_tables, quoted_tables, table_lines
@@ -106,10 +167,14 @@ def main(check: bool) -> int:
     Returns
     -------
     int
-        0 if all is well; 1 if a page is not up to date, or a column has no meaning written.
+        0 if all is well; 1 if a page is not up to date, a column has no meaning written, or a quirk has neither test nor reason.
     """
-    files = DOCS / "files.md"
-    pages = {DOCS / "commands.md": commands_page(), files: files_page(files.read_text(encoding="utf-8"))}
+    files, quirks, tests = DOCS / "files.md", DOCS / "quirks.md", quirk_tests(TESTS)
+    pages = {
+        DOCS / "commands.md": commands_page(),
+        files: files_page(files.read_text(encoding="utf-8")),
+        quirks: quirks_page(quirks.read_text(encoding="utf-8"), tests),
+    }
     stale = [f"docs/{path.name}" for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     stale += fill_figures(check)
     if not check:
@@ -118,6 +183,7 @@ def main(check: bool) -> int:
     problems = [f"{name} is not up to date; write it with: make docs" for name in stale if check]
     unexplained = re.findall(r"^\| `([^`]+)` \|[^|]*\| \? \|$", pages[files], re.MULTILINE)
     problems += [f"docs/files.md: the column '{column}' has no meaning written" for column in unexplained]
+    problems += quirk_problems(pages[quirks], tests, TESTS)
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return 1 if problems else 0
 

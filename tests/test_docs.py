@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -58,6 +60,55 @@ def test_the_index_has_every_page() -> None:
 def test_what_is_generated_is_up_to_date() -> None:
     done = subprocess.run([sys.executable, str(DOCS / "build.py"), "--check"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return docs/build.py as a module."""
+    spec = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_quirk_has_a_test_or_a_reason_and_every_mark_a_quirk(build: ModuleType) -> None:
+    page, tests = (DOCS / "quirks.md").read_text(encoding="utf-8"), build.quirk_tests(TOP / "tests")
+    assert build.quirk_problems(page, tests, TOP / "tests") == []
+    listed = re.findall(r"^\| ([A-Z]+-Q\d+) \|", page, re.MULTILINE)
+    assert len(listed) == len(set(listed)) >= 139
+    assert build.quirks_page(page, tests) == page
+
+
+MARKED = """
+@pytest.mark.quirk("A-Q1", "A-Q2")
+@pytest.mark.realdata
+def test_one() -> None: ...
+
+@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.quirk("B-Q9"))])
+def test_two(x: int) -> None: ...
+"""
+
+
+def test_a_quirk_without_a_test_and_a_mark_without_a_quirk_are_seen(build: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "read").mkdir()
+    (tmp_path / "read" / "test_a.py").write_text(MARKED)
+    cells = {"A-Q1": "?", "A-Q2": "reader to come: tests/read/test_a.py", "A-Q3": "[`test_gone`](../tests/read/test_a.py)"}
+    cells |= {"A-Q4": "no file: a count", "A-Q5": "reader to come: tests/read/test_a.py", "A-Q6": "reader to come: tests/read/test_b.py"}
+    tests = build.quirk_tests(tmp_path)
+    page = build.quirks_page("".join(f"| {number} | Odd. | {cell} |\n" for number, cell in cells.items()), tests)
+    link = "[`test_one`](../tests/read/test_a.py) (real data)"
+    assert [line.split(" | ")[-1] for line in page.splitlines()] == [
+        *(f"{link} |", f"{link} |", "? |", "no file: a count |"),
+        *("reader to come: tests/read/test_a.py |", "reader to come: tests/read/test_b.py |"),
+    ]
+    assert build.quirk_problems(page, tests, tmp_path) == [
+        "docs/quirks.md: A-Q3 has neither a test nor a reason",
+        "docs/quirks.md: A-Q5 waits for tests/read/test_a.py, which is there; mark its test, or give a reason",
+        "tests/read/test_a.py: test_two is marked B-Q9, which docs/quirks.md does not list",
+    ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import types
 from collections.abc import Callable
@@ -132,7 +133,8 @@ def test_an_option_that_takes_several_values_may_be_given_again(tmp_path: Path, 
         (ReadError("folder/scan.png", "is cut off"), 2, "breastcad: scan.png: is cut off\n"),
         (AnswerNo("split leaks: 3 patients"), 1, "breastcad: split leaks: 3 patients\n"),
         (PermissionError(13, "Permission denied", "out/x.csv"), 2, "breastcad: out/x.csv: Permission denied\n"),
-        (OSError("no space"), 2, "breastcad: no space\n"),
+        (OSError("no such device"), 2, "breastcad: no such device\n"),
+        (OSError(errno.ENOSPC, "?", "x"), 2, "breastcad: the disk is full, so that not all could be written; make room and call again\n"),
         (KeyboardInterrupt(), 130, "breastcad: interrupted\n"),
         (typer.TyperException("no such thing"), 2, "breastcad: no such thing\n"),
         (typer.Abort(), 2, "breastcad: stopped\n"),

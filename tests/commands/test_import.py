@@ -11,6 +11,7 @@ from PIL import Image
 
 from breastcad.commands import main
 from breastcad.core.files import read_collection
+from breastcad.phantom.sets import write_set
 
 
 def _run(*arguments: str | Path) -> int:
@@ -83,6 +84,47 @@ def test_map_file_explains_words(mias: Path, tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "map.csv").write_text("word,label\nP,malignant\n")
     assert _run("mini-mias", mias, "--out", tmp_path / "b", "--map", tmp_path / "map.csv") == 0
     assert read_collection(tmp_path / "b").images[0].label == "malignant"
+
+
+def test_a_table_of_ones_own_is_read_through_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("csv", tmp_path / "own", n=3, seed=1)
+    other = tmp_path / "own" / "other-names"
+    call = ("csv", tmp_path / "own", "--tables", other, "--out", tmp_path / "out")
+    assert _run(*call) == 2
+    assert "table.csv: no column names the images" in capsys.readouterr().err
+    assert _run(*call, "--map", other / "map.yaml") == 0
+    assert "A made-up clinic: made up, free." in capsys.readouterr().out
+    collection = read_collection(tmp_path / "out")
+    assert [row.label for row in collection.images] == ["benign", "malignant", "normal"]
+    assert collection.facts["map"]["file"] == "map.yaml"
+    (other / "map.yaml").write_text("labels: 3\n")
+    assert _run(*call, "--map", other / "map.yaml", "--overwrite") == 2
+    assert capsys.readouterr().err == "breastcad: map.yaml: line 1: 'labels' must hold names and values, a line each\n"
+    assert read_collection(tmp_path / "out").facts["set"] == "made-up-clinic"
+
+
+def test_a_coco_file_is_read_by_itself_and_through_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("coco", tmp_path / "own", n=3, seed=1)
+    file = tmp_path / "own" / "annotations" / "instances_default.json"
+    assert _run("auto", file, "--out", tmp_path / "out") == 0
+    assert "Taken for coco" in capsys.readouterr().out
+    assert [row.label for row in read_collection(tmp_path / "out").images if row.present] == ["benign", "malignant", "unknown"]
+    assert _run("coco", file, "--out", tmp_path / "out", "--map", tmp_path / "own" / "map.yaml", "--overwrite") == 0
+    assert [row.label for row in read_collection(tmp_path / "out").images if row.present] == ["benign", "malignant", "normal"]
+    file.write_text("{")
+    assert _run("coco", file, "--out", tmp_path / "b") == 2
+    assert capsys.readouterr().err.startswith("breastcad: instances_default.json: is not JSON")
+
+
+def test_a_folder_of_dicom_files_is_read_and_nobody_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("dicom-folder", tmp_path / "films", n=2, seed=1)
+    assert _run("auto", tmp_path / "films", "--out", tmp_path / "out") == 0
+    told, errors = capsys.readouterr()
+    assert "Taken for dicom" in told
+    assert ("PHANTOM" in told, "2.25." in told, errors) == (False, False, "")
+    text = (tmp_path / "out" / "images.csv").read_text() + (tmp_path / "out" / "collection.json").read_text()
+    assert ("PHANTOM" in text, "2.25." in text) == (False, False)
+    assert {row.label for row in read_collection(tmp_path / "out").images} == {"malignant", "normal", "unknown"}
 
 
 def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

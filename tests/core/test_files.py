@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +226,13 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match="disk full"):
         files.write_text(tmp_path / "a.txt", "new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+@pytest.mark.parametrize(("then", "left"), [("raise SystemExit(2)", []), ("(folder / 'a').touch()", ["new", "new/deep", "new/deep/a"])])
+def test_output_folder_that_stays_empty_is_gone_at_the_end(tmp_path: Path, then: str, left: list[str]) -> None:
+    code = f"from breastcad.core.files import output_folder; folder = output_folder('new/deep', overwrite=False); {then}"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == left
 
 
 def test_output_folder_refuses_what_is_there(tmp_path: Path) -> None:

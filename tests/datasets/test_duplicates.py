@@ -59,6 +59,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.quirk("BUSI-Q5")
 @pytest.mark.parametrize(
     ("modality", "change"),
     [("US", change) for change in CHANGES] + [("MG", change) for change in CHANGES if "cropped" not in change],
@@ -203,6 +204,7 @@ ACROSS_CLASSES = [
 ]
 
 
+@pytest.mark.quirk("BUSI-Q5", "BUSI-Q6")
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_scenes_that_busi_files_under_two_classes_are_one_group(real_data: Path) -> None:
@@ -216,6 +218,7 @@ def test_scenes_that_busi_files_under_two_classes_are_one_group(real_data: Path)
     assert max(Counter(groups.values()).values()) <= 7, "a chain of chance pairs joins many images"
 
 
+@pytest.mark.quirk("BRA-Q6")
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_other_patients_of_bus_bra_are_no_near_duplicates(real_data: Path) -> None:

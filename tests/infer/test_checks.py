@@ -44,6 +44,7 @@ def test_without_any_breast_there_is_no_side() -> None:
     assert chest_wall_side(np.zeros((5, 4), bool)) is None
 
 
+@pytest.mark.quirk("DCM-Q6")
 @pytest.mark.parametrize(("orientation", "side"), [("A\\R", "right"), ("P\\L", "left"), ("PR\\FL", "left")])
 def test_orientation_against_the_tissue_is_warned_about(orientation: str, side: str) -> None:
     (warning,) = of_film(side=side, patient_orientation=orientation)

@@ -296,6 +296,7 @@ def test_of_too_many_frames_some_are_taken_evenly_and_it_is_said(tmp_path: Path,
     assert all(f"{FRAMES_AT_MOST} of the file's {count} frames were analysed, evenly spaced" in image.warnings for image in images)
 
 
+@pytest.mark.quirk("DCM-Q10")
 def test_tomosynthesis_is_skipped(tmp_path: Path, tiny_model: MakeModel) -> None:
     write_dicom(tmp_path / "a.dcm", np.stack([film(24, 20)] * 60), Modality="MG")  # more than FRAMES_AT_MOST
     write_dicom(tmp_path / "b.dcm", film(), Modality="MG", ImageType=["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "NONE"])
@@ -324,6 +325,7 @@ def test_views_are_joined_by_study_and_by_folder(tmp_path: Path, tiny_model: Mak
     assert by_study.analysis != by_folder.analysis
 
 
+@pytest.mark.quirk("CBIS-Q14")
 def test_the_four_ids_of_a_woman_of_cbis_ddsm_are_one_exam_and_her_crops_are_skipped(tmp_path: Path, tiny_model: MakeModel) -> None:
     for number, case in enumerate(["LEFT_CC", "LEFT_MLO", "RIGHT_CC", "RIGHT_MLO", "LEFT_CC_1"]):
         tags = {"PatientID": f"Mass-Test_P_00820_{case}", "StudyInstanceUID": generate_uid(entropy_srcs=[case]), "Modality": "MG"}

@@ -9,7 +9,10 @@ import pytest
 from breastcad.phantom.record import WrittenPicture
 from breastcad.phantom.sets import WRITERS, write_set
 
-COUNTS = {name: {"dicom": 1, "dicom-us": 3}.get(name, 2 if "of four" in writer.counted else 6) for name, writer in WRITERS.items()}
+COUNTS = {
+    name: {"dicom": 1, "dicom-us": 3, "oasbud": 3, "bcdr": 3}.get(name, 2 if "of four" in writer.counted else 6)
+    for name, writer in WRITERS.items()
+}
 
 
 @pytest.fixture(scope="session")

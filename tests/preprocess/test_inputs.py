@@ -40,6 +40,16 @@ def test_black_margin_does_not_matter() -> None:
     assert float(np.abs(first - second).mean()) < 0.02
 
 
+@pytest.mark.quirk("CBIS-Q15")
+def test_a_white_film_edge_that_sets_the_maximum_does_not_matter() -> None:
+    """Without a window a film's largest value is white: tissue of one that keeps its white edge comes out darker, the input does not."""
+    film = np.pad(breast_film(300, 200), ((0, 0), (0, 60)), constant_values=0.01)
+    edged = 0.85 * film
+    edged[:, -4:] = 1
+    first, second = (prepare(pixels, "mammogram", 96, 64).array for pixels in (film, edged))
+    assert float(np.abs(first - second).mean()) < 0.02
+
+
 def test_brightness_and_contrast_do_not_matter() -> None:
     scan = np.random.default_rng(1).random((90, 120), dtype=np.float32)
     np.testing.assert_allclose(prepare(scan, "ultrasound", 32, 32).array, prepare(0.2 + 0.5 * scan, "ultrasound", 32, 32).array, atol=1e-5)

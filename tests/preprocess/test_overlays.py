@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from breastcad.core.seeding import generator
 from breastcad.phantom.ultrasound import ultrasound
 from breastcad.preprocess.overlays import overlay_mask
 
 
+@pytest.mark.quirk("BUSI-Q7", "BIS-Q3")
 def test_strokes_count_and_areas_do_not() -> None:
     scan = np.full((60, 80), 0.3, np.float32)
     scan[10:12, 5:30] = 1.0
@@ -25,6 +27,7 @@ def test_colour_counts() -> None:
     assert mask.sum() == 9
 
 
+@pytest.mark.quirk("BUSI-Q7", "BIS-Q3")
 def test_calipers_of_a_made_up_scan_are_found() -> None:
     plain = ultrasound(generator(5, "scan"), 300, 400, lesion="benign")
     marked = ultrasound(generator(5, "scan"), 300, 400, lesion="benign", calipers=True)

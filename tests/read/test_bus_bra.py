@@ -72,18 +72,21 @@ def test_device_histology_and_birads_are_kept(copy: Path) -> None:
     assert collection.findings[2].extra["histology"] == "invasive ductal carcinoma"
 
 
+@pytest.mark.quirk("BRA-Q1")
 def test_bra_q1_side_is_a_half_of_the_screen_and_no_breast(copy: Path) -> None:
     images = bus_bra.read(copy).images
     assert {row.laterality for row in images} == {None}
     assert [row.extra["side"] for row in images] == ["left", "right", "single", "single"]
 
 
+@pytest.mark.quirk("BRA-Q2")
 def test_bra_q2_wrong_size_in_the_table_is_said_and_the_file_wins(copy: Path) -> None:
     collection = bus_bra.read(copy)
     assert (collection.images[1].rows, collection.images[1].cols) == (ROWS, COLS)
     assert "size in the table is wrong; the file's own is kept: 1 (bus_0001-r: 50 x 44, is 50 x 30)" in _problems(collection)
 
 
+@pytest.mark.quirk("BRA-Q3")
 def test_bra_q3_box_comes_from_the_mask_and_the_table_is_compared(copy: Path) -> None:
     collection = bus_bra.read(copy)
     row = collection.findings[2]
@@ -93,6 +96,7 @@ def test_bra_q3_box_comes_from_the_mask_and_the_table_is_compared(copy: Path) ->
     assert collection.facts["counts"]["boxes_that_agree"] == 2
 
 
+@pytest.mark.quirk("BRA-Q4")
 def test_bra_q4_published_fold_is_kept_and_its_flags_are_not(copy: Path) -> None:
     collection = bus_bra.read(copy)
     assert [row.extra.get("fold_5") for row in collection.images] == ["2", "2", "5", None]
@@ -101,6 +105,7 @@ def test_bra_q4_published_fold_is_kept_and_its_flags_are_not(copy: Path) -> None
     assert "there is no 10-fold-cv.csv: x_fold_10 is empty" in _problems(collection)
 
 
+@pytest.mark.quirk("BRA-Q5")
 def test_bra_q5_birads_does_not_change_the_label(copy: Path) -> None:
     assert [(row.birads, row.label) for row in bus_bra.read(copy).images][2:] == [("2", "malignant"), ("5", "benign")]
 
@@ -183,6 +188,7 @@ def test_progress_is_told(copy: Path) -> None:
     assert seen[-1] == (4, 4)
 
 
+@pytest.mark.quirk("BRA-Q2", "BRA-Q3")
 @pytest.mark.realdata
 def test_real_set_is_counted(real_data: Path) -> None:
     collection = bus_bra.read(real_data / "bus-bra")

@@ -26,6 +26,7 @@ def _make(root: Path, table: str = TABLE) -> Path:
     return root
 
 
+@pytest.mark.quirk("BIS-Q1", "BIS-Q2")
 def test_bis_q1_q2_names_are_joined_by_number_and_empty_rows_are_none(tmp_path: Path) -> None:
     collection = busis.read(_make(tmp_path))
     assert [(row.image_id, row.label, row.present) for row in collection.images] == [

@@ -162,6 +162,7 @@ def test_calcifications_of_the_films_are_findings_without_a_place(read: Collecti
     assert row.extra["view_key"] == "P_00004_RIGHT_MLO"
 
 
+@pytest.mark.quirk("CBIS-Q1")
 def test_cbis_q1_density_column_has_two_names(read: Collection) -> None:
     densities = {row.image_id: row.density for row in read.images}
     assert (densities["Mass-Training_P_00004_RIGHT_MLO"], densities["Calc-Training_P_00004_RIGHT_MLO"]) == ("D", "D")
@@ -174,6 +175,7 @@ def test_missing_descriptors_and_zeros_are_empty(read: Collection) -> None:
     assert (image.density, image.birads) == (None, "0")
 
 
+@pytest.mark.quirk("CBIS-Q2")
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_cbis_q2_line_breaks_inside_cells_do_not_make_rows(tmp_path: Path, end: str) -> None:
     collection = cbis_ddsm.read(_make_tables(tmp_path, end=end))
@@ -181,20 +183,24 @@ def test_cbis_q2_line_breaks_inside_cells_do_not_make_rows(tmp_path: Path, end: 
     assert not [cell for row in collection.findings for cell in row.extra.values() if "\n" in cell]
 
 
+@pytest.mark.quirk("CBIS-Q6")
 def test_cbis_q6_women_in_both_official_parts_are_said(read: Collection) -> None:
     assert "a split must go by woman: 1 (P_00001)" in _problems(read)
 
 
+@pytest.mark.quirk("CBIS-Q7")
 def test_cbis_q7_view_in_two_tables_is_two_images_with_one_view_key(read: Collection) -> None:
     assert read.facts["counts"]["distinct_views"] == 8
     rows = {row.image_id: row.present for row in read.images if row.extra["view_key"] == "P_00001_LEFT_CC"}
     assert rows == {"Mass-Training_P_00001_LEFT_CC": 1, "Calc-Test_P_00001_LEFT_CC": 0}
 
 
+@pytest.mark.quirk("CBIS-Q8")
 def test_cbis_q8_film_with_a_benign_and_a_malignant_mass_is_malignant(read: Collection) -> None:
     assert next(row.label for row in read.images if row.image_id == "Mass-Training_P_00003_LEFT_CC") == "malignant"
 
 
+@pytest.mark.quirk("CBIS-Q14")
 def test_cbis_q14_views_of_a_woman_are_one_patient(read: Collection) -> None:
     assert {row.patient_id for row in read.images if "P_00001" in row.image_id} == {"P_00001"}
 
@@ -329,6 +335,7 @@ def test_progress_is_told(films: Path, tables: Path) -> None:
     assert seen[-1] == (10, 10)
 
 
+@pytest.mark.quirk("CBIS-Q6", "CBIS-Q7")
 @pytest.mark.realdata
 def test_real_films_and_tables_are_counted(real_data: Path) -> None:
     collection = cbis_ddsm.read(real_data / "cbis-ddsm-mass-800", tables=real_data / "cbis-ddsm-tables")

@@ -25,6 +25,7 @@ def _problems(collection: Collection) -> str:
     return "\n".join(collection.facts["problems"])
 
 
+@pytest.mark.quirk("CMMD-Q1")
 def test_cmmd_q1_a_breast_without_a_row_is_unknown_and_not_normal(collection: Collection) -> None:
     labels = {(row.patient_id, row.laterality): row.label for row in collection.images}
     assert labels == {
@@ -34,12 +35,14 @@ def test_cmmd_q1_a_breast_without_a_row_is_unknown_and_not_normal(collection: Co
     assert "breasts without a row of the table, label unknown and not normal: 2 (D1-0001 R, D1-0003 L)" in _problems(collection)
 
 
+@pytest.mark.quirk("CMMD-Q2")
 def test_cmmd_q2_women_with_two_rows_are_labelled_by_breast(collection: Collection) -> None:
     assert "women with a benign and a malignant breast: 1 (D1-0002)" in _problems(collection)
     both = [row for row in collection.findings if row.image_id == "D1-0002_1"]
     assert [(row.kind, row.lesion_id) for row in both] == [("mass", "D1-0002 R mass"), ("calcification", "D1-0002 R calcification")]
 
 
+@pytest.mark.quirk("CMMD-Q3")
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_cmmd_q3_a_csv_export_is_read_as_the_workbook_is(
     made_up: Callable[[str, int], Path], collection: Collection, tmp_path: Path, delimiter: str
@@ -51,6 +54,7 @@ def test_cmmd_q3_a_csv_export_is_read_as_the_workbook_is(
     assert [(row.label, row.age, row.extra) for row in again.images] == [(row.label, row.age, row.extra) for row in collection.images]
 
 
+@pytest.mark.quirk("CMMD-Q4", "CMMD-Q5")
 def test_cmmd_q4_q5_the_subtype_and_the_group_are_kept_and_the_shortcut_is_said(collection: Collection) -> None:
     assert {row.patient_id: (row.extra["group"], row.extra.get("subtype")) for row in collection.images if row.label == "malignant"} == {
         "D1-0002": ("D1", None),
@@ -60,11 +64,13 @@ def test_cmmd_q4_q5_the_subtype_and_the_group_are_kept_and_the_shortcut_is_said(
     assert "x_group tells the label" in _problems(collection)
 
 
+@pytest.mark.quirk("CMMD-Q6")
 def test_cmmd_q6_films_of_another_depth_are_said(collection: Collection) -> None:
     assert {row.patient_id for row in collection.images if row.bit_depth == 16} == {"D1-0003"}
     assert "films of another depth than 8 bits: 4 (D1-0003_1" in _problems(collection)
 
 
+@pytest.mark.quirk("CMMD-Q7")
 def test_cmmd_q7_side_and_view_come_from_the_file_and_not_from_its_number(collection: Collection) -> None:
     views = [(row.laterality, row.view) for row in collection.images if row.patient_id == "D1-0002"]
     assert views == [("R", "MLO"), ("R", "CC"), ("L", "MLO"), ("L", "CC")]
@@ -92,6 +98,7 @@ def test_without_the_table_labels_are_unknown_and_an_unknown_word_is_refused(mad
         cmmd.read(tmp_path / "set")
 
 
+@pytest.mark.quirk("CMMD-Q2")
 @pytest.mark.realdata
 def test_the_real_table(real_data: Path) -> None:
     collection = cmmd.read(real_data / "tables")

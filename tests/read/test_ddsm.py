@@ -12,6 +12,7 @@ from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection
 from breastcad.patches.rois import roi_mask
 from breastcad.read import ddsm
+from breastcad.read.files import read_picture
 
 ICS = """
 ics_version 1.0
@@ -70,6 +71,7 @@ def _problems(collection: Collection) -> str:
     return "\n".join(collection.facts["problems"])
 
 
+@pytest.mark.quirk("DDSM-Q1")
 def test_ddsm_q1_the_case_file_has_dashes_and_the_films_underscores(collection: Collection) -> None:
     assert [(row.image_id, row.present, row.patient_id) for row in collection.images] == [
         ("B_3077_1.LEFT_CC", 1, "B_3077"),
@@ -84,12 +86,14 @@ def test_the_case_file_is_understood(collection: Collection) -> None:
     assert (row.date, row.age, row.density, row.extra["digitizer"], row.extra["site"]) == ("1998-05-29", 58, "B", "LUMISYS LASER", "B")
 
 
+@pytest.mark.quirk("DDSM-Q3", "DDSM-Q11")
 def test_ddsm_q3_q11_labels_are_the_views_own_and_not_the_volumes(collection: Collection) -> None:
     assert [row.label for row in collection.images] == ["malignant", "unknown", "normal"]
     assert collection.images[0].extra["volume"] == "cancer_01"
     assert "views whose outline file is missing, label unknown: 1 (B_3077_1.LEFT_MLO)" in _problems(collection)
 
 
+@pytest.mark.quirk("DDSM-Q4", "DDSM-Q7")
 def test_ddsm_q4_q7_several_types_and_empty_values(collection: Collection) -> None:
     first, second = collection.findings
     assert (first.kind, first.shape, first.margin, first.morphology, first.birads) == (
@@ -112,16 +116,62 @@ def test_chain_codes_become_outlines(collection: Collection) -> None:
     assert mask.sum() == 4 * 5
 
 
+@pytest.mark.quirk("DDSM-Q5")
 def test_ddsm_q5_an_outline_that_leaves_the_film_is_cut(collection: Collection) -> None:
     second = collection.findings[1]
     assert (second.col0, second.col1) == (37, 40)
     assert "outlines that left their film, cut to it: 1 (B_3077_1.LEFT_CC-2)" in _problems(collection)
 
 
-def test_ddsm_q8_q12_films_in_its_own_jpeg_are_told(collection: Collection) -> None:
-    assert "films in DDSM's own lossless JPEG; convert them to 16-bit PNG beside it (docs/data.md): 1 (B_3077_1.LEFT_MLO)" in _problems(
-        collection
-    )
+def test_films_in_its_own_jpeg_are_told(tmp_path: Path) -> None:
+    (_make(tmp_path) / "B_3077_1.LEFT_MLO.LJPEG").write_bytes(b"\xff\xd8\xff\xc3\x00\xff\xd9\n")
+    said = "films in DDSM's own lossless JPEG; convert them to 16-bit PNG beside it (docs/data.md): 1 (B_3077_1.LEFT_MLO)"
+    assert said in _problems(ddsm.read(tmp_path))
+
+
+@pytest.mark.quirk("DDSM-Q6")
+def test_ddsm_q6_grey_level_0_of_a_dba_scan_is_black_and_no_fault(tmp_path: Path) -> None:
+    """Optical density would need its logarithm; the reader leaves grey levels as they are, so nothing is infinite."""
+    case = _make(tmp_path)
+    (case / "B-3077-1.ics").write_text(ICS.replace("LUMISYS LASER", "DBA 21"))
+    Image.fromarray(np.array([[0, 64064]] * 30, np.uint16).repeat(2, axis=0).repeat(20, axis=1)).save(case / "B_3077_1.LEFT_CC.png")
+    collection = ddsm.read(tmp_path)
+    assert (collection.images[0].present, collection.images[0].extra["digitizer"]) == (1, "DBA 21")
+    assert set(np.unique(read_picture(case / "B_3077_1.LEFT_CC.png").pixels)) == {0, np.float32(64064 / 65535)}
+
+
+@pytest.mark.quirk("DDSM-Q7")
+def test_ddsm_q7_what_a_case_file_leaves_empty_is_empty(tmp_path: Path) -> None:
+    case = _make(tmp_path)
+    (case / "B-3077-1.ics").write_text(ICS.replace("AGE 58", "AGE").replace("DENSITY 2", "DENSITY"))
+    (case / "B_3077_1.LEFT_CC.OVERLAY").write_text(OVERLAY.replace("SUBTLETY 1", "SUBTLETY").replace("PATHOLOGY UNPROVEN", "PATHOLOGY"))
+    collection = ddsm.read(tmp_path)
+    assert {(row.age, row.density) for row in collection.images} == {(None, None)}
+    assert (collection.findings[1].subtlety, collection.findings[1].pathology) == (None, "unknown")
+
+
+@pytest.mark.quirk("DDSM-Q8")
+def test_ddsm_q8_gzipped_and_missing_files_are_told(tmp_path: Path) -> None:
+    case = _make(tmp_path)
+    (case / "B_3077_1.LEFT_CC.OVERLAY").rename(case / "B_3077_1.LEFT_CC.OVERLAY.gz")
+    collection = ddsm.read(tmp_path)
+    assert [(row.label, row.present) for row in collection.images] == [("unknown", 1), ("unknown", 0), ("normal", 0)]
+    assert "files that are gzipped, not read; unpack them and import again: 1 (B_3077_1.LEFT_CC.OVERLAY.gz)" in _problems(collection)
+
+
+@pytest.mark.quirk("DDSM-Q10")
+def test_ddsm_q10_an_overlay_holds_as_many_abnormalities_as_it_has(tmp_path: Path) -> None:
+    head, first, second = OVERLAY.split("ABNORMALITY ")[:1] + ["ABNORMALITY " + part for part in OVERLAY.split("ABNORMALITY ")[1:]]
+    (_make(tmp_path) / "B_3077_1.LEFT_CC.OVERLAY").write_text(head + 4 * second + 3 * first)
+    collection = ddsm.read(tmp_path)
+    assert [row.finding_id[-2:] for row in collection.findings] == [f"-{number}" for number in range(1, 8)]
+    assert [row.kind for row in collection.findings] == ["calcification"] * 4 + ["mass"] * 3
+
+
+@pytest.mark.quirk("DDSM-Q12")
+def test_ddsm_q12_a_film_that_is_cut_short_is_told(collection: Collection) -> None:
+    """The made-up film has a JPEG's first two bytes and no end."""
+    assert "films in DDSM's own lossless JPEG that are cut short; fetch them again: 1 (B_3077_1.LEFT_MLO)" in _problems(collection)
 
 
 @pytest.mark.parametrize("code", ["", "10 20", "10 20 9 #", "a b 2 #", "10 20 2 -1 #"])
@@ -163,3 +213,11 @@ def test_the_case_at_hand(real_data: Path) -> None:
     for row in collection.findings:
         first, *_, last = (tuple(map(int, pair.split(","))) for pair in (row.points or "").split())
         assert max(abs(first[0] - last[0]), abs(first[1] - last[1])) < 40, "the outline closes"
+
+
+@pytest.mark.quirk("DDSM-Q13")
+@pytest.mark.realdata
+def test_the_thumbnail_at_hand_is_a_picture_and_no_noise(real_data: Path) -> None:
+    """Read a byte off, neighbours differ by 0.24 in the mean."""
+    pixels = read_picture(real_data / "ddsm" / "case4000" / "TAPE_D_4000_1.COMB.16_PGM").pixels
+    assert np.abs(np.diff(pixels, axis=1)).mean() < 0.01

@@ -21,6 +21,7 @@ def _make(root: Path) -> Path:
     return root
 
 
+@pytest.mark.quirk("TIS-Q1", "TIS-Q2")
 def test_tis_q1_q2_a_film_has_four_regions_of_its_label_map_and_no_spacing(tmp_path: Path) -> None:
     collection = ddsm_tissue.read(_make(tmp_path))
     assert [(row.image_id, row.patient_id, row.laterality, row.view, row.aspect, row.spacing_row_mm) for row in collection.images] == [

@@ -110,6 +110,7 @@ def test_palette_without_tables_is_refused(put: Any) -> None:
         read(put, cases.picture(8), bits=8, PhotometricInterpretation="PALETTE COLOR")
 
 
+@pytest.mark.quirk("DCM-Q1")
 def test_file_without_pixels_is_refused(put: Any) -> None:
     with pytest.raises(ReadError, match=r"no \(7FE0,0010\) 'Pixel Data': the file holds no picture \(Digital Mammography X-Ray"):
         open_picture(put(cases.write(cases.dataset_of(SMALL), None)))
@@ -119,6 +120,7 @@ def test_file_without_pixels_is_refused(put: Any) -> None:
         open_picture(put(cases.write(dataset, None)))
 
 
+@pytest.mark.quirk("DCM-Q1")
 def test_length_beyond_the_file_is_refused(put: Any) -> None:
     file = bytearray(cases.plain(SMALL))
     place = file.index(b"\xe0\x7f\x10\x00OW") + 8
@@ -131,6 +133,7 @@ def test_length_beyond_the_file_is_refused(put: Any) -> None:
         open_picture(put(cases.plain(SMALL)[:-3]))
 
 
+@pytest.mark.quirk("DCM-Q1")
 @pytest.mark.parametrize("encoding", [e for e in cases.ENCODINGS if e.encode], ids=lambda e: e.name)
 def test_truncated_codestream_is_refused(put: Any, encoding: cases.Encoding) -> None:
     bits = encoding.depths[-1]
@@ -221,6 +224,7 @@ def test_transfer_syntax_that_is_none_is_named(put: Any) -> None:
         open_picture(put(file))
 
 
+@pytest.mark.quirk("DCM-Q1")
 def test_transfer_syntax_that_is_not_read_is_named(put: Any) -> None:
     dataset = cases.dataset_of(SMALL)
     file = cases.write(dataset, encapsulate([b"\0\0\0\1"]), uid.MPEG2MPML)
@@ -234,6 +238,7 @@ def test_dicomdir_is_refused(put: Any) -> None:
         open_picture(put(cases.write(dataset, None), "DICOMDIR"))
 
 
+@pytest.mark.quirk("DCM-Q11")
 @pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian])
 def test_data_set_without_preamble_is_read_and_said(put: Any, syntax: uid.UID) -> None:
     array = cases.picture(12)

@@ -16,6 +16,7 @@ from breastcad.read import open_picture
 # ---- what the header says ----
 
 
+@pytest.mark.quirk("DCM-Q10")
 @pytest.mark.parametrize(
     ("elements", "kind", "said"),
     [
@@ -55,6 +56,7 @@ def test_caveats_are_said(put: Any) -> None:
     ]
 
 
+@pytest.mark.quirk("DCM-Q5")
 @pytest.mark.parametrize(
     ("elements", "side"),
     [
@@ -71,6 +73,7 @@ def test_laterality_comes_from_the_first_tag_that_says_it(put: Any, elements: di
     assert read(put, **elements).laterality == side
 
 
+@pytest.mark.quirk("DCM-Q5", "DCM-Q8", "DCM-Q12")
 @pytest.mark.parametrize(
     ("elements", "view"),
     [
@@ -89,6 +92,7 @@ def test_view_comes_from_codes_then_words(put: Any, elements: dict[str, Any], vi
     assert (picture.view, picture.warnings) == (view, [])
 
 
+@pytest.mark.quirk("DCM-Q8")
 def test_contradictions_among_tags_are_said(put: Any) -> None:
     picture = read(put, ImageLaterality="L", SeriesDescription="R CC", ViewPosition="MLO")
     assert (picture.laterality, picture.view) == ("L", "MLO")
@@ -98,6 +102,7 @@ def test_contradictions_among_tags_are_said(put: Any) -> None:
     ]
 
 
+@pytest.mark.quirk("DCM-Q12")
 def test_unknown_view_code_and_side_are_said(put: Any) -> None:
     picture = read(put, ViewCodeSequence=[cases.code("99-1", "99VENDOR")], ViewPosition="CC", Laterality="LEFTISH")
     assert (picture.view, picture.laterality) == ("CC", None)
@@ -107,6 +112,7 @@ def test_unknown_view_code_and_side_are_said(put: Any) -> None:
     ]
 
 
+@pytest.mark.quirk("DCM-Q6")
 @pytest.mark.parametrize(
     ("orientation", "side", "agrees"),
     [(["A", "R"], "L", True), (["P", "L"], "R", True), (["A", "R"], "R", False), (["P", "FL"], "L", False), (["A", "F"], "L", True)],
@@ -119,6 +125,7 @@ def test_orientation_is_checked_against_the_side(put: Any, orientation: list[str
     assert agrees or "the picture is turned, or one of them is wrong" in picture.warnings[0]
 
 
+@pytest.mark.quirk("DCM-Q7")
 @pytest.mark.parametrize(
     ("elements", "spacing", "plane"),
     [
@@ -194,6 +201,7 @@ def test_views_of_one_patient_and_study_share_keys(put: Any) -> None:
     assert "PID" not in (one.patient_key or "")
 
 
+@pytest.mark.quirk("CBIS-Q14")
 def test_four_ids_of_a_cbis_ddsm_woman_are_one_patient_and_one_exam(put: Any) -> None:
     names = ["Mass-Test_P_00820_LEFT_CC", "Mass-Test_P_00820_LEFT_MLO_1", "Calc-Training_P_00820_RIGHT_CC", "Mass-Test_P_00821_LEFT_CC"]
     pictures = [read(put, PatientID=name, StudyInstanceUID=f"1.2.3.4.5.6.{i}") for i, name in enumerate(names)]

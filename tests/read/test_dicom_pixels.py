@@ -38,6 +38,7 @@ def test_depths_differ_by_their_own_step_only(put: Any, bits: int) -> None:
     assert np.abs(deep - shallow).max() <= 0.5 / (2**bits - 1) + 0.5 / 65535 + EXACT
 
 
+@pytest.mark.quirk("DCM-Q2")
 @pytest.mark.parametrize("elements", [{"PhotometricInterpretation": "MONOCHROME1"}, {"PresentationLUTShape": "INVERSE"}])
 def test_inverted_storage_gives_the_same_input(put: Any, elements: dict[str, str]) -> None:
     array = cases.picture(12)
@@ -45,6 +46,7 @@ def test_inverted_storage_gives_the_same_input(put: Any, elements: dict[str, str
     np.testing.assert_allclose(inverted.pixels, light(array), atol=EXACT)
 
 
+@pytest.mark.quirk("DCM-Q2")
 def test_inversion_said_twice_is_done_once(put: Any) -> None:
     array = cases.picture(12)
     picture = read(put, (4095 - array).astype(np.uint16), PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="INVERSE")
@@ -209,6 +211,7 @@ def test_windows_agree_with_pydicom(function: str, centre: float, width: float) 
     np.testing.assert_allclose(window(values.astype(float), centre, width, function), theirs, atol=1e-9)
 
 
+@pytest.mark.quirk("DCM-Q4")
 def test_first_of_several_windows_is_taken_and_said(put: Any) -> None:
     exact = {"VOILUTFunction": "LINEAR_EXACT"}
     several = read(put, SMALL, WindowCenter=[200, 50], WindowWidth=[400, 10], **exact)

@@ -74,6 +74,16 @@ def test_white_of_a_pgm_is_its_maximum(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_picture(put(tmp_path, "a.pgm", pgm(deep, 4095))).pixels, deep / 4095, atol=1e-5)
 
 
+@pytest.mark.quirk("DDSM-Q13")
+@pytest.mark.parametrize("maximum", [65535, 4095])
+def test_second_line_end_after_a_pgm_header_is_no_pixel(tmp_path: Path, maximum: int) -> None:
+    """DDSM's thumbnails have it. A line end after the pixels, with one pixel that begins like a line end, is not taken for it."""
+    deep = np.array([[0x0A01, 1000, 4095], [7, 2000, 3000]], np.uint16)
+    content = pgm(deep, maximum)
+    for doubled in (content.replace(f"{maximum}\n".encode(), f"{maximum}\n\n".encode()), content, content + b"\n"):
+        np.testing.assert_allclose(read_picture(put(tmp_path, "a.16_PGM", doubled)).pixels, deep / maximum, atol=2e-5)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
 def test_grey_in_any_mode_is_the_same_grey(tmp_path: Path, mode: str) -> None:
     picture = read_picture(put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY).convert(mode), "PNG")))

@@ -54,11 +54,13 @@ def test_outlines_become_polygons_and_points(collection: Collection) -> None:
     assert (point.kind, point.geometry, len((point.points or "").split())) == ("calcification", "point", 1)
 
 
+@pytest.mark.quirk("INB-Q1")
 def test_inb_q1_a_density_of_blanks_is_none(collection: Collection) -> None:
     assert [row.image_id for row in collection.images if row.density is None] == ["20500102"]
     assert "films whose density is not given: 1 (20500102)" in _problems(collection)
 
 
+@pytest.mark.quirk("INB-Q2")
 def test_inb_q2_a_view_fb_is_kept(collection: Collection) -> None:
     assert {row.view for row in collection.images} == {"CC", "MLO", "FB"}
 
@@ -77,6 +79,7 @@ def _biff2(rows: list[list[object]]) -> bytes:
     return content + struct.pack("<HH", 0x000A, 0)
 
 
+@pytest.mark.quirk("INB-Q3")
 def test_inb_q3_the_xls_has_floats_trailing_blanks_and_rows_of_totals(copy: Path) -> None:
     header = ["Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads", "Mass ", "Micros"]
     rows: list[list[object]] = [
@@ -96,12 +99,14 @@ def test_inb_q3_the_xls_has_floats_trailing_blanks_and_rows_of_totals(copy: Path
     assert "films that the table does not list, left out: 6" in _problems(collection)
 
 
+@pytest.mark.quirk("INB-Q4")
 def test_inb_q4_a_normal_film_has_no_outlines_and_a_missing_file_is_said(collection: Collection) -> None:
     assert not {row.image_id for row in collection.findings} & {row.image_id for row in collection.images if row.label == "normal"}
     assert "images with BI-RADS 2 or more that have no outline file: 1 (20500101)" in _problems(collection)
     assert [row.geometry for row in collection.findings if row.image_id == "20500101"] == ["none"]
 
 
+@pytest.mark.quirk("INB-Q5")
 def test_inb_q5_names_are_understood_as_they_were_typed(collection: Collection) -> None:
     spiculated = [row for row in collection.findings if row.extra.get("name") == "Espiculated Region"]
     assert [(row.kind, row.margin) for row in spiculated] == [("mass", "spiculated")]
@@ -110,6 +115,7 @@ def test_inb_q5_names_are_understood_as_they_were_typed(collection: Collection) 
     assert len(unnamed) == 3
 
 
+@pytest.mark.quirk("INB-Q6")
 def test_inb_q6_outlines_of_the_muscle_are_regions(copy: Path) -> None:
     place = copy / "PectoralMuscle" / "Pectoral Muscle XML"
     place.mkdir(parents=True)
@@ -120,6 +126,7 @@ def test_inb_q6_outlines_of_the_muscle_are_regions(copy: Path) -> None:
     ]
 
 
+@pytest.mark.quirk("INB-Q7")
 def test_inb_q7_two_exams_of_a_patient_are_one_patient_and_said(copy: Path) -> None:
     table = copy / "INbreast.csv"
     table.write_bytes(table.read_bytes().replace(b"MLO;201001;20500101", b"MLO;201002;20500101"))
@@ -129,6 +136,7 @@ def test_inb_q7_two_exams_of_a_patient_are_one_patient_and_said(copy: Path) -> N
     assert f"patients of more than one exam: 1 ({patient})" in _problems(collection)
 
 
+@pytest.mark.quirk("INB-Q8")
 def test_inb_q8_two_views_of_a_breast_may_differ(copy: Path) -> None:
     table = copy / "INbreast.csv"
     lines = table.read_text().splitlines()
@@ -137,6 +145,7 @@ def test_inb_q8_two_views_of_a_breast_may_differ(copy: Path) -> None:
     assert [row.birads for row in inbreast.read(copy).images][:2] == ["5", "4c"]
 
 
+@pytest.mark.quirk("INB-Q10")
 def test_inb_q10_what_is_no_dicom_in_the_folder_is_left_alone(collection: Collection) -> None:
     assert (Path(collection.root) / "AllDICOMs" / "readDICOM.m").is_file()
     assert collection.facts["counts"]["read"] == len(collection.images) == 8

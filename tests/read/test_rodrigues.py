@@ -24,6 +24,7 @@ def _make(root: Path) -> Path:
     return root
 
 
+@pytest.mark.quirk("ROD-Q1", "ROD-Q3")
 def test_rod_q1_q3_sizes_are_read_and_numbers_may_repeat(tmp_path: Path) -> None:
     collection = rodrigues.read(_make(tmp_path))
     assert {row.image_id: (row.rows, row.cols) for row in collection.images} == SIZES
@@ -35,6 +36,13 @@ def test_findings_have_no_place_and_it_is_said(tmp_path: Path) -> None:
     collection = rodrigues.read(_make(tmp_path) / "us-dataset")
     assert [(row.geometry, row.pathology) for row in collection.findings] == [("none", "benign"), ("none", "benign"), ("none", "malignant")]
     assert "the set has no masks: findings have no place" in collection.facts["problems"]
+
+
+@pytest.mark.quirk("ROD-Q2")
+def test_rod_q2_the_set_is_cited_by_its_own_number_and_not_as_busi(tmp_path: Path) -> None:
+    cite = rodrigues.read(_make(tmp_path)).facts["cite"]
+    assert "wmy84gzngw" in cite
+    assert "Al-Dhabyani" not in cite
 
 
 def test_a_broken_file_stops_nothing_and_an_unknown_folder_is_refused(tmp_path: Path) -> None:

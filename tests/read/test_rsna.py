@@ -38,6 +38,20 @@ def test_what_a_negative_breast_is_may_be_said(made_up: Callable[[str, int], Pat
     assert not [row for row in collection.images if row.label == "unknown"]
 
 
+@pytest.mark.quirk("RSNA-Q1")
+def test_rsna_q1_a_woman_may_have_more_than_four_images(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
+    root = Path(shutil.copytree(made_up("rsna", 4), tmp_path / "set"))
+    with open(root / "train.csv", newline="") as stream:
+        last = list(csv.DictReader(stream))[-1]
+    place = root / "train_images" / last["patient_id"]
+    shutil.copy(place / f"{last['image_id']}.dcm", place / "77.dcm")
+    with open(root / "train.csv", "a", newline="") as stream:
+        csv.DictWriter(stream, list(last)).writerow(last | {"image_id": "77", "view": "AT"})
+    views = [(row.view, row.present) for row in rsna.read(root).images if row.patient_id == last["patient_id"]]
+    assert views == [("CC", 1), ("MLO", 1), ("CC", 1), ("MLO", 1), ("AT", 1)]
+
+
+@pytest.mark.quirk("RSNA-Q2")
 def test_rsna_q2_implants_are_said_to_be_of_one_site(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
     root = Path(shutil.copytree(made_up("rsna", 4), tmp_path / "set"))
     assert "implants" not in _problems(rsna.read(root))
@@ -52,6 +66,7 @@ def test_rsna_q2_implants_are_said_to_be_of_one_site(made_up: Callable[[str, int
     assert "implants are noted at one site only, and by woman, not by breast" in _problems(rsna.read(root))
 
 
+@pytest.mark.quirk("RSNA-Q3")
 def test_rsna_q3_density_and_birads_of_site_2_are_empty(collection: Collection) -> None:
     assert {(row.extra["site"], row.density is None, row.birads is None) for row in collection.images} == {
         ("1", False, False),
@@ -59,11 +74,13 @@ def test_rsna_q3_density_and_birads_of_site_2_are_empty(collection: Collection) 
     }
 
 
+@pytest.mark.quirk("RSNA-Q4")
 def test_rsna_q4_columns_that_tell_the_label_are_named(collection: Collection) -> None:
     for name in ("x_biopsy", "x_invasive", "x_difficult_negative_case", "birads"):
         assert f"{name} tells the label and may be no feature" in _problems(collection)
 
 
+@pytest.mark.quirk("RSNA-Q5")
 def test_rsna_q5_an_age_may_be_missing_or_have_a_point(made_up: Callable[[str, int], Path], collection: Collection, tmp_path: Path) -> None:
     assert [row.age for row in collection.images][:2] == [None, 41]
     root = Path(shutil.copytree(made_up("rsna", 4), tmp_path / "set"))
@@ -71,6 +88,7 @@ def test_rsna_q5_an_age_may_be_missing_or_have_a_point(made_up: Callable[[str, i
     assert [row.age for row in rsna.read(root).images] == [row.age for row in collection.images]
 
 
+@pytest.mark.quirk("RSNA-Q7")
 def test_rsna_q7_odd_files_are_read_and_the_tables_view_counts(collection: Collection) -> None:
     second = [row for row in collection.images if row.extra["site"] == "2"]
     assert all(row.present and row.spacing_row_mm is None and row.modality == "MG" for row in second)
@@ -80,6 +98,7 @@ def test_rsna_q7_odd_files_are_read_and_the_tables_view_counts(collection: Colle
     assert picture.pixels.mean() < 0.5
 
 
+@pytest.mark.quirk("RSNA-Q7")
 def test_rsna_q7_an_age_in_months_is_understood(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
     root = Path(shutil.copytree(made_up("rsna", 4), tmp_path / "set"))
     (root / "train.csv").write_text((root / "train.csv").read_text().replace(",42,", ",,"))

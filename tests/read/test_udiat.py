@@ -29,6 +29,7 @@ def _make(root: Path, types: dict[int, str]) -> Path:
     return root
 
 
+@pytest.mark.quirk("UDB-Q2")
 def test_table_and_files_are_joined_by_number_across_gaps(tmp_path: Path) -> None:
     collection = udiat.read(_make(tmp_path, {1: "Benign", 3: "Malignant", 5: "Benign"}))
     assert [(row.image_id, row.label, row.present) for row in collection.images] == [
@@ -40,11 +41,13 @@ def test_table_and_files_are_joined_by_number_across_gaps(tmp_path: Path) -> Non
     assert "images that the table does not list, label unknown: 1 (000004)" in collection.facts["problems"]
 
 
+@pytest.mark.quirk("UDB-Q1")
 def test_udb_q1_counts_are_what_the_table_says(tmp_path: Path) -> None:
     counts = udiat.read(_make(tmp_path, {1: "Benign", 3: "Malignant", 4: "Benign"})).facts["counts"]
     assert (counts["read_benign"], counts["read_malignant"], counts["published"]) == (2, 1, 163)
 
 
+@pytest.mark.quirk("UDB-Q3")
 def test_udb_q3_masks_of_other_modes_are_read_alike_and_of_other_sizes_not_used(tmp_path: Path) -> None:
     root = _make(tmp_path, {1: "Benign"})
     Image.fromarray(MASK[:6]).save(root / "BUS" / "GT" / "000004.png")

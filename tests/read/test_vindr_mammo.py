@@ -39,11 +39,13 @@ def test_labels_are_the_breasts_birads_and_it_is_said(collection: Collection) ->
     assert "labels are BI-RADS categories" in _problems(collection)
 
 
+@pytest.mark.quirk("VDR-Q1")
 def test_vdr_q1_rows_without_a_finding_make_none(collection: Collection) -> None:
     assert {row.image_id for row in collection.findings} <= {row.image_id for row in collection.images if row.label != "normal"}
     assert collection.facts["counts"]["images_with_boxes"] == 4
 
 
+@pytest.mark.quirk("VDR-Q2", "VDR-Q3")
 def test_vdr_q2_q3_boxes_are_clipped_and_a_finding_without_a_category_is_unknown(collection: Collection) -> None:
     odd = [row for row in collection.findings if row.kind == "other"]
     assert [(row.row0, row.col0, row.row1, row.col1, row.pathology, row.birads) for row in odd] == [(10, 0, 60, 40, "unknown", None)]
@@ -52,6 +54,7 @@ def test_vdr_q2_q3_boxes_are_clipped_and_a_finding_without_a_category_is_unknown
     assert "findings without a BI-RADS category of their own, pathology unknown: 1" in _problems(collection)
 
 
+@pytest.mark.quirk("VDR-Q4")
 def test_vdr_q4_a_suspicious_breast_without_a_finding_in_a_view_is_said(copy: Path) -> None:
     text = (copy / FINDINGS).read_text().splitlines()
     kept = [line for line in text if not ("BI-RADS 5," in line and ",MLO," in line)]
@@ -59,12 +62,14 @@ def test_vdr_q4_a_suspicious_breast_without_a_finding_in_a_view_is_said(copy: Pa
     assert "images of a breast of BI-RADS 3 or more without a finding in that view: 1" in _problems(vindr_mammo.read(copy))
 
 
+@pytest.mark.quirk("VDR-Q5")
 def test_vdr_q5_an_exam_of_two_l_cc_is_said(collection: Collection) -> None:
     exam = next(row.exam_id for row in collection.images if row.label == "benign")
     assert f"exams that are not of the four views: 1 ({exam})" in _problems(collection)
     assert [(row.laterality, row.view) for row in collection.images if row.exam_id == exam][:2] == [("L", "CC"), ("L", "CC")]
 
 
+@pytest.mark.quirk("VDR-Q6", "VDR-Q7")
 def test_vdr_q6_q7_paths_have_no_series_and_the_suffix_dicom(collection: Collection) -> None:
     for row in collection.images:
         assert row.path == f"images/{row.exam_id}/{row.image_id}.dicom"
@@ -76,6 +81,7 @@ def test_monochrome1_in_jpeg_2000_reads_bright_on_dark(collection: Collection) -
     assert np.median(pixels) < 0.2
 
 
+@pytest.mark.quirk("VDR-Q8")
 def test_vdr_q8_the_tables_side_and_view_count(copy: Path) -> None:
     for name in ("breast-level_annotations.csv", FINDINGS):
         text = (copy / name).read_text()
@@ -85,11 +91,13 @@ def test_vdr_q8_the_tables_side_and_view_count(copy: Path) -> None:
     assert {row.laterality for row in collection.images if row.view == "MLO"} == {"L"}
 
 
+@pytest.mark.quirk("VDR-Q9")
 def test_vdr_q9_the_exam_stands_for_the_patient(collection: Collection) -> None:
     assert all(row.patient_id == row.exam_id for row in collection.images)
     assert "the exam stands for one" in _problems(collection)
 
 
+@pytest.mark.quirk("VDR-Q10")
 def test_vdr_q10_whole_coordinates_may_have_a_point(copy: Path) -> None:
     before = [(row.row0, row.col1) for row in vindr_mammo.read(copy).findings]
     (copy / FINDINGS).write_text((copy / FINDINGS).read_text().replace(",10.0,40.0,60.0", ",10,40,60"))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from breastcad.core.errors import InputError
 from breastcad.core.files import read_analysis
 from breastcad.core.records import Skipped
 from breastcad.infer.inputs import list_files
@@ -84,6 +85,14 @@ def test_findings_json_comes_last_so_that_a_broken_run_has_none(tmp_path: Path, 
     assert (tmp_path / "0001/overlay.png").is_file()
     assert not (tmp_path / "findings.json").exists()
     assert not (tmp_path / "report.html").exists()
+
+
+def test_two_analyses_into_one_folder_are_told(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    def other(_: object) -> None:
+        write_analysis_folder(tmp_path, make_run(make_image(0)))
+
+    with pytest.raises(InputError, match="another analysis was written into"):
+        write_analysis_folder(tmp_path, make_run(make_image(0)), progress=other)
 
 
 def test_an_image_that_cannot_be_written_stops_nothing(tmp_path: Path, make_run: Any, make_image: Any) -> None:

@@ -5,6 +5,7 @@ What lives here: the list of commands, exit codes, errors as one sentence. No lo
 
 from __future__ import annotations
 
+import errno
 import importlib
 import re
 import sys
@@ -27,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "download": ("download", "Fetch a data set that anyone may fetch, or say how to get it."),
     "import": ("import_", "Read a data set's own folder and write a collection."),
     "phantom": ("phantom", "Write a made-up data set in a real set's own format."),
+    "describe": ("describe", "Describe collections: counts by label, numbers, missing values, DICOM tags, samples."),
     "audit": ("audit", "Look for what fools a model's maker: leaks, near-duplicates, shortcuts."),
     "split": ("split", "Part a collection by patient and duplicate group."),
     "patches": ("patches", "Cut windows from the images of a collection: a table, no copies."),
@@ -202,6 +204,8 @@ def _sentence(error: Exception) -> str | None:
         package = (error.name or "").split(".")[0]
         extra = EXTRA_OF_PACKAGE.get(package)
         return f"breastcad: {MissingExtra(f'this command (it uses {package})', extra)}" if extra else None
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "breastcad: the disk is full, so that not all could be written; make room and call again"
     if isinstance(error, OSError):
         return f"breastcad: {error.filename}: {error.strerror}" if error.filename and error.strerror else f"breastcad: {error}"
     if isinstance(error, typer.Abort):

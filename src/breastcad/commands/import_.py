@@ -17,10 +17,13 @@ def command(
     set_name: Annotated[
         str, typer.Argument(metavar="SET", help="A set's name (docs/data.md), such as mini-mias or busi; or auto: see by the files.")
     ],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The set's folder as it was downloaded, whole or in part.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="The set's folder as it was downloaded, whole or in part; of csv and coco also the file."),
+    ],
     out: Out,
     words: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help="What label words mean that are not known: lines 'word,label'.")
+        Path | None, typer.Option("--map", metavar="FILE", help="What words and columns mean: YAML (docs/data.md), or lines 'word,label'.")
     ] = None,
     tables: Annotated[Path | None, typer.Option("--tables", metavar="FOLDER", help="The set's tables, where they lie elsewhere.")] = None,
     overwrite: Overwrite = False,
@@ -31,16 +34,16 @@ def command(
     """
     from breastcad.commands.progress import bar
     from breastcad.core.files import output_folder, write_collection
-    from breastcad.read.sets import reader_for
-    from breastcad.read.tables import read_words
+    from breastcad.read.maps import read_map
+    from breastcad.read.sets import read_with, reader_for
 
     reader = reader_for(set_name, folder)
     if set_name == "auto":
         typer.echo(f"Taken for {reader.name}: the folder holds {reader.needed}")
-    meanings = read_words(words) if words is not None else None
+    meanings = read_map(words) if words is not None else None
     output_folder(out, overwrite=overwrite)
     with bar(f"reading {reader.name}") as progress:
-        collection = reader.read(folder, tables=tables, words=meanings, progress=progress)
+        collection = read_with(reader, folder, tables=tables, words=meanings, progress=progress)
     for name in ("collection.json", "regions.csv"):
         (out / name).unlink(missing_ok=True)  # an old collection that is half overwritten is none
     write_collection(out, collection)

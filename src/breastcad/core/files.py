@@ -5,6 +5,7 @@ Others' formats are in `read`. Everything is written beside its place and rename
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
@@ -13,6 +14,7 @@ import os
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -94,6 +96,8 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    except RecursionError as error:
+        raise ReadError(path, "is not JSON that can be read (nested without end)") from error
     except ValueError as error:
         raise ReadError(path, f"is not JSON ({error})") from error
 
@@ -101,7 +105,8 @@ def read_json(path: str | Path) -> Any:
 def output_folder(path: str | Path, *, overwrite: bool) -> Path:
     """Make a folder to write into, and refuse one that is not empty unless told to overwrite.
 
-    Nothing in it is deleted: files of the same name are replaced as they are written.
+    Nothing in it is deleted: files of the same name are replaced as they are written. A folder that it made and that is still empty
+    when the program ends (the call was refused, or stopped) is removed again.
 
     Raises
     ------
@@ -113,8 +118,18 @@ def output_folder(path: str | Path, *, overwrite: bool) -> Path:
         raise InputError(f"--out must be a folder, but '{path}' is a file; name another")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise InputError(f"'{path}' is not empty; name another folder with --out, or add --overwrite")
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
+    if made:
+        atexit.register(_remove_empty, made)
     return path
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the deepest first, up to the first that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 # ---- tables ----

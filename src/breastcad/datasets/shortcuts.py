@@ -20,6 +20,7 @@ from breastcad.evaluate.intervals import ClusterInterval, UndefinedFigure, clust
 from breastcad.evaluate.metrics import roc_auc
 from breastcad.evaluate.weighted import auc
 from breastcad.preprocess.overlays import overlay_mask
+from breastcad.read.members import file_of
 
 LEFT_IN = ("aspect", "border_share", "black_share", "white_share", "overlay_share", "darkest", "brightest")
 """Facts that stay visible once a picture is cut, made grey and resized."""
@@ -50,7 +51,7 @@ def facts_of(image: ImageRow, path: Path, picture: Picture) -> dict[str, float |
     ----------
     image : ImageRow
     path : Path
-        Its file.
+        Its file, or its place as a member of one; what many share tells nothing of them.
     picture : Picture
         As `breastcad.read.open_picture` gives it.
 
@@ -75,8 +76,8 @@ def facts_of(image: ImageRow, path: Path, picture: Picture) -> dict[str, float |
         "rows": rows,
         "cols": cols,
         "bit_depth": picture.bit_depth,
-        "file_kind": path.suffix.lower(),
-        "file_bytes": path.stat().st_size,
+        "file_kind": file_of(path).suffix.lower(),
+        "file_bytes": file_of(path).stat().st_size,
         "colour": float(picture.colour is not None),
         "manufacturer": image.manufacturer or "",
     }

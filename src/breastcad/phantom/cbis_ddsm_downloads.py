@@ -141,9 +141,9 @@ def _lesion_files(row: TableRow, lesion: PhantomLesion, film: Levels, quirk: str
     if quirk == "swapped":
         crop_cell, mask_cell = mask_cell, crop_cell
     if quirk == "two series":
-        case, study, _, _ = mask_cell.split("/")
-        mask_cell = f"{case}/{study}/{made_up_uid(draw)}/000000.dcm"
-        row.paths = row.paths[0], row.paths[1], mask_cell
+        case, study, series, _ = crop_cell.split("/")
+        crop_cell, mask_cell = (f"{case}/{study}/{uid}/000000.dcm" for uid in (series, made_up_uid(draw)))
+        row.paths = row.paths[0], crop_cell, mask_cell
     crop = _File(crop_cell, "cropped images", film[max(0, row0 - 9) : row1 + 9, max(0, col0 - 9) : col1 + 9])
     return [crop] if quirk == "no mask" else [crop, _File(mask_cell, "ROI mask images", mask)]
 

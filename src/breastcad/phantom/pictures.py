@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP and PGM files of phantoms, and the identifiers that made-up sets need. What a set is made of is in the set's module."""
+"""Picture files of phantoms, and the identifiers that made-up sets need. What a set is made of is in the set's module."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def write_jpeg(path: Path, levels: NDArray[np.uint8]) -> None:
 def write_bmp(path: Path, levels: NDArray[np.uint8] | NDArray[np.bool_]) -> None:
     """Write a BMP file: (H, W) bool as 1 bit, (H, W) uint8 as grey, (H, W, 3) as RGB."""
     _write(path, Image.fromarray(levels), "BMP")
+
+
+def write_tiff(path: Path, levels: NDArray[np.uint8]) -> None:
+    """Write an 8-bit grey TIFF file."""
+    _write(path, Image.fromarray(levels), "TIFF")
 
 
 def write_pgm(path: Path, levels: NDArray[np.uint8]) -> None:

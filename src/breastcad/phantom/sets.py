@@ -11,7 +11,9 @@ from typing import Protocol
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.phantom import (
+    bcdr,
     breast_lesions_usg,
+    breastmnist,
     bus_bra,
     busi,
     busis,
@@ -24,6 +26,11 @@ from breastcad.phantom import (
     dicom_sets,
     inbreast,
     mini_mias,
+    oasbud,
+    optimam,
+    own_coco,
+    own_csv,
+    own_dicom,
     rodrigues,
     rsna,
     stu,
@@ -62,6 +69,10 @@ WRITERS: dict[str, Writer] = {
         Writer("rodrigues", rodrigues.write, rodrigues.DEFAULT_N, "images"),
         Writer("busis", busis.write, busis.DEFAULT_N, "images"),
         Writer("stu", stu.write, stu.DEFAULT_N, "pairs of image and mask", 42),
+        Writer("breastmnist", breastmnist.write, breastmnist.DEFAULT_N, "images"),
+        Writer("oasbud", oasbud.write, oasbud.DEFAULT_N, "lesions of two scans"),
+        Writer("bcdr", bcdr.write, bcdr.DEFAULT_N, "women of two films"),
+        Writer("optimam", optimam.write, optimam.DEFAULT_N, "women of four films"),
         Writer("cbis-ddsm", cbis_ddsm.write, cbis_ddsm.DEFAULT_N, "films"),
         Writer("cbis-ddsm-dicom", cbis_ddsm_downloads.write_dicom, cbis_ddsm_downloads.DEFAULT_N, "films"),
         Writer("cbis-ddsm-renamed", cbis_ddsm_downloads.write_renamed, cbis_ddsm_downloads.DEFAULT_N, "films"),
@@ -73,7 +84,10 @@ WRITERS: dict[str, Writer] = {
         Writer("vindr-mammo", vindr_mammo.write, vindr_mammo.DEFAULT_N, "exams of four films"),
         Writer("rsna", rsna.write, rsna.DEFAULT_N, "women of four films"),
         Writer("cmmd", cmmd.write, cmmd.DEFAULT_N, "women of four films or two", 999),
+        Writer("csv", own_csv.write, own_csv.DEFAULT_N, "images"),
+        Writer("coco", own_coco.write, own_coco.DEFAULT_N, "images"),
         Writer("dicom", dicom_sets.write_exams, dicom_sets.DEFAULT_N_EXAMS, "exams of four films"),
+        Writer("dicom-folder", own_dicom.write, own_dicom.DEFAULT_N, "exams of four films"),
         Writer("dicom-us", dicom_sets.write_ultrasound, dicom_sets.DEFAULT_N_ULTRASOUND, "files"),
     )
 }

@@ -26,6 +26,7 @@ _VIEW = re.compile(
 )
 _LABELS = {"benign": "benign", "benign_without_callback": "benign", "malignant": "malignant", "unproven": "unknown"}
 _DENSITIES = {"1": "A", "2": "B", "3": "C", "4": "D"}
+_TAIL_BYTES = 1024  # within which a JPEG's end mark must stand
 # Chain codes: (down, right) of each direction, clockwise from up.
 _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 _FACTS = {
@@ -55,7 +56,11 @@ def find(folder: str | Path) -> Path:
 
 def _cases(place: Path) -> list[Path]:
     """Return the .ics files of a case folder, of a folder of cases, or of volumes of them."""
-    return sorted(path for level in ("", "*/", "*/*/", "*/*/*/") for path in place.glob(f"{level}*.ics") if _ICS.fullmatch(path.name))
+    return [path for path in _in_tree(place, "*.ics") if _ICS.fullmatch(path.name)]
+
+
+def _in_tree(place: Path, pattern: str) -> list[Path]:
+    return sorted(path for level in ("", "*/", "*/*/", "*/*/*/") for path in place.glob(level + pattern))
 
 
 def read(
@@ -101,6 +106,9 @@ def read(
             findings += rows
         if progress:
             progress(done, len(files))
+    packed = _in_tree(root, "*.gz")
+    if packed:
+        faults["files that are gzipped, not read; unpack them and import again"] = [path.name for path in packed]
     return Collection(str(root), images, findings, facts=_facts(images, findings, faults))
 
 
@@ -168,8 +176,22 @@ def _put_film(row: ImageRow, folder: Path, stem: str, root: Path, faults: Faults
         faults.setdefault("films of another size than the .ics says: their outlines may not fit", []).append(stem)
     if not row.present:
         row.rows, row.cols, row.bit_depth = size
-        if (folder / f"{stem}.LJPEG").is_file():
-            faults.setdefault("films in DDSM's own lossless JPEG; convert them to 16-bit PNG beside it (docs/data.md)", []).append(stem)
+        _tell_ljpeg(folder / f"{stem}.LJPEG", faults)
+
+
+def _tell_ljpeg(path: Path, faults: Faults) -> None:
+    """Tell a film that is there as .LJPEG only; one without a JPEG's end mark cannot even be converted."""
+    if not path.is_file():
+        return
+    with open(path, "rb") as stream:
+        stream.seek(max(0, stream.seek(0, 2) - _TAIL_BYTES))
+        whole = b"\xff\xd9" in stream.read()
+    said = (
+        "films in DDSM's own lossless JPEG; convert them to 16-bit PNG beside it (docs/data.md)"
+        if whole
+        else "films in DDSM's own lossless JPEG that are cut short; fetch them again"
+    )
+    faults.setdefault(said, []).append(path.stem)
 
 
 def _text(path: Path) -> str:

@@ -23,7 +23,8 @@ from breastcad.core.records import Picture
 from breastcad.read import dicom_header as header
 from breastcad.read.dicom_codecs import COMPRESSED
 from breastcad.read.dicom_pixels import NATIVE, Layout, check_bytes, colour_of, declared, grey_of, stored_values
-from breastcad.read.dicom_values import Unreadable, named, text, value
+from breastcad.read.dicom_tags import Tags, shown_tags
+from breastcad.read.dicom_values import NoPicture, Unreadable, named, text, value
 from breastcad.read.files import MAX_PIXELS, fault, kind_of
 
 MAX_INFLATED = 8 * MAX_PIXELS
@@ -32,6 +33,10 @@ MAX_INFLATED = 8 * MAX_PIXELS
 _DEFER_BYTES = 1 << 20  # larger values before the pixels (private data) are not read
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
+
+
+class NotAPicture(ReadError):
+    """A DICOM file holds no picture: a report, a table of contents."""
 
 
 @dataclass(slots=True)
@@ -71,7 +76,11 @@ def count_frames(path: str | Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DicomFacts:
-    """What a file's header says of its picture. ``patient``, ``study``, ``series``, ``instance`` identify: they are for joining only."""
+    """What a file's header says of its picture.
+
+    ``patient``, ``study``, ``series``, ``instance``, and ``person`` and ``exam`` (`dicom_header.identity_of`) identify: they are for
+    joining only.
+    """
 
     rows: int
     cols: int
@@ -89,6 +98,9 @@ class DicomFacts:
     study: str | None
     series: str | None
     instance: str | None
+    person: tuple[str, ...] | None
+    exam: tuple[str, ...] | None
+    sop_class: str | None
     warnings: tuple[str, ...]
 
 
@@ -104,6 +116,7 @@ def dicom_facts(path: str | Path) -> DicomFacts:
         dataset, layout, notes = opened.dataset, opened.layout, opened.notes
         modality = header.modality_of(dataset, notes)
         spacing, _ = header.spacing_of(dataset, 0, modality, notes)
+        person, exam = header.identity_of(dataset, [])
         facts = DicomFacts(
             rows=layout.rows,
             cols=layout.cols,
@@ -121,10 +134,25 @@ def dicom_facts(path: str | Path) -> DicomFacts:
             study=text(dataset, "StudyInstanceUID"),
             series=text(dataset, "SeriesInstanceUID"),
             instance=text(dataset, "SOPInstanceUID"),
+            person=person,
+            exam=exam,
+            sop_class=text(dataset, "SOPClassUID"),
             warnings=(),
         )
         header.note_caveats(dataset, notes)
         return replace(facts, warnings=tuple(notes))
+
+
+def dicom_tags(path: str | Path) -> Tags:
+    """Read the tags of a file's header that may be told (`dicom_tags.SHOWN`); no pixel is decoded.
+
+    Raises
+    ------
+    ReadError
+        As `dicom_facts`.
+    """
+    with _opened(Path(path)) as opened:
+        return shown_tags(opened.dataset, opened.private)
 
 
 def read_dicom(path: str | Path, frame: int | None = None) -> Picture:
@@ -203,6 +231,8 @@ def _opened(path: Path) -> Iterator[_Opened]:
                 private.append(path.stem)  # it may hold what could not be read
                 raise
             yield _checked(dataset, stream, private)
+    except NoPicture as error:
+        raise NotAPicture(path, str(error), private) from error
     except Unreadable as error:
         raise ReadError(path, str(error), private) from error
     except OSError as error:
@@ -249,7 +279,7 @@ def _checked(dataset: FileDataset, stream: BinaryIO, private: list[str]) -> _Ope
     notes: list[str] = []
     meta_class = str(value(dataset.file_meta, "MediaStorageSOPClassUID") or "")
     if uid.MediaStorageDirectoryStorage in (meta_class, text(dataset, "SOPClassUID")) or "DirectoryRecordSequence" in dataset:
-        raise Unreadable("is a DICOMDIR, a table of contents and no picture; give the files that it lists")
+        raise NoPicture("is a DICOMDIR, a table of contents and no picture; give the files that it lists")
     syntax = _syntax(dataset, notes)
     pixel_vr, length = _seek_pixels(dataset, stream, syntax)
     layout = declared(dataset, syntax)
@@ -284,7 +314,7 @@ def _seek_pixels(dataset: Dataset, stream: BinaryIO, syntax: uid.UID) -> tuple[s
     if len(head) < 8:
         kind = uid.UID(text(dataset, "SOPClassUID") or "")
         what = f" ({kind.name})" if kind and kind.name != kind else ""
-        raise Unreadable(f"no {named('PixelData')}: the file holds no picture{what}")
+        raise NoPicture(f"no {named('PixelData')}: the file holds no picture{what}")
     group, element = struct.unpack(f"{order}HH", head[:4])
     if (group, element) != (0x7FE0, 0x0010):
         raise Unreadable("holds floating-point pixels ((7FE0,0008) or (7FE0,0009)), which are no image to look at")

@@ -289,20 +289,27 @@ def date_of(dataset: Dataset) -> str | None:
     return None
 
 
-def keys_of(dataset: Dataset, notes: Note) -> tuple[str | None, str | None]:
-    """Return opaque keys of the patient and the exam, equal for files that belong together, and of use within this process only.
+def identity_of(dataset: Dataset, notes: Note) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return what tells the patient and the exam apart from others; it identifies them, and is for making keys only.
 
     The patient is PatientID with IssuerOfPatientID; where PatientID is empty, the study, which is noted. CBIS-DDSM gives the four
-    views of a woman four ids and four studies (``Mass-Test_P_00820_LEFT_CC``): there both keys are made from ``P_00820``.
+    views of a woman four ids and four studies (``Mass-Test_P_00820_LEFT_CC``): there both are made from ``P_00820``.
     """
     patient, study = text(dataset, "PatientID"), text(dataset, "StudyInstanceUID")
     case = _CBIS_CASE.match(patient or "")
     if case:
-        return _key("cbis-ddsm", case[1]), _key("cbis-ddsm exam", case[1])
+        return ("cbis-ddsm", case[1]), ("cbis-ddsm exam", case[1])
+    exam = ("study", study) if study else None
     if patient:
-        return _key("patient", text(dataset, "IssuerOfPatientID") or "", patient), study and _key("study", study)
+        return ("patient", text(dataset, "IssuerOfPatientID") or "", patient), exam
     notes.append(f"no {named('PatientID')}: only images of one study are known to be of one patient")
-    return study and _key("patient of study", study), study and _key("study", study)
+    return ("patient of study", study) if study else None, exam
+
+
+def keys_of(dataset: Dataset, notes: Note) -> tuple[str | None, str | None]:
+    """Return opaque keys of the patient and the exam, equal for files that belong together, and of use within this process only."""
+    patient, exam = identity_of(dataset, notes)
+    return _key(*patient) if patient else None, _key(*exam) if exam else None
 
 
 def _key(*parts: str) -> str:

@@ -40,6 +40,12 @@ def put_dicom(row: ImageRow, path: Path | None, root: Path, faults: Faults) -> D
     except ReadError as error:
         faults.setdefault(UNREADABLE, []).append(str(error))
         return None
+    put_facts(row, facts, faults)
+    return facts
+
+
+def put_facts(row: ImageRow, facts: DicomFacts, faults: Faults) -> None:
+    """Enter what a readable file's header says into its row; side and view that it has already stay, a contradiction is a fault."""
     row.present, row.rows, row.cols, row.bit_depth = 1, facts.rows, facts.cols, facts.bit_depth
     row.aspect = row.aspect or "kept"
     if facts.spacing_mm:
@@ -53,4 +59,3 @@ def put_dicom(row: ImageRow, path: Path | None, root: Path, faults: Faults) -> D
     row.image_type = row.image_type or facts.image_type
     row.manufacturer = row.manufacturer or facts.manufacturer
     row.age = row.age if row.age is not None else facts.age_years
-    return facts

@@ -15,6 +15,10 @@ class Unreadable(Exception):
     """A data set cannot be used; the message is the reason, without the file's name. `dicom` makes a ReadError of it."""
 
 
+class NoPicture(Unreadable):
+    """A data set is sound and holds no picture: a report, a table of contents."""
+
+
 def named(keyword: str) -> str:
     """Name an element as messages do.
 

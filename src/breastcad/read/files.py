@@ -336,6 +336,8 @@ def _decode_with_pillow(path: Path, kind: str) -> Raster:
         # The plugin's class is used rather than Image.open: no guess by other plugins, and our own limit instead of two others.
         image = _PILLOW[kind](stream)
         check_size(path, image.height, image.width)
+        if kind == "PGM":
+            _pass_second_line_end(stream, image)
         pictures = getattr(image, "n_frames", 1)
         if kind == "PNG" and image.mode != "I;16" and str(image.tile[0].args).endswith(";16B"):
             from breastcad.read.deep_pictures import decode_deep_png  # noqa: PLC0415 - imagecodecs is needed by few files
@@ -356,6 +358,21 @@ def _check_png_end(path: Path, stream: BinaryIO) -> None:
     stream.seek(0)
     if not ended:
         raise ReadError(path, "is truncated (a PNG's last chunk, IEND, is missing)")
+
+
+def _pass_second_line_end(stream: BinaryIO, image: ImageFile.ImageFile) -> None:
+    """Let the pixels of a 16-bit PGM begin one byte later where its header ends with a second line end, as in DDSM's thumbnails.
+
+    Otherwise each pixel would be made of the halves of two. The file tells: it has one byte too many, that one, not one at its end.
+    """
+    tile = image.tile[0]
+    if image.mode != "I" or stream.seek(0, 2) != tile.offset + 2 * image.width * image.height + 1:
+        return
+    stream.seek(-1, 2)
+    last = stream.read()
+    stream.seek(tile.offset)
+    if stream.read(1) == b"\n" != last:
+        image.tile[0] = tile._replace(offset=tile.offset + 1)
 
 
 def _pillow_bits(image: ImageFile.ImageFile) -> int:

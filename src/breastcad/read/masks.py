@@ -12,6 +12,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.geometry import box_of_mask
 from breastcad.core.records import FindingRow, ImageRow
 from breastcad.read.files import kind_of, read_mask, read_picture
+from breastcad.read.members import read_member_mask, split_member
 from breastcad.read.trees import Faults, inside
 
 UNREADABLE = "masks that cannot be read"
@@ -24,13 +25,15 @@ _EDGE = 32 / 255  # JPEG makes other values of a mask's two, but near them
 
 
 def open_mask(path: str | Path) -> NDArray[np.bool_]:
-    """Read a mask of any kind, DICOM too: (H, W) bool.
+    """Read a mask of any kind, DICOM and the member of a .mat too: (H, W) bool.
 
     Raises
     ------
     ReadError
-        As `files.read_mask`; for DICOM as `dicom.read_dicom`.
+        As `files.read_mask`; for DICOM as `dicom.read_dicom`, for a member as `members.read_member_mask`.
     """
+    if split_member(path):
+        return read_member_mask(path)
     if kind_of(path) != "DICOM":
         return read_mask(path)
     return _dicom_pixels(Path(path)) > 0.5
@@ -115,14 +118,15 @@ def put_mask(
     except ReadError as error:
         faults.setdefault(UNREADABLE, []).append(str(error))
         return False
+    name = row.finding_id if split_member(path) else path.name
     shape = (image.rows or 0, image.cols or 0) if image.present else mask.shape
     if mask.shape != shape and not (resample and same_proportions(mask.shape, shape)):
-        faults.setdefault(OTHER_SIZE, []).append(row.finding_id if resample else path.name)
+        faults.setdefault(OTHER_SIZE, []).append(row.finding_id if resample else name)
         return False
     box = box_of_mask(mask)
     if box is None:
         if empty:
-            faults.setdefault(empty, []).append(path.name)
+            faults.setdefault(empty, []).append(name)
         return False
     if mask.shape != shape:
         faults.setdefault(RESAMPLED, []).append(row.finding_id)

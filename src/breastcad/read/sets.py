@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,9 @@ from typing import Protocol
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
 from breastcad.read import (
+    bcdr,
     breast_lesions_usg,
+    breastmnist,
     bus_bra,
     busi,
     busis,
@@ -22,12 +24,18 @@ from breastcad.read import (
     ddsm_tissue,
     inbreast,
     mini_mias,
+    oasbud,
+    optimam,
+    own_coco,
+    own_csv,
+    own_dicom,
     rodrigues,
     rsna,
     stu,
     udiat,
     vindr_mammo,
 )
+from breastcad.read.maps import apply_birads, as_map
 from breastcad.read.trees import Progress
 
 
@@ -58,8 +66,12 @@ class Reader:
 _SETS = (
     *(mini_mias, cbis_ddsm, ddsm, ddsm_tissue, inbreast, vindr_mammo, rsna, cmmd, cdd_cesm),
     *(busi, bus_bra, breast_lesions_usg, udiat, rodrigues, busis, stu),
+    *(breastmnist, oasbud, bcdr, optimam),
 )
-READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in _SETS}
+_OWN = (own_csv, own_coco, own_dicom)
+OWN = tuple(module.NAME for module in _OWN)
+"""Forms that a set of the user's own may have; a map may name its columns."""
+READERS: dict[str, Reader] = {module.NAME: Reader(module.NAME, module.NEEDED, module.find, module.read) for module in (*_SETS, *_OWN)}
 
 
 def reader_for(name: str, folder: str | Path) -> Reader:
@@ -80,22 +92,29 @@ def reader_for(name: str, folder: str | Path) -> Reader:
 
 
 def _recognised(folder: str | Path) -> Reader:
-    if not Path(folder).is_dir():
+    if not Path(folder).exists():
         raise InputError(f"'{folder}' is no folder; name the folder of a data set")
-    places: dict[str, Path] = {}
-    for reader in READERS.values():
-        try:
-            places[reader.name] = reader.find(folder)
-        except InputError:
-            continue
+    places = _places(folder, [name for name in READERS if name not in OWN]) if Path(folder).is_dir() else {}
     # The folder above is looked at too; a set in or below the folder that was named counts before one beside it.
-    own = Path(folder).resolve()
-    below = [name for name, place in places.items() if place.resolve() == own or own in place.resolve().parents]
-    fitting = [READERS[name] for name in below or places]
+    given = Path(folder).resolve()
+    below = [name for name, place in places.items() if place.resolve() == given or given in place.resolve().parents]
+    # Published sets lie in files of these forms too: they count first.
+    fitting = [READERS[name] for name in below or _places(folder, OWN) or places]
     if len(fitting) != 1:
         said = f"several sets ({', '.join(reader.name for reader in fitting)})" if fitting else "no set that is known here"
         raise InputError(f"'{folder}' holds {said}; name the set: {', '.join(READERS)}")
     return fitting[0]
+
+
+def _places(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
+    """Return the sets that a folder holds, and where."""
+    places = {}
+    for name in names:
+        try:
+            places[name] = READERS[name].find(folder)
+        except InputError:
+            continue
+    return places
 
 
 def read_set(
@@ -117,7 +136,7 @@ def read_set(
     tables : str or Path, optional
         Folder of the set's tables where they lie elsewhere.
     words : mapping, optional
-        The user's label words (`tables.read_words`); they win over the set's own.
+        The user's label words, which win over the set's own, or all that a map says (`maps.read_map`).
     progress : callable, optional
         Called with (done, total).
 
@@ -131,4 +150,29 @@ def read_set(
     InputError
         If the set is unknown, its files are not there, or a label word is unknown.
     """
-    return reader_for(name, folder).read(folder, tables=tables, words=words, progress=progress)
+    return read_with(reader_for(name, folder), folder, tables=tables, words=words, progress=progress)
+
+
+def read_with(
+    reader: Reader,
+    folder: str | Path,
+    *,
+    tables: str | Path | None = None,
+    words: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Collection:
+    """Read a folder by a reader that was found before; as `read_set`.
+
+    Raises
+    ------
+    InputError
+        As `read_set`, or if a map says of a published set what only a set of the user's own can have.
+    """
+    said = as_map(words)
+    if said.own and reader.name not in OWN:
+        raise InputError(
+            f"the map's '{said.own[0]}' is for a set of your own ({', '.join(OWN)}); of '{reader.name}' it can say labels and birads"
+        )
+    collection = reader.read(folder, tables=tables, words=words, progress=progress)
+    apply_birads(collection, said)
+    return collection

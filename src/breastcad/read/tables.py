@@ -89,7 +89,7 @@ def _check_cells(path: Path, number: int, header: Sequence[str], cells: Sequence
 
 def _csv_lines(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(MAX_BYTES)  # our own limits are tighter, and say where
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(plain_text(path), newline=""), delimiter=delimiter)
     try:
         for cells in reader:
             yield reader.line_num, cells
@@ -145,8 +145,14 @@ def _check_bytes(path: Path) -> None:
         raise ReadError(path, f"has {size:,} bytes; no table of a set has more than {MAX_BYTES:,}")
 
 
-def _text(path: Path) -> str:
-    """Return a text file's content as it is, line ends included."""
+def plain_text(path: Path) -> str:
+    """Return a text file's content as it is, line ends included.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be opened, is larger than `MAX_BYTES`, is not UTF-8 or holds a NUL.
+    """
     _check_bytes(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -235,7 +241,7 @@ def read_words(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     meanings: dict[str, str] = {}
-    for number, cells in enumerate(csv.reader(io.StringIO(_text(path), newline="")), start=1):
+    for number, cells in enumerate(csv.reader(io.StringIO(plain_text(path), newline="")), start=1):
         cells = [cell.strip() for cell in cells]
         if not any(cells) or cells[0].startswith("#") or (number == 1 and cells == ["word", "label"]):
             continue

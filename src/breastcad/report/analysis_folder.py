@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastcad.core.errors import ReadError
+from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_analysis, write_analysis, write_bytes, write_text
 from breastcad.core.records import UNFINISHED, Analysis, HeatMap, ImageResult, Skipped
 from breastcad.report.html import EMBEDDED, ReportNotes, load_template, render_report
@@ -63,6 +63,11 @@ def write_analysis_folder(
     -------
     Analysis
         As in findings.json.
+
+    Raises
+    ------
+    InputError
+        If another call wrote into the folder at the same time.
     """
     folder = Path(folder)
     images: list[ImageResult] = []
@@ -81,7 +86,12 @@ def write_analysis_folder(
     analysis = run.assemble(images, skipped)
     write_text(folder / "report.html", render_report(analysis, folder, notes or ReportNotes(), run.model_facts(), previews))
     write_analysis(folder / "findings.json", analysis)
-    (folder / UNFINISHED).unlink()
+    try:
+        (folder / UNFINISHED).unlink()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"another analysis was written into '{folder}' at the same time; analyse again into a folder of its own"
+        ) from error
     return analysis
 
 

@@ -1,0 +1,128 @@
+"""``breastcad describe``: what collections hold, as a page and as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastcad.commands.options import Out, Overwrite, Seed
+
+if TYPE_CHECKING:
+    from breastcad.core.records import Collection
+    from breastcad.datasets.describe import Description
+    from breastcad.datasets.describe_tags import TagExploration
+    from breastcad.report.sample_sheet import SampleSheet
+
+
+def command(
+    collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
+    out: Out,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, metavar="N", help="Images of each label on the sample sheet; 0 leaves the sheet out.")
+    ] = 6,
+    tags: Annotated[
+        str, typer.Option("--tags", metavar="N|all", help="DICOM headers to read, drawn at random, or all of them; 0 reads none.")
+    ] = "1000",
+    present: Annotated[bool, typer.Option("--present", help="Describe only images that are there, not all that the set lists.")] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Describe collections: counts by label, numbers, missing values, DICOM tags with and without cancer, a sheet of samples.
+
+    Writes describe.html, counts.csv, numbers.csv, missing.csv and, where there are DICOM files, tags.csv and tag_numbers.csv. The sample
+    sheet holds images of the set: do not publish the page where the set's terms forbid it, or leave the sheet out.
+    """
+    from breastcad.core.files import output_folder, read_collection, write_text
+    from breastcad.datasets.describe import describe, names_of
+    from breastcad.report.describe_page import describe_page
+
+    limit = _limit(tags)
+    read = [read_collection(folder) for folder in collections]
+    folder = output_folder(out, overwrite=overwrite)
+    named = dict(zip(names_of(read), read, strict=True))
+    descriptions = [describe(one, name, only_present=present) for name, one in named.items()]
+    explorations = {} if limit == 0 else _explored(named, limit, seed)
+    sheets = _sheets(named, samples, seed) if samples else {}
+    _write_tables(folder, descriptions, explorations)
+    write_text(folder / "describe.html", describe_page(descriptions, explorations, sheets))
+    for one in descriptions:
+        _tell(one, explorations.get(one.set))
+    typer.echo(f"Written: {folder}")
+
+
+def _limit(tags: str) -> int | None:
+    """Return how many headers to read; None for all.
+
+    Raises
+    ------
+    InputError
+        If it is neither a whole number from 0 nor ``all``.
+    """
+    from breastcad.core.errors import InputError
+
+    if tags == "all":
+        return None
+    if not (tags.isascii() and tags.isdigit()):
+        raise InputError(f"--tags must be a whole number from 0, or 'all', got '{tags}'")
+    return int(tags)
+
+
+def _explored(named: dict[str, Collection], limit: int | None, seed: int) -> dict[str, TagExploration]:
+    from breastcad.commands.progress import bar
+    from breastcad.core.seeding import generator
+    from breastcad.datasets.describe_tags import explore_tags
+
+    found = {}
+    for name, one in named.items():
+        with bar(f"reading headers of {name}") as progress:
+            found[name] = explore_tags(one, name, limit, generator(seed, "describe", "tags", name), progress)
+    return found
+
+
+def _sheets(named: dict[str, Collection], samples: int, seed: int) -> dict[str, SampleSheet]:
+    from breastcad.commands.progress import bar
+    from breastcad.core.seeding import generator
+    from breastcad.report.sample_sheet import sample_sheet
+
+    sheets = {}
+    for name, one in named.items():
+        with bar(f"drawing samples of {name}") as progress:
+            sheets[name] = sample_sheet(one, samples, generator(seed, "describe", "samples", name), progress)
+    return sheets
+
+
+def _write_tables(folder: Path, descriptions: list[Description], explorations: dict[str, TagExploration]) -> None:
+    """Write the tables; those of tags only where a header was read, and older ones are taken away."""
+    from breastcad.core.files import write_table
+    from breastcad.datasets.describe import Count, Missing, Numbers
+
+    write_table(folder / "counts.csv", Count, [row for one in descriptions for row in one.counts])
+    write_table(folder / "numbers.csv", Numbers, [row for one in descriptions for row in one.numbers])
+    write_table(folder / "missing.csv", Missing, [row for one in descriptions for row in one.missing])
+    for name in ("tags.csv", "tag_numbers.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if any(one.read for one in explorations.values()):
+        write_table(folder / "tags.csv", Count, [row for one in explorations.values() for row in one.counts])
+        write_table(folder / "tag_numbers.csv", Numbers, [row for one in explorations.values() for row in one.numbers])
+
+
+def _tell(one: Description, exploration: TagExploration | None) -> None:
+    """Print what a collection holds, what is wrong with it, and which tags stand out."""
+    labels: dict[str, int] = {}
+    for row in one.counts:
+        if row.facet == "files":
+            labels[row.label] = labels.get(row.label, 0) + row.n
+    said = ", ".join(f"{n:,} {label}" for label, n in labels.items())
+    typer.echo(
+        f"{one.set}: {one.listed:,} images listed, {one.present:,} present ({said}); {one.patients:,} patients, {one.findings:,} findings"
+    )
+    for problem in one.facts.get("problems", []):
+        typer.echo(f"  ! {problem}")
+    if exploration is not None and exploration.read:
+        outstanding = [tag.keyword for tag in exploration.tags if tag.stands_out]
+        told = f"stand out: {', '.join(outstanding)}" if outstanding else "none parts malignant images from the others beyond chance"
+        typer.echo(f"  DICOM tags of {exploration.read:,} files: {told}")
+    if exploration is not None and exploration.unread:
+        typer.echo(f"  ! files whose header could not be read: {len(exploration.unread):,} (first: {exploration.unread[0]})")

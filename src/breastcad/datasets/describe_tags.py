@@ -1,0 +1,247 @@
+"""What DICOM headers say of images with cancer and of the others: which tags are filled in, with which values, and how far they part.
+
+A tag that parts malignant images from the others is a shortcut that a model may learn, or a trace of how the set was put together.
+Which tags may be told at all is decided in `read.dicom_tags`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breastcad.core.errors import ReadError
+from breastcad.core.records import Collection, ImageRow
+from breastcad.datasets.describe import Count, Numbers, counted, summed_up
+from breastcad.read.dicom import dicom_tags
+from breastcad.read.dicom_tags import SHOWN
+from breastcad.read.files import kind_of
+
+Progress = Callable[[int, int], None]
+SHUFFLES = 200
+CHANCE = 0.99
+MOST_VALUES = 50
+"""A tag with more numbers than this is told by its quartiles only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagFound:
+    """One tag: in how many files it is filled in, and how far it parts malignant images from benign and normal ones.
+
+    ``parting`` is the largest difference between the share of malignant images and that of the others which a rule on this tag alone
+    can pick, in [0, 1]; ``chance`` is what `CHANCE` of the shuffled labels stay below. Both are None where a group is empty.
+    """
+
+    keyword: str
+    filled: int
+    distinct: int
+    parting: float | None
+    chance: float | None
+
+    @property
+    def stands_out(self) -> bool:
+        """Say if the tag parts the groups further than chance."""
+        return self.parting is not None and self.chance is not None and self.parting > self.chance
+
+
+@dataclass(slots=True)
+class TagExploration:
+    """What the headers of one collection's files say.
+
+    ``present`` images are there, ``looked_at`` files were opened, ``read`` of them are DICOM and could be read. ``counts`` and
+    ``numbers`` have the keyword as their facet or quantity; an empty value is a tag that is not filled in. ``others`` is the median
+    number of elements a file that are not read out.
+    """
+
+    present: int
+    looked_at: int
+    read: int
+    labels: dict[str, int] = field(default_factory=dict)
+    tags: list[TagFound] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+    numbers: list[Numbers] = field(default_factory=list)
+    others: int = 0
+    unread: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Headers:
+    rows: list[ImageRow]
+    values: list[Mapping[str, str | float]]
+    others: list[int]
+
+
+def explore_tags(
+    collection: Collection, name: str, limit: int | None, generator: np.random.Generator, progress: Progress | None = None
+) -> TagExploration:
+    """Read the headers of a collection's DICOM files, or of a sample of them, and compare labels.
+
+    Parameters
+    ----------
+    collection : Collection
+    name : str
+        What the rows call the set.
+    limit : int or None
+        Open at most so many files, half of them malignant where there are as many, drawn at random; None opens all.
+    generator : numpy.random.Generator
+    progress : callable, optional
+        Called with (done, total).
+
+    Returns
+    -------
+    TagExploration
+        Files that are not DICOM are passed over; those that cannot be read are told in ``unread`` and left out.
+    """
+    there = list({image.path: image for image in collection.images if image.present and image.path}.values())
+    drawn = _drawn(there, limit, generator)
+    found = TagExploration(len(there), len(drawn), 0)
+    headers = _read(Path(collection.root), drawn, found, progress)
+    found.read = len(headers.rows)
+    if not headers.rows:
+        return found
+    found.others = int(np.median(headers.others))
+    labels = [row.label for row in headers.rows]
+    found.labels = {label: labels.count(label) for label in dict.fromkeys(labels)}
+    shuffled = _shuffled_labels(headers.rows, generator)
+    for keyword in SHOWN:
+        values = [told.get(keyword) for told in headers.values]
+        if any(value is not None for value in values):
+            _enter(found, name, keyword, values, labels, shuffled)
+    found.tags.sort(key=lambda tag: (not tag.stands_out, -(tag.parting or 0), SHOWN.index(tag.keyword)))
+    return found
+
+
+def _drawn(images: Sequence[ImageRow], limit: int | None, generator: np.random.Generator) -> list[ImageRow]:
+    """Draw images, as many malignant ones as others where there are enough; in the order of the table."""
+    if limit is None or limit >= len(images):
+        return list(images)
+    malignant = [place for place, image in enumerate(images) if image.label == "malignant"]
+    others = [place for place, image in enumerate(images) if image.label != "malignant"]
+    of_malignant = min(len(malignant), max(limit // 2, limit - len(others)))
+    places = [*generator.permutation(malignant)[:of_malignant], *generator.permutation(others)[: limit - of_malignant]]
+    return [images[int(place)] for place in sorted(places)]
+
+
+def _read(root: Path, images: Sequence[ImageRow], found: TagExploration, progress: Progress | None) -> _Headers:
+    headers = _Headers([], [], [])
+    for done, image in enumerate(images, start=1):
+        path = root / str(image.path)
+        try:
+            if kind_of(path) == "DICOM":
+                tags = dicom_tags(path)
+                headers.rows.append(image)
+                headers.values.append(tags.values)
+                headers.others.append(tags.others)
+        except ReadError as error:
+            found.unread.append(str(error))
+        if progress:
+            progress(done, len(images))
+    return headers
+
+
+def _enter(
+    found: TagExploration,
+    name: str,
+    keyword: str,
+    values: Sequence[str | float | None],
+    labels: Sequence[str],
+    shuffled: NDArray[np.bool_] | None,
+) -> None:
+    """Add one tag: its values by label, its numbers, and how far it parts."""
+    pairs = [(_written(value), label) for value, label in zip(values, labels, strict=True)]
+    filled = sum(value is not None for value in values)
+    distinct = len({value for value, _ in pairs if value})
+    numbers = [(float(value), label) for value, label in zip(values, labels, strict=True) if isinstance(value, int | float)]
+    if distinct <= MOST_VALUES or not numbers:
+        found.counts += counted(name, keyword, pairs)
+    else:
+        found.counts += counted(name, keyword, [("filled in" if value else "", label) for value, label in pairs])
+    found.numbers += summed_up(name, keyword, numbers)
+    parting, chance = None, None
+    if shuffled is not None:
+        known = [place for place, label in enumerate(labels) if label != "unknown"]
+        partings = partings_of([values[place] for place in known], shuffled).round(9)
+        parting, chance = float(partings[0]), float(np.quantile(partings[1:], CHANCE))
+    found.tags.append(TagFound(keyword, filled, distinct, parting, chance))
+
+
+def _written(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.10g}"
+
+
+# ---- how far a tag parts malignant images from the others ----
+
+
+def _shuffled_labels(rows: Sequence[ImageRow], generator: np.random.Generator) -> NDArray[np.bool_] | None:
+    """Return (1 + `SHUFFLES`, N) which of the images with a label are malignant: as they are, then shuffled by whole patients.
+
+    Patients change places with their labels in a row, so that images of one woman stay as alike in a shuffled labelling as they are.
+    None where there is no malignant image, or no other.
+    """
+    known = [row for row in rows if row.label != "unknown"]
+    malignant = np.array([row.label == "malignant" for row in known], bool)
+    if not malignant.any() or malignant.all():
+        return None
+    number: dict[str, int] = {}
+    group = np.array([number.setdefault(row.patient_id or f"\0{place}", len(number)) for place, row in enumerate(known)])
+    by_group = np.argsort(group, kind="stable")
+    labellings = np.empty((1 + SHUFFLES, len(known)), bool)
+    labellings[0] = malignant
+    for shuffle in range(1, 1 + SHUFFLES):
+        rank = generator.permutation(len(number))
+        labellings[shuffle, by_group] = malignant[np.argsort(rank[group], kind="stable")]
+    return labellings
+
+
+def partings_of(values: Sequence[str | float | None], labellings: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how far values part two groups, labelling by labelling: the largest difference of shares that a rule can pick.
+
+    For words a rule picks any set of values (half the sum of absolute differences of shares: the total variation distance); for
+    numbers it is a threshold (the statistic of Kolmogorov and Smirnov). What is not known is a word, or a number below all others.
+
+    Parameters
+    ----------
+    values : (N,) sequence of str, float or None
+        Numbers count as words where one value is a word.
+    labellings : (L, N) ndarray of bool
+        The first group; none and all of N must not be in it.
+
+    Returns
+    -------
+    (L,) ndarray of float64
+        In [0, 1].
+
+    Examples
+    --------
+    >>> first = np.array([[True, True, False, False], [True, False, True, False]])
+    >>> partings_of(["a", "a", "b", None], first).tolist(), partings_of([1.0, 2.0, 2.0, 3.0], first).tolist()
+    ([1.0, 0.5], [0.5, 0.5])
+    """
+    numeric = not any(isinstance(value, str) for value in values)
+    if numeric:
+        levels, codes = np.unique([-np.inf if value is None else float(value) for value in values], return_inverse=True)
+    else:
+        levels, codes = np.unique(["" if value is None else _written(value) for value in values], return_inverse=True)
+    count, first = len(levels), labellings.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labellings))[:, None] * count + codes
+    all_of = np.bincount(codes, minlength=count)
+    of_first = np.bincount(rows[labellings], minlength=len(labellings) * count).reshape(-1, count)
+    difference = of_first / first - (all_of - of_first) / (labellings.shape[1] - first)
+    if numeric:
+        return np.asarray(np.abs(difference.cumsum(axis=1)).max(axis=1))
+    return np.asarray(np.abs(difference).sum(axis=1) / 2)
+
+
+def by_value(counts: Sequence[Count], keyword: str) -> dict[str, dict[str, int]]:
+    """Return a tag's (or a facet's) values, each with its counts by label."""
+    table: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in counts:
+        if row.facet == keyword:
+            table[row.value][row.label] = row.n
+    return dict(table)
