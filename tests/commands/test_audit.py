@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 
-from breastcad.core.files import read_collection, write_collection
+from breastcad.core.files import read_collection, write_collection, write_patches, write_split
+from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.phantom.sets import write_set
 from breastcad.read.sets import read_set
 
@@ -84,6 +87,40 @@ def test_the_same_scenes_are_looked_for_in_another_collection(run: Run, busi: Pa
     found = {check["name"]: check for check in _audit(tmp_path / "out")["checks"]}
     assert code == 0
     assert found["near-duplicates between sets"]["count"] >= 12
+
+
+def test_a_turned_and_cropped_copy_in_another_part_leaks(run: Run, busi: Path, tmp_path: Path) -> None:
+    collection = read_collection(busi)
+    source = next(image for image in collection.images if image.image_id == "benign (4)")
+    image = cv2.imread(str(Path(collection.root) / str(source.path)), cv2.IMREAD_GRAYSCALE)
+    height, width = image.shape
+    turned = cv2.warpAffine(image, cv2.getRotationMatrix2D((width / 2, height / 2), 12, 1), (width, height))
+    cv2.imwrite(str(tmp_path / "copy.jpg"), turned[height // 6 :, : width * 5 // 6])
+    copy = replace(source, image_id="copy", path="copy.jpg")
+    write_collection(tmp_path / "copies", Collection(str(tmp_path), [copy], facts={"set": "busi"}))
+    rows = [SplitRow("busi", image.image_id, image.image_id, part="train") for image in collection.images]
+    write_split(tmp_path / "split", [*rows, SplitRow("busi", "copy", "copy", part="test")], {})
+    code, _, err = run("audit", str(busi), str(tmp_path / "copies"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "out"))
+    found = {check["name"]: check for check in _audit(tmp_path / "out")["checks"]}
+    assert code == 1
+    assert "what it was made from, in two parts: 1; out/audit.html says which" in err
+    assert found["copies on both sides"]["items"] == ["busi benign (4) (train) = busi copy (test)"]
+    assert found["copies"]["items"][0].startswith("busi benign (4) = busi copy turned by -12 degrees at scale 1.")
+
+
+def test_windows_dealt_out_one_by_one_leak(run: Run, busi: Path, tmp_path: Path) -> None:
+    corners = [(name, col) for name in ("benign (4)", "benign (5)") for col in (0, 20)]
+    windows = [PatchRow(f"busi/{name}/{col}", "image", "busi", name, None, 0, col, 40, 40) for name, col in corners]
+    write_patches(tmp_path / "windows" / "patches.csv", windows)
+    rows = [SplitRow("busi", one.sample_id, one.image_id, part="test" if place == 1 else "train") for place, one in enumerate(windows)]
+    write_split(tmp_path / "split", rows, {})
+    call = ["audit", str(busi), "--patches", str(tmp_path / "windows"), "--no-pixels", "--out"]
+    assert run(*call, str(tmp_path / "out"), "--split", str(tmp_path / "split"))[0] == 1
+    found = {check["name"]: check for check in _audit(tmp_path / "out")["checks"]}
+    assert found["overlapping windows in two parts"]["items"] == ["busi/benign (4)/0", "busi/benign (4)/20"]
+    code, _, err = run(*call, str(tmp_path / "other"))
+    assert code == 2
+    assert "give --split too" in err
 
 
 def test_a_picture_that_was_deleted_stops_nothing(run: Run, tmp_path: Path) -> None:

@@ -93,6 +93,70 @@ def test_holdout(one: Path, tmp_path: Path) -> None:
     assert {row.outer for row in read_split(tmp_path / "split")} == {0}
 
 
+def test_nested_is_written_read_audited_and_told(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "split"
+    assert _run(one, "--out", out, "--kind", "nested", "--folds", "3", "--inner-folds", "2") == 0
+    told = capsys.readouterr().out
+    assert "What a fold does not test is parted into 2 inner folds." in told
+    rows = read_split(out)
+    assert {(row.outer, row.inner) for row in rows} == {(outer, inner) for outer in range(3) for inner in range(3)}
+    assert leaks(rows) == []
+    facts = json.loads((out / "split.json").read_text())
+    assert (facts["kind"], facts["folds"], facts["inner_folds"], facts["validation_share"]) == ("nested", 3, 2, 0.1667)
+    with pytest.raises(SystemExit) as stop:
+        main(["audit", str(one), "--split", str(out), "--no-pixels", "--out", str(tmp_path / "audit")])
+    assert stop.value.code == 0
+    audited = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    assert len([check for check in audited["checks"] if check["name"] == "groups on both sides"]) == 9
+
+
+def test_how_far_parts_differ_is_written_and_told(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """18 images, 6 of them malignant: 2 of 6 in a test part of a third would be no difference."""
+    out = tmp_path / "split"
+    assert _run(one, "--out", out, "--folds", "3", "--stratify", "label, density") == 0
+    facts = json.loads((out / "split.json").read_text())
+    assert facts["stratify"] == ["label", "density"]
+    assert [(line["of"], line["part"]) for line in facts["balance"]] == [
+        (name, part) for name in ("label", "kind", "density") for part in ("train", "validation", "test")
+    ]
+    largest = max(facts["balance"], key=lambda line: line["difference"])
+    told = f"label {100 * largest['difference']:.1f} (benign, {largest['part']})"
+    assert largest["difference"] == pytest.approx(abs(largest["share"] - largest["whole"]), abs=1e-4)
+    assert largest["whole"] == pytest.approx(12 / 18, abs=1e-4)
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stratify", ["kind", "label,size", "label,label", ""])
+def test_what_cannot_be_balanced_is_refused(one: Path, tmp_path: Path, stratify: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(one, "--out", tmp_path / "split", "--stratify", stratify) == 2
+    said = f"--stratify takes label, and after it kind, density or both, with commas between them, got '{stratify}'"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--inner-folds", "2"], "--inner-folds goes with --kind nested, not with --kind kfold"),
+        (["--kind", "holdout", "--folds", "2"], "--folds goes with --kind kfold, nested, official, cleaned, not with --kind holdout"),
+        (
+            ["--kind", "holdout", "--validation-share", "0.2"],
+            "--validation-share goes with --kind kfold, nested, across, official, cleaned,",
+        ),
+        (
+            ["--kind", "official", "--stratify", "label,kind"],
+            "--stratify goes with --kind holdout, kfold, nested, not with --kind official",
+        ),
+        (["--validation-share", "1"], "--validation-share must lie between 0 and 1, got 1.0"),
+        (["--validation-share", "0"], "--validation-share must lie between 0 and 1, got 0.0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    one: Path, tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(one, "--out", tmp_path / "split", *options) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_across_tests_on_the_other_set(one: Path, two: Path, tmp_path: Path) -> None:
     out = tmp_path / "split"
     assert _run(one, two, "--out", out, "--kind", "across", "--train-set", "two", "--test-set", "one") == 0

@@ -42,3 +42,18 @@ def test_a_split_with_an_unknown_part_is_refused(tmp_path: Path, capsys: pytest.
     write_split(tmp_path / "split", [SplitRow("busi", "a", "g", part="Train")], {})
     assert call(tmp_path) == 2
     assert "line 2: part must be one of train, validation, test, got 'Train'" in capsys.readouterr().err
+
+
+def test_inner_folds_are_said_not_to_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outer = [SplitRow("busi", "a", "g"), SplitRow("busi", "b", "h", part="test")]
+    write_split(tmp_path / "split", [*outer, SplitRow("busi", "a", "g", inner=1)], {})
+    assert call(tmp_path) == 2  # the collection has none of its images
+    said = "! the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used\n"
+    assert said in capsys.readouterr().err
+
+
+def test_a_nested_split_that_leaks_between_outer_and_inner_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outer = [SplitRow("busi", "a", "g"), SplitRow("busi", "b", "h", part="test")]
+    write_split(tmp_path / "split", [*outer, SplitRow("busi", "b", "h", inner=1)], {})
+    assert call(tmp_path) == 2
+    assert "split leaks: 1 group is in both 'train' and 'test' of one fold (first: 'h', with busi 'b'" in capsys.readouterr().err

@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from breastcad.core.records import FindingRow, ImageRow, SplitRow
-from breastcad.datasets.audit import Check, gaps, mixed_findings, published_parts, repeated_views, split_parts, worst
+from breastcad.core.records import Collection, FindingRow, ImageRow, SplitRow
+from breastcad.datasets.audit import (
+    Check,
+    contradictions,
+    gaps,
+    mixed_findings,
+    published_parts,
+    remarks_of,
+    repeated_views,
+    split_parts,
+    worst,
+)
 from breastcad.read.sets import read_set
 
 
@@ -64,6 +74,18 @@ def test_a_split_is_held_against_patients_and_against_groups_found_anew() -> Non
     assert _by_name(split_parts(rows, FILMS))["groups on both sides"].count == 1
 
 
+def test_copies_and_scenes_in_two_parts_leak_whatever_their_groups() -> None:
+    rows = [SplitRow("s", "a", "g1", part="train"), SplitRow("s", "d", "g2", part="test"), SplitRow("s", "e", "g3", part="train")]
+    groups = {("s", name): name for name in "ade"}
+    copies = [(("s", "a"), ("s", "e")), (("s", "d"), ("s", "e")), (("s", "d"), ("s", "not in this fold"))]
+    found = _by_name(split_parts(rows, FILMS, groups, copies))["copies on both sides"]
+    assert (found.verdict, found.count, found.of, found.items) == ("leak", 1, 2, ("s d (test) = s e (train)",))
+    assert _by_name(split_parts(rows, FILMS, groups, copies[:1]))["copies on both sides"].verdict == "fine"
+    assert "copies on both sides" not in _by_name(split_parts(rows, FILMS))  # no picture was looked at
+    published = _by_name(published_parts(FILMS[3:], copies))["scenes on both sides"]
+    assert (published.verdict, published.count, published.of) == ("leak", 1, 1)
+
+
 def test_a_fold_is_named() -> None:
     rows = [
         SplitRow("s", name, name, outer=outer, part="test" if place == outer else "train")
@@ -74,6 +96,24 @@ def test_a_fold_is_named() -> None:
         "fold 0",
         "fold 1",
     }
+
+
+def test_an_inner_fold_is_held_against_what_its_outer_fold_tests() -> None:
+    rows = [
+        SplitRow("s", "d", "d", part="test"),
+        SplitRow("s", "e", "e"),
+        SplitRow("s", "e", "e", inner=1),
+        SplitRow("s", "a", "a", inner=1),
+    ]
+    assert worst(split_parts(rows, FILMS)) == "fine"
+    rows.append(SplitRow("s", "d", "d", inner=2, part="validation"))
+    leaking = [check for check in split_parts(rows, FILMS) if check.verdict == "leak"]
+    assert {(check.name, check.said.partition(":")[0]) for check in leaking} == {("groups on both sides", "repeat 0, fold 0, inner 2")}
+    rows[-1] = SplitRow("s", "b", "b", inner=2)
+    rows[0] = SplitRow("s", "c", "c", part="test")
+    leaking = [check for check in split_parts(rows, FILMS) if check.verdict == "leak"]
+    assert {check.said.partition(":")[0] for check in leaking} == {"s, repeat 0, fold 0, inner 1", "s, repeat 0, fold 0, inner 2"}
+    assert {check.name for check in leaking} == {"patients on both sides", "test images of patients on both sides"}
 
 
 def test_a_view_listed_twice_is_said() -> None:
@@ -105,6 +145,31 @@ def test_gaps_are_counted() -> None:
         "images whose proportions are lost": (1, 3),
         "findings without a place": (1, 2),
     }
+
+
+def test_rows_that_contradict_each_other_are_named() -> None:
+    images = [film("a", "p", "L", "CC"), film("b", "p", "R", "CC", label="normal"), film("c", "q", "L", "CC", label="unknown")]
+    images[0].rows, images[0].cols = 100, 80
+    findings = [
+        FindingRow("s", "1", "a", "one", pathology="malignant"),  # the image is benign
+        FindingRow("s", "2", "b", "one", pathology="unknown"),  # the image is normal; the lesion is of the other breast
+        FindingRow("s", "3", "c", pathology="malignant"),
+        FindingRow("s", "4", "a", "two", pathology="benign", geometry="box", row0=90, col0=10, row1=130, col1=20),
+        FindingRow("s", "5", "a", "two", pathology="benign", geometry="box", row0=80, col0=60, row1=120, col1=100),
+    ]
+    assert {check.name: check.items for check in contradictions(images, findings)} == {
+        "findings that are worse than their image's label": ("1",),
+        "findings on images that are labelled normal": ("2",),
+        "findings without a pathology": ("2",),
+        "findings whose middle lies outside their image": ("4",),
+        "lesions on two sides": ("s one",),
+    }
+
+
+def test_what_import_said_is_said_again() -> None:
+    said = [Collection("", [], facts={"set": "s", "problems": ["masks that are empty: 1 (a.png)"]}), Collection("", [])]
+    assert [(check.verdict, check.items) for check in remarks_of(said)] == [("note", ("s: masks that are empty: 1 (a.png)",))]
+    assert [check.verdict for check in remarks_of(said[1:])] == ["fine"]
 
 
 @pytest.mark.quirk("CBIS-Q6")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import ImageRow, SplitRow
-from breastcad.datasets.splits import TEST, TRAIN, VALIDATION, across, counts, holdout, kfold, leaks, official
+from breastcad.datasets.splits import TEST, TRAIN, VALIDATION, across, counts, holdout, kfold, leaks, nested, official
 
 LABELS = ("normal", "benign", "malignant")
 
@@ -144,6 +144,69 @@ def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
         kfold([image("a"), image("b")], {"a": "a", "b": "b"}, folds=2, seed=0, validation_share=share)
     with pytest.raises(ValueError, match=rf"test_share must be in \[0, 1\), got {share}"):
         holdout([image("a")], {"a": "a"}, seed=0, test_share=share)
+
+
+# ---- nested ----
+
+
+@given(collections(), st.integers(2, 4), st.integers(2, 3), st.integers(0, 3))
+def test_nested_folds_never_see_what_their_outer_fold_tests(
+    drawn: tuple[list[ImageRow], dict[tuple[str, str], str]], folds: int, inner_folds: int, seed: int
+) -> None:
+    images, groups = drawn
+    rows = nested(images, groups, folds=folds, inner_folds=inner_folds, seed=seed)
+    assert leaks(rows) == []
+    assert Counter(row.id for row in rows if row.part == TEST) == {row.image_id: 1 for row in images}
+    for outer in range(folds):
+        own = [row for row in rows if row.outer == outer]
+        tested = {row.group for row in own if row.part == TEST}
+        inner = [row for row in own if row.inner]
+        rest = {row.image_id for row in images if groups[row.set, row.image_id] not in tested}
+        assert {row.part for row in inner} == {TRAIN, VALIDATION}
+        assert Counter(row.id for row in inner if row.part == VALIDATION) == dict.fromkeys(rest, 1)
+        assert Counter(row.id for row in inner if row.part == TRAIN) == dict.fromkeys(rest, inner_folds - 1)
+        for number in range(1, inner_folds + 1):
+            parts_of = defaultdict(set)
+            for row in inner:
+                if row.inner == number:
+                    parts_of[row.group].add(row.part)
+            assert max(map(len, parts_of.values())) == 1
+
+
+def test_the_outer_folds_of_a_nested_split_are_those_of_kfold() -> None:
+    images = [image(f"i{i}", LABELS[i % 3]) for i in range(40)]
+    groups = {row.image_id: row.image_id for row in images}
+    rows = nested(images, groups, folds=3, inner_folds=2, seed=5, validation_share=0.25)
+    assert [row for row in rows if row.inner == 0] == kfold(images, groups, folds=3, seed=5, validation_share=0.25)
+
+
+def test_inner_folds_are_balanced() -> None:
+    """45 benign and 18 malignant, all alone, 3 outer folds: 30 and 12 are not tested, each of 3 inner folds validates 10 and 4."""
+    images = [image(f"b{i}") for i in range(45)] + [image(f"m{i}", "malignant") for i in range(18)]
+    rows = nested(images, {row.image_id: row.image_id for row in images}, folds=3, inner_folds=3, seed=0)
+    found = Counter((row.outer, row.inner, row.id[0]) for row in rows if row.inner and row.part == VALIDATION)
+    assert set(found.items()) == {
+        ((outer, inner, name), n) for outer in range(3) for inner in (1, 2, 3) for name, n in (("b", 10), ("m", 4))
+    }
+
+
+def test_what_an_outer_fold_tests_leaks_into_its_inner_folds() -> None:
+    rows = [
+        SplitRow("s", "a", "g", outer=0, part=TEST),
+        SplitRow("s", "b", "h", outer=0),
+        SplitRow("s", "a", "g", outer=0, inner=2, part=VALIDATION),
+        SplitRow("s", "a", "g", outer=1, inner=1),
+    ]
+    assert leaks(rows) == ["split leaks: 1 group is in both 'validation' and 'test' of one fold (first: 'g', with s 'a' and s 'a')"]
+    assert leaks([rows[0], rows[1], rows[3]]) == []
+
+
+def test_too_few_groups_for_inner_folds_are_refused() -> None:
+    images = [image(name) for name in "abcd"]
+    with pytest.raises(InputError, match="inner folds must be at least 2, got 1; for none use --kind kfold"):
+        nested(images, {name: name for name in "abcd"}, folds=2, inner_folds=1, seed=0)
+    with pytest.raises(InputError, match="3 inner folds need as many groups of images that are not tested, got 2; choose fewer"):
+        nested(images, {name: name for name in "abcd"}, folds=2, inner_folds=3, seed=0)
 
 
 # ---- holdout and across ----

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from breastcad.core.records import Picture
-from breastcad.infer.checks import abstention, chest_wall_side, find_breast, is_two_valued, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_warnings, picture_warnings
+from breastcad.preprocess.breast import chest_wall_side
 
 FACTS = {"id": "m", "modality": "MG", "seen": "scanned film", "input": {"rows": 64, "cols": 32}, "warnings": ["weak"]}
 

@@ -159,6 +159,8 @@ def test_features_make_the_kind(tmp_path: Path, features: dict[str, Any], kind: 
         ({"SURGERY": {"left_opinion": "OB", "right_opinion": "OM"}}, ["benign", "malignant"]),
         ({"BIOPSYFINE": {"left_opinion": "Suspicious"}}, ["unknown", "normal"]),
         ({"BIOPSYWIDE": {"L": {"1": {"Opinion": "B3"}}}}, ["unknown", "normal"]),
+        ({"BIOPSYFINE": {"L": {"1": {"Opinion": "C1"}}}}, ["unknown", "normal"]),
+        ({"BIOPSYWIDE": {"L": {"1": {"Opinion": "B4"}}}, "SURGERY": {"left_opinion": "Normal"}}, ["unknown", "normal"]),
         ({"SURGERY": {"L": {"1": {"Opinion": "H5"}}}, **BIOPSY}, ["malignant", "normal"]),
         ({"BIOPSYWIDE": {"R": {"1": {"Opinion": "B2"}, "2": {"Opinion": "C5"}}}}, ["normal", "malignant"]),
         ({"ASSESSMENT": {"left_opinion": "Malignant"}}, ["normal", "normal"]),

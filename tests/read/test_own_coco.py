@@ -260,3 +260,18 @@ def test_hostile_entries_are_left_out_and_the_rest_is_read(coco: Callable[..., P
         assert sentence in _problems(collection)
     write_collection(tmp_path / "out", collection)
     assert len(read_collection(tmp_path / "out").images) == 6
+
+
+def test_a_box_beyond_all_numbers_stops_nothing(coco: Callable[..., Path]) -> None:
+    huge = 10**400
+    collection = own_coco.read(
+        coco(annotations=[MASS | {"bbox": [huge, 1, 2, 3]}, MASS | {"id": 2, "segmentation": [[huge, 1, 2, 3, 4, 5]]}])
+    )
+    assert len(collection.images) == 1
+
+
+def test_a_normal_image_with_a_mass_of_unknown_pathology_is_unknown(coco: Callable[..., Path]) -> None:
+    plain = MASS | {"id": 2, "category_id": 4}
+    collection = own_coco.read(coco(annotations=[MASS, plain], names={3: "normal", 4: "mass"}))
+    assert collection.images[0].label == "unknown"
+    assert "images called normal that have a finding: label unknown: 1 (a)" in _problems(collection)

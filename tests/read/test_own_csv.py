@@ -70,7 +70,7 @@ def test_every_oddity_of_the_made_up_copy_is_said(made_up: Callable[[str, int], 
         "cells of 'side' that cannot be understood as laterality, kept under x_: 1 (images/scan-2: both)",
         "images that are listed but missing: 1 (images/scan-0)",
         "images that are there but cannot be read: 1 (../scan-1: lies outside the set's folder",
-        "rows of an image that was listed before, left out: 1 (row 9: images/scan-1)",
+        "rows of an image that was listed before: the worst label counts, the rest is left out: 1 (row 9: images/scan-1)",
         "findings of images that are not listed, left out: 1 (findings.csv, row 5: images/scan-99)",
     ):
         assert sentence in _problems(collection)
@@ -254,6 +254,43 @@ def test_places_that_cannot_be_are_said_and_the_finding_stays(own: Put) -> None:
         "findings whose box is empty, kept without a place: 2 (a-6, a-7)",
     ):
         assert sentence in _problems(collection)
+
+
+def test_findings_name_images_as_the_table_of_images_does(own: Put, tmp_path: Path) -> None:
+    folder = own("path\na.png\nsub\\b.png\n", "image,pathology,x1,y1,x2,y2\na.png,malignant,1,2,3,4\nsub\\b.png,benign,1,2,3,4\n")
+    for name, place in (("a.png", "images"), ("b.png", "sub")):
+        (tmp_path / place).mkdir()
+        (tmp_path / name).rename(tmp_path / place / name)
+    collection = own_csv.read(folder)
+    assert [row.label for row in collection.images] == ["malignant", "benign"]
+    assert [row.pathology for row in collection.findings] == ["malignant", "benign"]
+
+
+def test_of_several_rows_of_an_image_the_worst_label_counts(own: Put) -> None:
+    collection = own_csv.read(own("path,label\na.png,benign\na.png,malignant\nb.png,benign\n"))
+    assert [row.label for row in collection.images] == ["malignant", "benign"]
+    assert "rows of an image that was listed before: the worst label counts, the rest is left out: 1 (row 2: a)" in _problems(collection)
+
+
+def test_an_id_of_two_files_is_the_first_and_said(own: Put) -> None:
+    collection = own_csv.read(own("image_id,path,label\n1,a.png,benign\n1,b.png,malignant\n"))
+    assert [(row.path, row.label) for row in collection.images] == [("a.png", "benign")]
+    assert "rows whose image id stands for another file before, left out: 1 (row 2: 1)" in _problems(collection)
+
+
+@pytest.mark.parametrize(
+    ("points", "geometry", "kept"),
+    [
+        ("30,30 31,30 31,32", "none", None),
+        (f"{'9' * 400},3 10,30 31,32", "none", None),
+        ("1,1 1,5 1,9", "none", None),
+        ("-4,2 4,2 4,20", "polygon", "0,2 4,2 4,10"),
+        ("1,2 4,2 4,5", "polygon", "1,2 4,2 4,5"),
+    ],
+)
+def test_points_lie_within_their_image(own: Put, points: str, geometry: str, kept: str | None) -> None:
+    found = own_csv.read(own("path\na.png\n", f'image_id,points\na,"{points}"\n')).findings[0]
+    assert (found.geometry, found.points) == (geometry, kept)
 
 
 def test_kinds_by_the_map_and_ids_that_stand_twice(own: Put) -> None:

@@ -167,6 +167,21 @@ def test_a_path_that_holds_an_identifier_is_counted_and_not_named(film: Film, tm
     assert "4711" not in json.dumps(collection.facts).lower()
 
 
+def test_what_identifies_is_hidden_in_sentences_and_in_the_maker(film: Film, tmp_path: Path) -> None:
+    modifier = pydicom.Dataset()
+    modifier.CodeMeaning = "for Hannelore Zwetschke DOE-4711"
+    code = pydicom.Dataset()
+    code.ViewModifierCodeSequence = [modifier]
+    film("a.dcm", PatientName="Zwetschke^Hannelore", Manufacturer="Zwetschke Works", ViewCodeSequence=[code])
+    film("b.dcm", PatientName="Zwetschke^Hannelore", PhotometricInterpretation="ZWETSCHKE")
+    collection = own_dicom.read(tmp_path / "films")
+    write_collection(tmp_path / "out", collection)
+    text = "".join(path.read_text() for path in (tmp_path / "out").iterdir()).lower()
+    assert [word for word in ("zwetschke", "hannelore", "doe-4711") if word in text] == []
+    assert "a special view: for # # #" in _problems(collection)
+    assert collection.images[0].manufacturer == "# Works"
+
+
 def test_a_broken_file_is_told_by_its_number_and_not_by_its_name(film: Film, tmp_path: Path) -> None:
     path = film("DOE^JANE.dcm")
     path.write_bytes(path.read_bytes()[:-100])

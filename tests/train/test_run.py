@@ -30,7 +30,7 @@ from breastcad.core.files import (  # noqa: E402
 from breastcad.core.records import Collection, PredictionRow, SplitRow  # noqa: E402
 from breastcad.datasets.cache import Cache  # noqa: E402
 from breastcad.datasets.duplicates import joint_groups  # noqa: E402
-from breastcad.datasets.splits import across, kfold  # noqa: E402
+from breastcad.datasets.splits import across, kfold, nested  # noqa: E402
 from breastcad.models.catalogue import read_metadata  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.phantom.sets import write_set  # noqa: E402
@@ -179,6 +179,19 @@ def test_run_ends_with_predictions_and_a_model(collection: Collection, split: li
     again = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     train_run(again, [collection])
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == before
+
+
+def test_of_a_nested_split_the_outer_folds_are_trained(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    rows = nested(collection.images, joint_groups([collection]), folds=2, inner_folds=2, seed=1, validation_share=0.4)
+    for _ in ("made", "continued"):
+        run = open_run(tmp_path / "run", settings, rows, {}, device=CPU, progress=quiet)
+        assert run.split == split
+        assert read_split(tmp_path / "run") == rows
+    with pytest.raises(InputError, match="the split has no row of inner fold 0, and only outer folds are trained"):
+        open_run(tmp_path / "inner", settings, [row for row in rows if row.inner], {}, device=CPU, progress=quiet)
+    assert not (tmp_path / "inner").exists()
 
 
 def test_folds_trained_one_by_one_are_the_same_run(

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "describe": ("describe", "Describe collections: counts by label, numbers, missing values, DICOM tags, samples."),
     "audit": ("audit", "Look for what fools a model's maker: leaks, near-duplicates, shortcuts."),
     "split": ("split", "Part a collection by patient and duplicate group."),
+    "leak-demo": ("leak_demo", "Show what a leak is worth: one classifier on rotated copies, parted by copy and by patient."),
     "patches": ("patches", "Cut windows from the images of a collection: a table, no copies."),
     "train": ("train", "Train a model; called again, it continues what it finds."),
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),

@@ -10,8 +10,9 @@ import typer
 from breastcad.commands.options import Out, Overwrite, Seed
 
 if TYPE_CHECKING:
-    from breastcad.core.records import Collection, SplitRow
+    from breastcad.core.records import Collection, ImageRow, PatchRow, SplitRow
     from breastcad.datasets.audit import Check
+    from breastcad.datasets.audit_pixels import Scenes
 
 
 def command(
@@ -22,6 +23,9 @@ def command(
     ] = None,
     against: Annotated[
         list[Path] | None, typer.Option("--against", metavar="COLLECTION", help="Another collection to look for the same scenes in.")
+    ] = None,
+    patches: Annotated[
+        Path | None, typer.Option("--patches", metavar="FILE", help="Windows to hold against the split: patches.csv, or its folder.")
     ] = None,
     pixels: Annotated[
         bool, typer.Option("--pixels/--no-pixels", help="Look at pixels: near-duplicates and shortcuts; without, tables only.")
@@ -34,14 +38,17 @@ def command(
     Writes audit.json and audit.html. Tables without images are audited too. The exit code is 1 if a split, or what the sets'
     authors published as training and test, leaks.
     """
-    from breastcad.core.errors import AnswerNo
+    from breastcad.core.errors import AnswerNo, InputError
     from breastcad.core.files import output_folder, read_collection, read_split, write_json, write_text
     from breastcad.report.audit_page import audit_page
 
     read = [read_collection(folder) for folder in [*collections, *(against or [])]]
+    if patches is not None and split is None:
+        raise InputError("--patches says where windows lie, not in which part they are: give --split too")
     rows = read_split(split) if split is not None else None
+    windows = _windows(patches) if patches is not None else None
     folder = output_folder(out, overwrite=overwrite)
-    checks, audit = _audited(read, rows, seed, pixels=pixels)
+    checks, audit = _audited(read, (rows, windows), seed, pixels=pixels)
     write_json(folder / "audit.json", audit)
     write_text(folder / "audit.html", audit_page(audit))
     _tell(checks, audit["shortcuts"])
@@ -51,17 +58,32 @@ def command(
         raise AnswerNo(f"{leaking[0].said}: {leaking[0].count:,}; {folder.name}/audit.html says which")
 
 
-def _audited(read: list[Collection], rows: list[SplitRow] | None, seed: int, *, pixels: bool) -> tuple[list[Check], dict[str, Any]]:
-    """Return what was found, and the content of audit.json."""
+def _windows(patches: Path) -> list[PatchRow]:
+    from breastcad.core.files import read_patches
+
+    return read_patches(patches / "patches.csv" if patches.is_dir() else patches)
+
+
+def _audited(
+    read: list[Collection], parted: tuple[list[SplitRow] | None, list[PatchRow] | None], seed: int, *, pixels: bool
+) -> tuple[list[Check], dict[str, Any]]:
+    """Return what was found, and the content of audit.json; ``parted`` is the split and the windows, where they are given."""
     from breastcad import __version__
     from breastcad.core.records import NOTICE
-    from breastcad.datasets.audit import gaps, mixed_findings, published_parts, repeated_views, split_parts, worst
+    from breastcad.datasets.audit import (
+        contradictions,
+        gaps,
+        mixed_findings,
+        remarks_of,
+        repeated_views,
+        worst,
+    )
 
     images = [image for one in read for image in one.images]
     findings = [row for one in read for row in one.findings]
-    seen, groups, told, left, looked_at = _seen(read, seed) if pixels else ([], None, [], ["pixels (--no-pixels)"], 0)
-    parted = published_parts(images) if rows is None else split_parts(rows, images, groups)
-    checks = [*parted, *repeated_views(images), *mixed_findings(images, findings), *gaps(images, findings), *seen]
+    found, seen, told, left, looked_at = _seen(read, seed) if pixels else (None, [], [], ["pixels (--no-pixels)"], 0)
+    rowwise = [*mixed_findings(images, findings), *contradictions(images, findings), *gaps(images, findings), *remarks_of(read)]
+    checks = [*_leaks(images, parted, found), *repeated_views(images), *rowwise, *seen]
     return checks, {
         "format": "breastcad-audit/1",
         "breastcad": __version__,
@@ -77,21 +99,34 @@ def _audited(read: list[Collection], rows: list[SplitRow] | None, seed: int, *, 
     }
 
 
-def _seen(
-    collections: list[Collection], seed: int
-) -> tuple[list[Check], dict[tuple[str, str], str] | None, list[dict[str, Any]], list[str], int]:
-    """Look at the pictures; return checks, groups, shortcuts, what could not be looked at, and how many pictures were."""
+def _leaks(images: list[ImageRow], parted: tuple[list[SplitRow] | None, list[PatchRow] | None], found: Scenes | None) -> list[Check]:
+    """Look for what is in two parts: of the split and its windows, without a split of what the sets' authors published."""
+    from breastcad.datasets.audit import published_parts, split_parts
+    from breastcad.datasets.audit_windows import window_parts
+
+    rows, windows = parted
+    if rows is None:
+        return published_parts(images, [*found.near, *found.copies] if found else ())
+    groups, copies = (found.groups, found.copies) if found else (None, [])
+    cut = window_parts(windows, rows, groups, copies) if windows else []
+    return [*split_parts(rows, images, groups, copies), *cut]
+
+
+def _seen(collections: list[Collection], seed: int) -> tuple[Scenes | None, list[Check], list[dict[str, Any]], list[str], int]:
+    """Look at the pictures; return scenes, checks, shortcuts, what could not be looked at, and how many pictures were."""
     from breastcad.commands.progress import bar
+    from breastcad.datasets.audit_findings import finding_checks
     from breastcad.datasets.audit_pixels import look, overlay_shares, scenes, shortcuts
 
     with bar("looking at pictures") as progress:
         looked = look(collections, progress)
     if not looked.images:
-        return [], None, [], [*looked.unread, "pixels: no picture is present"], 0
-    checks, groups = scenes(looked)
-    found, left = shortcuts(looked, groups, seed)
-    told = [{"question": one.question, "left_in": _measured(one.left_in), "taken_out": _measured(one.taken_out)} for one in found]
-    return [*checks, *overlay_shares(looked)], groups, told, [*looked.unread, *left], len(looked.images)
+        return None, [], [], [*looked.unread, "pixels: no picture is present"], 0
+    found = scenes(looked)
+    measured, left = shortcuts(looked, found.groups, seed)
+    told = [{"question": one.question, "left_in": _measured(one.left_in), "taken_out": _measured(one.taken_out)} for one in measured]
+    checks = [*found.checks, *finding_checks(looked.images, looked.held), *overlay_shares(looked)]
+    return found, checks, told, [*looked.unread, *left], len(looked.images)
 
 
 def _measured(found: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from breastcad.commands.options import Out, Overwrite, Seed
 if TYPE_CHECKING:
     from breastcad.core.records import Collection, ImageRow, SplitRow
     from breastcad.datasets.splits import Groups
+    from breastcad.datasets.strata import Traits
 
 
 class Kind(StrEnum):
@@ -21,6 +22,7 @@ class Kind(StrEnum):
 
     holdout = "holdout"
     kfold = "kfold"
+    nested = "nested"
     across = "across"
     official = "official"
     cleaned = "cleaned"
@@ -37,18 +39,50 @@ KindOption = Annotated[
     Kind,
     typer.Option(
         "--kind",
-        help="kfold: each image is tested once; holdout: one test part; across: other sets are tested; official: as published; "
-        "cleaned: as published, but who is tested is taken out of training.",
+        help="kfold: each image is tested once; nested: the same, and what a fold does not test is parted again; holdout: one test part; "
+        "across: other sets are tested; official: as published; cleaned: as published, but who is tested is taken out of training.",
     ),
 ]
 FoldsOption = Annotated[
     int | None,
-    typer.Option("--folds", min=2, help="Outer folds of kfold, 5 without it; official, cleaned: the published folds of so many."),
+    typer.Option(
+        "--folds", min=2, help="Outer folds of kfold and nested, 5 without it; official, cleaned: the published folds of so many."
+    ),
 ]
+InnerFoldsOption = Annotated[int | None, typer.Option("--inner-folds", min=2, help="Inner folds of nested, 5 without it.")]
 ShareOption = Annotated[
     float | None,
     typer.Option("--validation-share", help="Not holdout: share of the images outside the test part that validate; 1/6 without it."),
 ]
+
+
+StratifyOption = Annotated[
+    str,
+    typer.Option(
+        "--stratify",
+        metavar="label,kind,density",
+        help="holdout, kfold, nested: what parts are balanced by beside the set: label, and kinds of findings and density if named.",
+    ),
+]
+
+ByOption = Annotated[By, typer.Option("--by", help="What stays together; image keeps nothing together, to show what that costs: it leaks.")]
+AllowLeaks = Annotated[
+    bool, typer.Option("--allow-leaks", help="Write a split that leaks all the same; split.json and what is made with it say so.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call asks for; None is what was not said."""
+
+    kind: Kind
+    seed: int
+    folds: int | None
+    inner_folds: int | None
+    validation_share: float | None
+    train_sets: list[str]
+    test_sets: list[str]
+    by: tuple[str, ...]
 
 
 def command(
@@ -56,44 +90,74 @@ def command(
     out: Out,
     kind: KindOption = Kind.kfold,
     folds: FoldsOption = None,
+    inner_folds: InnerFoldsOption = None,
     validation_share: ShareOption = None,
+    stratify: StratifyOption = "label",
     seed: Seed = 0,
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
     test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,
-    by: Annotated[
-        By, typer.Option("--by", help="What stays together; image keeps nothing together, to show what that costs: it leaks.")
-    ] = By.group,
-    allow_leaks: Annotated[
-        bool, typer.Option("--allow-leaks", help="Write a split that leaks all the same; split.json and what is made with it say so.")
-    ] = False,
+    by: ByOption = By.group,
+    allow_leaks: AllowLeaks = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Split collections so that no patient, and no scene that several images show, is in two parts; refuse a split that leaks.
 
     Patients come from the sets' tables, near-duplicates from the pixels. Parts are balanced by set
-    and label. The exit code is 1 if it leaks.
+    and by what --stratify names; how far they differ is said. The exit code is 1 if it leaks.
     """
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_collection, write_split
     from breastcad.datasets.splits import counts, leaks
+    from breastcad.datasets.strata import balance, traits_of
 
+    asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify))
+    _check(asked)
     read = [read_collection(folder) for folder in collections]
     images = _present_images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}
     groups = _groups(read, unread)
     images = [image for image in images if (image.set, image.image_id) not in unread]
-    kept_together = groups if by is By.group else {key: "/".join(key) for key in groups}
-    rows, facts = _split(kind, images, kept_together, (folds, validation_share), seed, (train_set or [], test_set or []))
+    traits = traits_of(images, [finding for one in read for finding in one.findings])
+    rows, facts = _split(asked, images, groups if by is By.group else {key: "/".join(key) for key in groups}, traits)
     rows = [replace(row, group=groups[row.set, row.id]) for row in rows]
     leaking = leaks(rows)
     if leaking and not allow_leaks:
         raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
     facts["remarks"] += [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
-    table = counts(rows, images)
-    write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table})
-    _tell(table, [*facts["remarks"], *leaking])
+    table, differences = counts(rows, images), balance(rows, traits)
+    write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table, "balance": differences})
+    _tell(table, differences, [*facts["remarks"], *leaking])
     typer.echo(f"Written: {out}")
+
+
+def _traits(stratify: str) -> tuple[str, ...]:
+    """Return what --stratify names beside the label, in the order of `strata.TRAITS`."""
+    from breastcad.core.errors import InputError
+    from breastcad.datasets.strata import TRAITS
+
+    names = [name.strip() for name in stratify.split(",")]
+    if TRAITS[0] not in names or set(names) - set(TRAITS) or len(set(names)) < len(names):
+        raise InputError(f"--stratify takes label, and after it kind, density or both, with commas between them, got '{stratify}'")
+    return tuple(name for name in TRAITS[1:] if name in names)
+
+
+def _check(asked: Asked) -> None:
+    """Refuse options that do not go with the kind of split."""
+    from breastcad.core.errors import InputError
+
+    goes_with = {
+        "--train-set and --test-set go": (asked.train_sets or asked.test_sets, (Kind.across,)),
+        "--folds goes": (asked.folds, (Kind.kfold, Kind.nested, Kind.official, Kind.cleaned)),
+        "--inner-folds goes": (asked.inner_folds, (Kind.nested,)),
+        "--validation-share goes": (asked.validation_share, (Kind.kfold, Kind.nested, Kind.across, Kind.official, Kind.cleaned)),
+        "--stratify goes": (asked.by, (Kind.holdout, Kind.kfold, Kind.nested)),
+    }
+    for option, (given, kinds) in goes_with.items():
+        if given and asked.kind not in kinds:
+            raise InputError(f"{option} with --kind {', '.join(kind.value for kind in kinds)}, not with --kind {asked.kind.value}")
+    if asked.validation_share is not None and not 0 < asked.validation_share < 1:
+        raise InputError(f"--validation-share must lie between 0 and 1, got {asked.validation_share}")
 
 
 def _present_images(collections: list[Collection]) -> list[ImageRow]:
@@ -116,45 +180,37 @@ def _groups(collections: list[Collection], unread: dict[tuple[str, str], str]) -
         return joint_groups(collections, progress, unread=unread, cache=cache)
 
 
-def _split(
-    kind: Kind,
-    images: list[ImageRow],
-    groups: Groups,
-    dealt: tuple[int | None, float | None],
-    seed: int,
-    sets: tuple[list[str], list[str]],
-) -> tuple[list[SplitRow], dict[str, Any]]:
-    """Return the rows, and how they were made; `dealt` is folds and validation share, `sets` those to train and to test on."""
-    (folds, validation_share), (train_sets, test_sets) = dealt, sets
+def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits) -> tuple[list[SplitRow], dict[str, Any]]:
+    """Return the rows, and how they were made."""
     from breastcad import __version__
-    from breastcad.core.errors import InputError
-    from breastcad.datasets.splits import across, holdout, kfold, official
+    from breastcad.datasets.splits import across, holdout, kfold, nested, official
 
-    facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "remarks": []}
-    share = 1 / 6 if validation_share is None else validation_share
-    if not 0 < share < 1:
-        raise InputError(f"--validation-share must lie between 0 and 1, got {share}")
+    kind, seed, folds = asked.kind, asked.seed, asked.folds
+    facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "stratify": ["label", *asked.by], "remarks": []}
+    if kind is Kind.holdout:
+        return holdout(images, groups, seed=seed, traits=traits, by=asked.by), facts
+    share = 1 / 6 if asked.validation_share is None else asked.validation_share
+    facts["validation_share"] = round(share, 4)
     if kind is Kind.across:
-        rows, facts["remarks"] = across(images, groups, train_sets=train_sets, test_sets=test_sets, seed=seed, validation_share=share)
-        return rows, {**facts, "train_sets": train_sets, "test_sets": test_sets, "validation_share": round(share, 4)}
-    if train_sets or test_sets:
-        raise InputError(f"--train-set and --test-set go with --kind across, not with --kind {kind.value}")
-    if kind is Kind.kfold:
-        rows = kfold(images, groups, folds=folds or 5, seed=seed, validation_share=share)
-        return rows, {**facts, "folds": folds or 5, "validation_share": round(share, 4)}
+        sets = {"train_sets": asked.train_sets, "test_sets": asked.test_sets}
+        rows, facts["remarks"] = across(images, groups, **sets, seed=seed, validation_share=share)
+        return rows, {**facts, **sets}
     if kind in (Kind.official, Kind.cleaned):
         clean = kind is Kind.cleaned
         rows, facts["remarks"] = official(images, groups, seed=seed, folds=folds, validation_share=share, clean=clean)
-        return rows, {**facts, "folds": folds, "validation_share": round(share, 4)}
-    if folds is not None:
-        raise InputError(f"--folds goes with --kind kfold, official and cleaned, not with --kind {kind.value}")
-    if validation_share is not None:
-        raise InputError(f"--validation-share does not go with --kind {kind.value}")
-    return holdout(images, groups, seed=seed), facts
+        return rows, {**facts, "folds": folds}
+    facts["folds"] = folds = folds or 5
+    if kind is Kind.kfold:
+        return kfold(images, groups, folds=folds, seed=seed, validation_share=share, traits=traits, by=asked.by), facts
+    facts["inner_folds"] = inner = asked.inner_folds or 5
+    rows = nested(images, groups, folds=folds, inner_folds=inner, seed=seed, validation_share=share, traits=traits, by=asked.by)
+    return rows, facts
 
 
-def _tell(table: list[dict[str, Any]], remarks: list[str]) -> None:
-    """Print images by set and label, a column an outer fold, and what there is to say."""
+def _tell(table: list[dict[str, Any]], differences: list[dict[str, Any]], remarks: list[str]) -> None:
+    """Print images by set and label, a column an outer fold, how far parts differ from the whole, and what there is to say."""
+    inner = max(line["inner"] for line in table)
+    table = [line for line in table if line["inner"] == 0]
     folds = sorted({line["outer"] for line in table})
     images = {(line["set"], line["label"], line["outer"], line["part"]): line["images"] for line in table}
     parts = "train", "validation", "test"
@@ -163,5 +219,10 @@ def _tell(table: list[dict[str, Any]], remarks: list[str]) -> None:
     for name, label in sorted({(line["set"], line["label"]) for line in table}):
         cells = (" / ".join(str(images.get((name, label, fold, part), 0)) for part in parts) for fold in folds)
         typer.echo(f"  {name:20}{label:12}" + "".join(f"{cell:>18}" for cell in cells))
+    if inner:
+        typer.echo(f"What a fold does not test is parted into {inner} inner folds.")
+    largest = {line["of"]: line for line in sorted(differences, key=lambda line: line["difference"])}  # the last of each trait stays
+    said = (f"{name} {100 * line['difference']:.1f} ({line['value']}, {line['part']})" for name, line in sorted(largest.items()))
+    typer.echo(f"Largest difference between a part's share and the whole's, in points: {', '.join(said)}")
     for remark in remarks:
         typer.echo(f"! {remark}")

@@ -39,7 +39,7 @@ def command(
     """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
 
     Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
-    happened. Then: breastcad evaluate RUN.
+    happened. Of a nested split the outer folds are trained. Then: breastcad evaluate RUN.
     """
     import torch
 
@@ -53,7 +53,7 @@ def command(
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
-    rows = _without_leaks(read_split(split), facts)
+    rows = _checked_rows(read_split(split), facts)
     kept = open_cache(lambda said: typer.echo(f"! {said}", err=True)) if cache else None
     with bar("training") as update:
 
@@ -67,15 +67,16 @@ def command(
     _tell(out, problems, left, largest)
 
 
-def _without_leaks(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]:
-    """Return a split's rows; refuse those that leak, unless its split.json says that they may, which is then said again."""
+def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]:
+    """Return a split's rows; refuse those that leak, unless its split.json says that they may. That is said again, and inner folds are."""
     from breastcad.core.errors import InputError
     from breastcad.datasets.splits import leaks
 
     leaking = leaks(rows)
     if leaking and not facts.get("leaks"):
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
-    for sentence in leaking:
+    nested = ["the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used"]
+    for sentence in [*leaking, *(nested if any(row.inner for row in rows) else [])]:
         typer.echo(f"! {sentence}", err=True)
     return rows
 

@@ -10,8 +10,10 @@ from collections.abc import Collection as Container
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from breastcad.core.records import FindingRow, ImageRow, SplitRow
+from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow, SplitRow
 
+Key = tuple[str, str]
+Couple = tuple[Key, Key]
 LEAK, WARNING, NOTE, FINE = "leak", "warning", "note", "fine"
 VERDICTS = (LEAK, WARNING, NOTE, FINE)
 
@@ -32,10 +34,16 @@ class Check:
     items: tuple[str, ...] = field(default=())
 
 
-def published_parts(images: Iterable[ImageRow]) -> list[Check]:
+def published_parts(images: Iterable[ImageRow], scenes: Sequence[Couple] = ()) -> list[Check]:
     """Look for patients and views that the parts which the sets' authors published have on both sides, set by set.
 
     Images count whether they are present or not: tables alone can be audited.
+
+    Parameters
+    ----------
+    images : iterable of ImageRow
+    scenes : sequence of pairs of (set, image_id)
+        Pairs that show one scene, where pictures were looked at: they may not be in two parts either.
 
     Returns
     -------
@@ -50,11 +58,19 @@ def published_parts(images: Iterable[ImageRow]) -> list[Check]:
     checks = []
     for name, found in sorted(by_set.items()):
         checks += _parted(name, {image.image_id: str(image.part) for image in found}, found, "the published parts")
+        if scenes:
+            parts = {(image.set, image.image_id): str(image.part) for image in found}
+            checks.append(_parted_pairs("scenes on both sides", parts, scenes, f"{name}, the published parts: pairs of one scene"))
     return checks
 
 
-def split_parts(rows: Iterable[SplitRow], images: Iterable[ImageRow], groups: Mapping[tuple[str, str], str] | None = None) -> list[Check]:
-    """Look for patients, views and groups on both sides of a split's folds.
+def split_parts(
+    rows: Iterable[SplitRow],
+    images: Iterable[ImageRow],
+    groups: Mapping[Key, str] | None = None,
+    copies: Sequence[Couple] = (),
+) -> list[Check]:
+    """Look for patients, views, groups and copies on both sides of a split's folds.
 
     Parameters
     ----------
@@ -62,25 +78,46 @@ def split_parts(rows: Iterable[SplitRow], images: Iterable[ImageRow], groups: Ma
     images : iterable of ImageRow
     groups : mapping, optional
         Groups found anew, by (set, image_id); by default those that the split names.
+    copies : sequence of pairs of (set, image_id)
+        Images of which one is a copy of the other, whatever their groups.
 
     Returns
     -------
     list of Check
-        Sums over folds: an image that leaks in two folds counts twice.
+        Of each fold; an inner fold is held against what its outer fold tests.
     """
     of_key = {(image.set, image.image_id): image for image in images}
     folds: dict[tuple[int, int, int], list[SplitRow]] = defaultdict(list)
+    tests: dict[tuple[int, int], dict[tuple[str, str], SplitRow]] = defaultdict(dict)
     for row in rows:
         folds[row.repeat, row.outer, row.inner].append(row)
+        if row.part == "test":
+            tests[row.repeat, row.outer][row.set, row.id] = row
     checks: list[Check] = []
-    for fold, found in sorted(folds.items()):
+    for fold, own in sorted(folds.items()):
+        found = [row for row in own if row.part != "test"] + list(tests[fold[:2]].values())
         known = [of_key[row.set, row.id] for row in found if (row.set, row.id) in of_key]
-        where = f"fold {fold[1]}" if fold[::2] == (0, 0) else f"repeat {fold[0]}, fold {fold[1]}, inner {fold[2]}"
+        where = fold_name(fold)
         for name in sorted({row.set for row in found}):
             parts = {row.id: row.part for row in found if row.set == name}
             checks += _parted(name, parts, [image for image in known if image.set == name], where)
         checks += _parted_groups(found, groups, where)
+        if groups is not None:
+            said = f"{where}: pairs of a copy (turned, cut, mirrored, at another scale) and what it was made from"
+            checks.append(_parted_pairs("copies on both sides", {(row.set, row.id): row.part for row in found}, copies, said))
     return checks
+
+
+def fold_name(fold: tuple[int, int, int]) -> str:
+    """Return what (repeat, outer, inner) is called.
+
+    Examples
+    --------
+    >>> fold_name((0, 2, 0)), fold_name((1, 2, 0))
+    ('fold 2', 'repeat 1, fold 2, inner 0')
+    """
+    repeat, outer, inner = fold
+    return f"fold {outer}" if (repeat, inner) == (0, 0) else f"repeat {repeat}, fold {outer}, inner {inner}"
 
 
 def _parted(name: str, part_of: Mapping[str, str], images: Sequence[ImageRow], where: str) -> list[Check]:
@@ -114,7 +151,7 @@ def _parted(name: str, part_of: Mapping[str, str], images: Sequence[ImageRow], w
     ]  # fmt: skip
 
 
-def _parted_groups(rows: Sequence[SplitRow], groups: Mapping[tuple[str, str], str] | None, where: str) -> list[Check]:
+def _parted_groups(rows: Sequence[SplitRow], groups: Mapping[Key, str] | None, where: str) -> list[Check]:
     """Look for groups of near-duplicates, or of whatever the split keeps together, in two parts."""
     parts: dict[str, set[str]] = defaultdict(set)
     members: dict[str, list[str]] = defaultdict(list)
@@ -128,6 +165,15 @@ def _parted_groups(rows: Sequence[SplitRow], groups: Mapping[tuple[str, str], st
     return [
         Check("groups on both sides", LEAK if parted else FINE, f"{where}: groups ({named}) in two parts", len(parted), len(parts), items)
     ]
+
+
+def _parted_pairs(name: str, part_of: Mapping[Key, str], pairs: Sequence[Couple], said: str) -> Check:
+    """Look for pairs of images in two parts."""
+    known = [(one, other) for one, other in pairs if one in part_of and other in part_of]
+    items = tuple(
+        f"{' '.join(one)} ({part_of[one]}) = {' '.join(other)} ({part_of[other]})" for one, other in known if part_of[one] != part_of[other]
+    )
+    return Check(name, LEAK if items else FINE, f"{said}, in two parts", len(items), len(known), items)
 
 
 def view_key(image: ImageRow) -> tuple[str, ...] | None:
@@ -183,6 +229,46 @@ def gaps(images: Sequence[ImageRow], findings: Iterable[FindingRow]) -> list[Che
         _gap("images whose proportions are lost", [i.image_id for i in present if i.aspect == "lost"], len(present), NOTE),
         _gap("findings without a place", [row.finding_id for row in placed if row.geometry == "none"], len(placed), NOTE),
     ]
+
+
+def contradictions(images: Sequence[ImageRow], findings: Sequence[FindingRow]) -> list[Check]:
+    """Look for rows that contradict each other: a label and its findings, a lesion on two sides, a place outside the image.
+
+    Findings of unknown pathology are counted too.
+    """
+    of_key = {(image.set, image.image_id): image for image in images}
+    known = [(row, of_key[row.set, row.image_id]) for row in findings if (row.set, row.image_id) in of_key]
+    sides: dict[Key, set[str]] = defaultdict(set)
+    for row, image in known:
+        if row.lesion_id and image.laterality:
+            sides[row.set, row.lesion_id].add(image.laterality)
+    worse = [row.finding_id for row, image in known if image.label != "unknown" and SEVERITY[row.pathology] > SEVERITY[image.label]]
+    normal = [row.finding_id for row, image in known if image.label == "normal"]
+    unknown = [row.finding_id for row, _ in known if row.pathology == "unknown"]
+    outside = [row.finding_id for row, image in known if _is_outside(row, image)]
+    both = [" ".join(key) for key, found in sides.items() if len(found) > 1]
+    return [
+        _gap("findings that are worse than their image's label", worse, len(known), WARNING),
+        _gap("findings on images that are labelled normal", normal, len(known), WARNING),
+        _gap("findings without a pathology", unknown, len(known), NOTE),
+        _gap("findings whose middle lies outside their image", outside, len(known), WARNING),
+        _gap("lesions on two sides", both, len(sides), WARNING),
+    ]
+
+
+def _is_outside(row: FindingRow, image: ImageRow) -> bool:
+    """Say if the middle of a finding's box lies outside its image, where both are known."""
+    box = row.row0, row.col0, row.row1, row.col1
+    if None in box or not image.rows or not image.cols:
+        return False
+    row0, col0, row1, col1 = (float(side) for side in box if side is not None)
+    return not (0 <= row0 + row1 <= 2 * image.rows and 0 <= col0 + col1 <= 2 * image.cols)
+
+
+def remarks_of(collections: Iterable[Collection]) -> list[Check]:
+    """Return what was said when the sets were imported: masks that were empty or of another size, tables that contradict, ..."""
+    said = [f"{one.facts.get('set', '?')}: {problem}" for one in collections for problem in one.facts.get("problems", [])]
+    return [_gap("remarks of the import", said, len(said), NOTE)]
 
 
 def _gap(name: str, items: Container[str], of: int, verdict: str) -> Check:

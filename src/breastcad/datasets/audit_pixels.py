@@ -5,6 +5,7 @@ Each picture is decoded once, for a thumbnail and for its facts. What tables alo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,24 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.errors import ReadError
-from breastcad.core.records import Collection, ImageRow
+from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.core.seeding import generator
 from breastcad.datasets.audit import FINE, NOTE, WARNING, Check
+from breastcad.datasets.audit_findings import Held, held_against
+from breastcad.datasets.copies import Copy, Features, copied_pairs, features
 from breastcad.datasets.duplicates import THUMBNAIL_SIDE_PX, Pair, joined, pairs_by_modality, thumbnail
 from breastcad.datasets.shortcuts import LEFT_IN, TAKEN_OUT, Shortcut, facts_of, shortcut
 from breastcad.evaluate.intervals import UndefinedFigure
 from breastcad.read import open_picture
 
 Progress = Callable[[int, int], None]
+Key = tuple[str, str]
+MOST_IMAGES = 3000
+"""Of how many images at most a question about shortcuts is asked: more cost minutes and narrow the interval little."""
 
 
 @dataclass(slots=True)
 class Looked:
-    """Pictures as they were looked at: rows, thumbnails (N, 64, 64) of float16, facts; and what could not be read."""
+    """Pictures as they were looked at: rows, thumbnails (N, 64, 64) of float16, facts, local features, what they say of
+    their rows; and what could not be read.
+    """
 
     images: list[ImageRow]
     thumbnails: NDArray[np.float16]
     facts: list[dict[str, float | str]]
+    features: list[Features] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
@@ -39,6 +49,9 @@ def look(collections: Sequence[Collection], progress: Progress | None = None) ->
     present = [(Path(one.root), image) for one in collections for image in one.images if image.present and image.path]
     thumbnails = np.empty((len(present), THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), np.float16)
     looked = Looked([], thumbnails, [])
+    of_image: dict[Key, list[FindingRow]] = defaultdict(list)
+    for row in (row for one in collections for row in one.findings):
+        of_image[row.set, row.image_id].append(row)
     for done, (root, image) in enumerate(present, start=1):
         path = root / str(image.path)
         try:
@@ -48,6 +61,8 @@ def look(collections: Sequence[Collection], progress: Progress | None = None) ->
         else:
             thumbnails[len(looked.images)] = thumbnail(picture.pixels)
             looked.facts.append(facts_of(image, path, picture))
+            looked.features.append(features(picture.pixels))
+            looked.held.append(held_against(image, picture, of_image[image.set, image.image_id], root))
             looked.images.append(image)
         if progress:
             progress(done, len(present))
@@ -55,62 +70,83 @@ def look(collections: Sequence[Collection], progress: Progress | None = None) ->
     return looked
 
 
-def scenes(looked: Looked) -> tuple[list[Check], dict[tuple[str, str], str]]:
-    """Look for images of one scene: near-duplicates, whole or mirrored, within a set and between sets.
+@dataclass(slots=True)
+class Scenes:
+    """What was found of scenes: checks; group by (set, image_id), of near-duplicates and patients joined, as `split` makes them; pairs of
+    (set, image_id): near-duplicates, and copies beyond them.
+    """
 
-    Returns
-    -------
-    checks : list of Check
-        Images in groups of near-duplicates; pairs of other labels; pairs of other patients; pairs between sets.
-    groups : dict
-        Group by (set, image_id): near-duplicates and patients joined.
+    checks: list[Check]
+    groups: dict[Key, str]
+    near: list[tuple[Key, Key]]
+    copies: list[tuple[Key, Key]]
+
+
+def scenes(looked: Looked) -> Scenes:
+    """Look for images of one scene: near-duplicates, whole or mirrored, and copies that were turned, cropped or enlarged.
+
+    Checks: images in groups of near-duplicates; pairs of near-duplicates, then of copies beyond them: with other labels, of other
+    patients, between sets.
     """
     images = looked.images
     pairs = list(pairs_by_modality(looked.thumbnails, [image.modality for image in images]))
+    copies = copied_pairs(looked.features, looked.thumbnails, known={(pair.first, pair.second) for pair in pairs})
     keys = [(image.set, image.image_id) for image in images]
-    scene = joined(range(len(images)), [(pair.first, pair.second) for pair in pairs])
-    members: dict[int, list[int]] = {}
-    for place, root in scene.items():
-        members.setdefault(root, []).append(place)
-    several = [found for found in members.values() if len(found) > 1]
-    within = [pair for pair in pairs if images[pair.first].set == images[pair.second].set]
-    across = [pair for pair in pairs if images[pair.first].set != images[pair.second].set]
-    conflicts = [pair for pair in pairs if images[pair.first].label != images[pair.second].label]
-    strangers = [
-        pair
-        for pair in within
-        if images[pair.first].patient_id
-        and images[pair.second].patient_id
-        and images[pair.first].patient_id != images[pair.second].patient_id
-    ]
-    count = sum(len(found) for found in several)
-    named = tuple(" = ".join(_name(images[place]) for place in found) for found in several)
-    checks = [
-        Check(
-            "near-duplicates",
-            WARNING if several else FINE,
-            f"images in {len(several)} groups that show one scene",
-            count,
-            len(images),
-            named,
-        ),
-        _pairs("near-duplicates under two labels", "pairs of one scene with different labels", conflicts, images, WARNING),
-        _pairs("near-duplicates of two patients", "pairs of one scene that are said to be of two patients", strangers, images, WARNING),
-    ]
-    if len({image.set for image in images}) > 1:
-        checks.append(_pairs("near-duplicates between sets", "pairs of one scene in two sets", across, images, WARNING))
     first_of: dict[tuple[str, str], int] = {}
     same = [(first_of.setdefault((i.set, i.patient_id), n), n) for n, i in enumerate(images) if i.patient_id is not None]
     groups = joined(range(len(images)), [*((pair.first, pair.second) for pair in pairs), *same])
-    return checks, {keys[place]: "/".join(keys[root]) for place, root in groups.items()}
+    checks = [
+        _several(pairs, images),
+        *_conflicts("near-duplicates", "pairs of one scene", pairs, images),
+        _pairs("copies", "pairs beyond near-duplicates: one is the other turned, cut, mirrored or at another scale", copies, images),
+        *_conflicts("copies", "such pairs", copies, images),
+    ]
+    named = {place: "/".join(keys[root]) for place, root in groups.items()}
+    near, further = ([(keys[pair.first], keys[pair.second]) for pair in found] for found in (pairs, copies))
+    return Scenes(checks, {keys[place]: name for place, name in named.items()}, near, further)
 
 
-def _pairs(name: str, said: str, pairs: Sequence[Pair], images: Sequence[ImageRow], verdict: str) -> Check:
-    items = tuple(
-        f"{_name(images[pair.first])} = {_name(images[pair.second])}{' mirrored' if pair.mirrored else ''} ({pair.score:.2f})"
-        for pair in pairs
-    )
-    return Check(name, verdict if pairs else FINE, said, len(pairs), None, items)
+def _several(pairs: Sequence[Pair], images: Sequence[ImageRow]) -> Check:
+    members: dict[int, list[int]] = {}
+    for place, root in joined(range(len(images)), [(pair.first, pair.second) for pair in pairs]).items():
+        members.setdefault(root, []).append(place)
+    several = [found for found in members.values() if len(found) > 1]
+    named = tuple(" = ".join(_name(images[place]) for place in found) for found in several)
+    said = f"images in {len(several)} groups that show one scene"
+    return Check("near-duplicates", WARNING if several else FINE, said, sum(map(len, several)), len(images), named)
+
+
+def _conflicts(kind: str, said: str, pairs: Sequence[Pair | Copy], images: Sequence[ImageRow]) -> list[Check]:
+    """Look for pairs that the tables contradict: other labels, other patients; and, of several sets, for pairs between them."""
+    couples = [(pair, images[pair.first], images[pair.second]) for pair in pairs]
+    labels = [pair for pair, one, other in couples if one.label != other.label]
+    patients = [
+        pair
+        for pair, one, other in couples
+        if one.set == other.set and one.patient_id and other.patient_id and one.patient_id != other.patient_id
+    ]
+    checks = [
+        _pairs(f"{kind} under two labels", f"{said} with different labels", labels, images),
+        _pairs(f"{kind} of two patients", f"{said} that are said to be of two patients", patients, images),
+    ]
+    if len({image.set for image in images}) > 1:
+        across = [pair for pair, one, other in couples if one.set != other.set]
+        checks.append(_pairs(f"{kind} between sets", f"{said} in two sets", across, images))
+    return checks
+
+
+def _pairs(name: str, said: str, pairs: Sequence[Pair | Copy], images: Sequence[ImageRow]) -> Check:
+    items = tuple(f"{_name(images[pair.first])} = {_name(images[pair.second])}{_done(pair)} ({pair.score:.2f})" for pair in pairs)
+    return Check(name, WARNING if pairs else FINE, said, len(pairs), None, items)
+
+
+def _done(pair: Pair | Copy) -> str:
+    """Say what was done to the first image of a pair."""
+    mirrored = " mirrored" if pair.mirrored else ""
+    if isinstance(pair, Pair):
+        return mirrored
+    turned = f" turned by {pair.turned_deg:.0f} degrees" if abs(pair.turned_deg) >= 0.5 else ""
+    return f"{mirrored}{turned} at scale {pair.scale:.2f}"
 
 
 def _name(image: ImageRow) -> str:
@@ -152,11 +188,13 @@ def shortcuts(looked: Looked, groups: dict[tuple[str, str], str], seed: int) -> 
             questions.append((f"{first} or {second}", both, [looked.images[n].set == second for n in both]))
     told, left = [], []
     for question, places, truth in questions:
-        facts = [looked.facts[n] for n in places]
         members = [groups[looked.images[n].set, looked.images[n].image_id] for n in places]
+        some = _some(members, generator(seed, "audit", question, "some"))
+        facts = [looked.facts[places[n]] for n in some]
+        labels, joint = [truth[n] for n in some], [members[n] for n in some]
         try:
             found = [
-                shortcut(facts, truth, members, generator(seed, "audit", question, kind), names=kept)
+                shortcut(facts, labels, joint, generator(seed, "audit", question, kind), names=kept)
                 for kind, kept in (("left in", LEFT_IN), ("taken out", TAKEN_OUT))
             ]
         except UndefinedFigure as reason:
@@ -164,6 +202,17 @@ def shortcuts(looked: Looked, groups: dict[tuple[str, str], str], seed: int) -> 
             continue
         told.append(Told(question, *found))
     return told, left
+
+
+def _some(members: Sequence[str], random: np.random.Generator) -> list[int]:
+    """Return the places of whole groups, drawn at random until `MOST_IMAGES` are reached; all where there are no more."""
+    if len(members) <= MOST_IMAGES:
+        return list(range(len(members)))
+    names = sorted(set(members))
+    rank = dict(zip(names, random.permutation(len(names)).tolist(), strict=True))
+    order = sorted(range(len(members)), key=lambda place: rank[members[place]])
+    last = members[order[MOST_IMAGES - 1]]
+    return sorted(place for number, place in enumerate(order) if number < MOST_IMAGES or members[place] == last)
 
 
 def overlay_shares(looked: Looked) -> list[Check]:

@@ -122,7 +122,7 @@ def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, likeness: Likeness
     side = THUMBNAIL_SIDE_PX
     if thumbnails.ndim != 3 or thumbnails.shape[1:] != (side, side):
         raise ValueError(f"thumbnails must be (N, {side}, {side}), got {thumbnails.shape}")
-    structures = np.array([_structure(image.astype(np.float32)) for image in thumbnails], np.float16).reshape(-1, side, side)
+    structures = np.array([structure(image.astype(np.float32)) for image in thumbnails], np.float16).reshape(-1, side, side)
     plain = np.flatnonzero((structures != 0).any(axis=(1, 2)))  # an image without structure is like nothing
     found: dict[tuple[int, int], Pair] = {}
     for mirrored in (False, True):
@@ -146,7 +146,7 @@ def pairs_by_modality(thumbnails: NDArray[np.floating], modalities: Sequence[str
             yield Pair(places[pair.first], places[pair.second], pair.score, pair.mirrored)
 
 
-def _structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return an image with local mean 0 and local contrast 1 inside its tissue, and 0 outside."""
     tissue = cv2.erode((image > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).astype(np.float32)
     weight = np.maximum(_blurred(tissue), 1e-6)

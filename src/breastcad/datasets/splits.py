@@ -1,6 +1,7 @@
 """Parting images into train, validation and test so that no group (a patient, a scene) is in two of them.
 
-Groups come from `duplicates`. Everything here is a function of its arguments: the same images, groups and seed give the same rows.
+Groups come from `duplicates`, how they are dealt out from `strata`. Everything here is a function of its arguments: the same images,
+groups and seed give the same rows.
 """
 
 from __future__ import annotations
@@ -8,13 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from breastcad.core.errors import InputError
-from breastcad.core.records import PARTS, ImageRow, SplitRow, worst_label
-from breastcad.core.seeding import generator
+from breastcad.core.records import PARTS, ImageRow, SplitRow
+from breastcad.datasets.strata import Traits, dealt, strata_of
 
 Groups = Mapping[str, str] | Mapping[tuple[str, str], str]
 """Group by image_id, or by (set, image_id) where ids of several sets may be alike."""
@@ -22,19 +21,19 @@ Groups = Mapping[str, str] | Mapping[tuple[str, str], str]
 TRAIN, VALIDATION, TEST = PARTS
 
 
-class Stratum(NamedTuple):
-    """What a group counts as when groups are dealt out: its set (or sets), its worst label, its number of images."""
-
-    set: str
-    label: str
-    images: int
-
-
-# ---- three ways to split ----
+# ---- ways to split ----
 
 
 def kfold(
-    images: Iterable[ImageRow], groups: Groups, *, folds: int, seed: int, repeat: int = 0, validation_share: float = 1 / 6
+    images: Iterable[ImageRow],
+    groups: Groups,
+    *,
+    folds: int,
+    seed: int,
+    repeat: int = 0,
+    validation_share: float = 1 / 6,
+    traits: Traits | None = None,
+    by: Sequence[str] = (),
 ) -> list[SplitRow]:
     """Split into outer folds: each present image is tested exactly once, and is in train or validation in the other folds.
 
@@ -50,12 +49,13 @@ def kfold(
         Another repeat deals the groups out anew.
     validation_share : float
         Share of a fold's images outside the test part that validate, in [0, 1).
+    traits, by
+        What groups are balanced by beyond their set and worst label, as `strata.strata_of` takes it.
 
     Returns
     -------
     list of SplitRow
-        One row an image and outer fold, outer folds in order, images in their own order. Groups are dealt out balanced
-        by set and worst label of the group.
+        One row an image and outer fold, outer folds in order, images in their own order.
 
     Raises
     ------
@@ -69,27 +69,90 @@ def kfold(
     _check_share("validation_share", validation_share)
     present = _present(images)
     group_of = _group_of(present, groups)
-    strata = _strata(present, group_of)
+    strata = strata_of(present, group_of, traits, by)
     if len(strata) < folds:
         raise InputError(f"{folds} folds need as many groups of images, got {len(strata)}; choose fewer folds")
-    fold_of = _dealt(strata, [1 / folds] * folds, seed, "outer", repeat)
+    fold_of = dealt(strata, [1 / folds] * folds, seed, "outer", repeat)
     rows = []
     for outer in range(folds):
         rest = {group: sizes for group, sizes in strata.items() if fold_of[group] != outer}
-        inner = _dealt(rest, [1 - validation_share, validation_share], seed, "validation", repeat, outer)
+        inner = dealt(rest, [1 - validation_share, validation_share], seed, "validation", repeat, outer)
         part_of = {group: TEST if group not in rest else PARTS[inner[group]] for group in strata}
         rows += _rows(present, group_of, part_of, repeat=repeat, outer=outer)
     return rows
 
 
+def nested(
+    images: Iterable[ImageRow],
+    groups: Groups,
+    *,
+    folds: int,
+    inner_folds: int,
+    seed: int,
+    validation_share: float = 1 / 6,
+    traits: Traits | None = None,
+    by: Sequence[str] = (),
+) -> list[SplitRow]:
+    """Split into outer folds, and what each of them does not test into inner folds: to choose settings without a look at what tests.
+
+    Parameters
+    ----------
+    images, groups, folds, seed, validation_share, traits, by
+        As in `kfold`.
+    inner_folds : int
+        At least 2.
+
+    Returns
+    -------
+    list of SplitRow
+        Of each outer fold first the rows that `kfold` gives, of inner fold 0; then inner folds 1, 2, ... of the images that it does not
+        test, each of which validates in one of them and trains in the others.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two folds of either kind, or fewer groups than folds.
+    ValueError
+        As `kfold` does.
+    """
+    if inner_folds < 2:
+        raise InputError(f"inner folds must be at least 2, got {inner_folds}; for none use --kind kfold")
+    present = _present(images)
+    outer_rows = kfold(present, groups, folds=folds, seed=seed, validation_share=validation_share, traits=traits, by=by)
+    group_of = _group_of(present, groups)
+    rows = []
+    for outer in range(folds):
+        own = [row for row in outer_rows if row.outer == outer]
+        tested = {row.group for row in own if row.part == TEST}
+        rest = [image for image in present if group_of[_key(image)] not in tested]
+        strata = strata_of(rest, group_of, traits, by)
+        if len(strata) < inner_folds:
+            raise InputError(
+                f"{inner_folds} inner folds need as many groups of images that are not tested, got {len(strata)}; choose fewer"
+            )
+        fold_of = dealt(strata, [1 / inner_folds] * inner_folds, seed, "inner", outer)
+        rows += own
+        for inner in range(inner_folds):
+            part_of = {group: VALIDATION if fold == inner else TRAIN for group, fold in fold_of.items()}
+            rows += _rows(rest, group_of, part_of, outer=outer, inner=inner + 1)
+    return rows
+
+
 def holdout(
-    images: Iterable[ImageRow], groups: Groups, *, seed: int, test_share: float = 0.2, validation_share: float = 1 / 6
+    images: Iterable[ImageRow],
+    groups: Groups,
+    *,
+    seed: int,
+    test_share: float = 0.2,
+    validation_share: float = 1 / 6,
+    traits: Traits | None = None,
+    by: Sequence[str] = (),
 ) -> list[SplitRow]:
     """Split once into train, validation and test.
 
     Parameters
     ----------
-    images, groups, seed, validation_share
+    images, groups, seed, validation_share, traits, by
         As in `kfold`.
     test_share : float
         Share of the images that test, in [0, 1).
@@ -109,7 +172,7 @@ def holdout(
     present = _present(images)
     group_of = _group_of(present, groups)
     validation = (1 - test_share) * validation_share
-    part = _dealt(_strata(present, group_of), [1 - test_share - validation, validation, test_share], seed, "holdout")
+    part = dealt(strata_of(present, group_of, traits, by), [1 - test_share - validation, validation, test_share], seed, "holdout")
     return _rows(present, group_of, {group: PARTS[number] for group, number in part.items()})
 
 
@@ -154,7 +217,7 @@ def across(
     testing = {group_of[_key(image)] for image in present if image.set in test_sets}
     dropped = [image for image in present if image.set in train_sets and group_of[_key(image)] in testing]
     training = [image for image in present if image.set in train_sets and group_of[_key(image)] not in testing]
-    inner = _dealt(_strata(training, group_of), [1 - validation_share, validation_share], seed, "across")
+    inner = dealt(strata_of(training, group_of), [1 - validation_share, validation_share], seed, "across")
     part_of = {group: PARTS[number] for group, number in inner.items()} | dict.fromkeys(testing, TEST)
     kept = {_key(image) for image in training} | {_key(image) for image in present if image.set in test_sets}
     rows = _rows([image for image in present if _key(image) in kept], group_of, part_of)
@@ -219,13 +282,13 @@ def _official_fold(
     group_of: Mapping[tuple[str, str], str],
     published: Mapping[tuple[str, str], str | None],
     test: set[tuple[str, str]],
-    dealt: tuple[int, int, float],
+    settings: tuple[int, int, float],
     *,
     clean: bool,
     remarks: list[str],
 ) -> list[SplitRow]:
-    """Make one fold's rows; `dealt` is seed, outer fold and validation share. What is taken out of training is said in `remarks`."""
-    seed, outer, share = dealt
+    """Make one fold's rows; `settings` are seed, outer fold and validation share. What is taken out of training is said in `remarks`."""
+    seed, outer, share = settings
     tested = {group_of[key] for key in test}
     rest = [image for image in present if _key(image) in published and _key(image) not in test]
     if clean:
@@ -234,7 +297,7 @@ def _official_fold(
     validating = {group_of[_key(image)] for image in rest if published[_key(image)] == VALIDATION}
     open_ones = [image for image in rest if not validating]
     part_of = {
-        group: PARTS[part] for group, part in _dealt(_strata(open_ones, group_of), [1 - share, share], seed, "official", outer).items()
+        group: PARTS[part] for group, part in dealt(strata_of(open_ones, group_of), [1 - share, share], seed, "official", outer).items()
     }
     rows = []
     for image in present:
@@ -261,6 +324,8 @@ def _without_part(present: Sequence[ImageRow], published: Mapping[tuple[str, str
 
 def leaks(rows: Iterable[SplitRow], groups: Groups | None = None) -> list[str]:
     """Say what a split leaks: groups in two parts of one fold, images with two rows in one fold or tested in two.
+
+    What an outer fold tests may neither train nor validate in any of its inner folds.
 
     Parameters
     ----------
@@ -318,9 +383,15 @@ def counts(rows: Iterable[SplitRow], images: Iterable[ImageRow]) -> list[dict[st
 
 def _parted_groups(rows: Sequence[SplitRow], groups: Groups | None) -> list[str]:
     parts: dict[tuple[int, int, int, str], dict[str, SplitRow]] = defaultdict(dict)
+    tested: dict[tuple[int, int, str], SplitRow] = {}
     for row in rows:
         group = row.group if groups is None else _lookup(groups, row.set, row.id)
         parts[row.repeat, row.outer, row.inner, group].setdefault(row.part, row)
+        if row.part == TEST:
+            tested.setdefault((row.repeat, row.outer, group), row)
+    for (repeat, outer, _, group), found in parts.items():
+        if (repeat, outer, group) in tested:
+            found.setdefault(TEST, tested[repeat, outer, group])
     sentences = []
     for first, second in ((TRAIN, TEST), (VALIDATION, TEST), (TRAIN, VALIDATION)):
         parted: dict[str, dict[str, SplitRow]] = {}
@@ -352,55 +423,23 @@ def _images(number: int) -> str:
     return f"{number} image{' has' if number == 1 else 's have'}"
 
 
-# ---- dealing out groups ----
-
-
-def _dealt(strata: Mapping[str, Stratum], shares: Sequence[float], seed: int, *path: str | int) -> dict[str, int]:
-    """Deal groups out to parts of given shares: stratum by stratum, the largest groups first, each to the part that is least filled.
-
-    How full a part is counts in proportion to its share (Sainte-Laguë's rule), so that a small part gets its share of large
-    groups too. What a part has too much or too little at the end of a stratum is carried into the next, so that the parts
-    keep their size also where every stratum is small. Groups of one size come in random order; ties are settled by lot.
-    """
-    random = generator(seed, "split", *path)
-    groups_of: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for group in sorted(strata):
-        groups_of[strata[group].set, strata[group].label].append(group)
-    dealing = np.flatnonzero(np.array(shares) > 0)
-    share = np.array(shares)[dealing]
-    filled = np.zeros(len(dealing))
-    part_of = {}
-    for _, groups in sorted(groups_of.items()):
-        shuffled = [groups[place] for place in random.permutation(len(groups))]
-        for group in sorted(shuffled, key=lambda group: -strata[group].images):
-            quotients = (filled + strata[group].images / 2) / share
-            least = int(np.lexsort((random.random(len(dealing)), quotients.round(9)))[0])
-            filled[least] += strata[group].images
-            part_of[group] = int(dealing[least])
-    return part_of
-
-
-def _strata(images: Iterable[ImageRow], group_of: Mapping[tuple[str, str], str]) -> dict[str, Stratum]:
-    members: dict[str, list[ImageRow]] = defaultdict(list)
-    for image in images:
-        members[group_of[_key(image)]].append(image)
-    return {
-        group: Stratum("+".join(sorted({image.set for image in found})), worst_label([image.label for image in found]), len(found))
-        for group, found in members.items()
-    }
+# ---- images and their groups ----
 
 
 def _rows(
-    images: Iterable[ImageRow], group_of: Mapping[tuple[str, str], str], part_of: Mapping[str, str], *, repeat: int = 0, outer: int = 0
+    images: Iterable[ImageRow],
+    group_of: Mapping[tuple[str, str], str],
+    part_of: Mapping[str, str],
+    *,
+    repeat: int = 0,
+    outer: int = 0,
+    inner: int = 0,
 ) -> list[SplitRow]:
     return [
-        SplitRow(image.set, image.image_id, group, repeat=repeat, outer=outer, part=part_of[group])
+        SplitRow(image.set, image.image_id, group, repeat=repeat, outer=outer, inner=inner, part=part_of[group])
         for image in images
         for group in (group_of[_key(image)],)
     ]
-
-
-# ---- images and their groups ----
 
 
 def _key(image: ImageRow) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from breastcad.core.records import Picture
 from breastcad.infer.image import shown_part
 from breastcad.infer.modality import is_colour_photograph
-from breastcad.preprocess.breast import breast_mask
+from breastcad.preprocess.breast import breast_mask, chest_wall_side
 from breastcad.preprocess.overlays import overlay_mask
 
 FLAT_SPREAD = 0.02
@@ -21,8 +21,6 @@ OVERLAY_SHARE = 0.005
 LONGEST_ASPECT = 4.0
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
-SIDE_STRIP_SHARE = 0.02
-SIDE_RATIO = 3.0
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
 # Pictures made for presentation hang with the chest wall right for a right breast, left for a left one. Scanned films need not
 # (of CBIS-DDSM's, 324 of 1,231 do not), so nothing is concluded from theirs.
@@ -109,30 +107,6 @@ def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] 
         warnings.append(f"only the region of tissue that the file names was analysed: {size}, {share:.2g} % of the picture")
     side = _side_warning(picture, breast) if breast is not None else None
     return [*warnings, side] if side else warnings
-
-
-def chest_wall_side(breast: NDArray[np.bool_]) -> str | None:
-    """Return the side of the picture, left or right, at which a breast ends; None where it is not clear.
-
-    Parameters
-    ----------
-    breast : (H, W) ndarray of bool
-
-    Examples
-    --------
-    >>> mask = np.tri(10, 8, dtype=bool)[::-1]
-    >>> chest_wall_side(mask), chest_wall_side(mask[:, ::-1]), chest_wall_side(np.ones((10, 8), bool))
-    ('left', 'right', None)
-    """
-    cols = np.flatnonzero(breast.any(axis=0))
-    if cols.size == 0:
-        return None
-    # Looked for within the breast's own extent: films keep a margin, or white edges, beyond it.
-    strip = max(1, round(SIDE_STRIP_SHARE * cols.size))
-    left, right = (int(breast[:, part].sum()) for part in (cols[:strip], cols[-strip:]))
-    if left > SIDE_RATIO * right:
-        return "left"
-    return "right" if right > SIDE_RATIO * left else None
 
 
 def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:

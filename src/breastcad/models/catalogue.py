@@ -19,6 +19,8 @@ BUNDLED = Path(__file__).parent / "bundled"
 MODEL_OF_MODALITY: dict[str, str] = {"US": "us-lesion", "MG": "mg-lesion"}
 METADATA_KEY = "breastcad"
 METADATA_FORMAT = 1
+LARGEST_NUMBER = 1e6
+"""No temperature, shift or line is as large as this."""
 RUN_MODEL = "model.onnx"
 
 # What inference reads, and of what type it must be; the rest of the metadata is for people and for other programs.
@@ -128,12 +130,14 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return metadata_of(open_session(Path(path), optimise=False), Path(path))
 
 
-def _has_numbers(given: Any, folds: Any) -> bool:
-    """Say if each of some values is a number, or a list of one a fold."""
+def _has_numbers(given: Any, folds: Any, *, positive: bool) -> bool:
+    """Say if each of some values is a number of a sane size, or a list of one a fold."""
     if not isinstance(given, dict):
         return False
     lists = [values if isinstance(values, list) else [values] for values in given.values()]
-    return all(len(values) in (1, folds) and all(type(value) in (int, float) for value in values) for values in lists)
+    numbers = [value for values in lists for value in values]
+    sane = all(type(value) in (int, float) and abs(value) < LARGEST_NUMBER and (value > 0 or not positive) for value in numbers)
+    return sane and all(len(values) in (1, folds) for values in lists)
 
 
 def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
@@ -158,6 +162,9 @@ def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, 
         if not isinstance(facts.get(name), kind):
             raise ReadError(path, f"its metadata lack '{name}', or it is of the wrong type; export the model again")
     for name in ("temperature", "shift", "marks"):
-        if not _has_numbers(facts.get(name, {}), facts.get("folds")):
-            raise ReadError(path, f"its metadata '{name}' must hold for each head a number, or one a fold; export the model again")
+        if not _has_numbers(facts.get(name, {}), facts.get("folds"), positive=name == "temperature"):
+            above = " above 0" if name == "temperature" else ""
+            raise ReadError(path, f"its metadata '{name}' must hold for each head a number{above}, or one a fold; export the model again")
+    if not {"benign", "malignant"} <= set(map(str, facts["classes"])) <= {"normal", "benign", "malignant"}:
+        raise ReadError(path, "its metadata 'classes' must be benign, malignant and perhaps normal; export the model again")
     return facts

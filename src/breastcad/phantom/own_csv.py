@@ -95,7 +95,7 @@ def write(folder: Path, *, n: int, seed: int, quirks: bool) -> list[WrittenPictu
     if quirks:
         images.append(("images/scan-0.png", "W0", "", "US", "left", "", "", "benign", "listed but missing"))
         images.append(("../scan-1.png", "W0", "", "US", "left", "", "", "benign", "leads out of the folder"))
-        images.append(("images/scan-1.png", "W1", "", "US", "left", "0.1", "", "malignant", "listed before"))
+        images.append(("images/scan-1.png", "W1", "", "US", "left", "0.1", "", "benign", "listed before"))
         findings.append(("images/scan-99", "mass", "benign", "", "1", "2", "3", "4"))
     write_text(folder / "images.csv", _table(images, ","))
     write_text(folder / "findings.csv", _table(findings, ","))

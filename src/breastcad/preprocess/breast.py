@@ -15,6 +15,8 @@ WORKING_SIDE_PX = 256
 OTSU_SHARE = 0.5
 OPENING_PX = 9
 FILM_EDGE_PX = 5
+SIDE_STRIP_SHARE = 0.02
+SIDE_RATIO = 3.0
 
 
 def breast_mask(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -109,3 +111,27 @@ def breast_box(mask: NDArray[np.bool_], *, margin: float = 0.02) -> Box:
         return 0.0, 0.0, float(height), float(width)
     down, across = margin * (box[2] - box[0]), margin * (box[3] - box[1])
     return max(0.0, box[0] - down), max(0.0, box[1] - across), min(float(height), box[2] + down), min(float(width), box[3] + across)
+
+
+def chest_wall_side(breast: NDArray[np.bool_]) -> str | None:
+    """Return the side of the picture, left or right, at which a breast ends; None where it is not clear.
+
+    Parameters
+    ----------
+    breast : (H, W) ndarray of bool
+
+    Examples
+    --------
+    >>> mask = np.tri(10, 8, dtype=bool)[::-1]
+    >>> chest_wall_side(mask), chest_wall_side(mask[:, ::-1]), chest_wall_side(np.ones((10, 8), bool))
+    ('left', 'right', None)
+    """
+    cols = np.flatnonzero(breast.any(axis=0))
+    if cols.size == 0:
+        return None
+    # Looked for within the breast's own extent: films keep a margin, or white edges, beyond it.
+    strip = max(1, round(SIDE_STRIP_SHARE * cols.size))
+    left, right = (int(breast[:, part].sum()) for part in (cols[:strip], cols[-strip:]))
+    if left > SIDE_RATIO * right:
+        return "left"
+    return "right" if right > SIDE_RATIO * left else None

@@ -101,6 +101,7 @@ class DicomFacts:
     person: tuple[str, ...] | None
     exam: tuple[str, ...] | None
     sop_class: str | None
+    private: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -137,6 +138,7 @@ def dicom_facts(path: str | Path) -> DicomFacts:
             person=person,
             exam=exam,
             sop_class=text(dataset, "SOPClassUID"),
+            private=tuple(opened.private),
             warnings=(),
         )
         header.note_caveats(dataset, notes)

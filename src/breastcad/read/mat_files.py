@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from breastcad.core.errors import ReadError
 from breastcad.read.files import check_size, fault
 
-MAX_ELEMENTS = 100_000
+MAX_ELEMENTS = 2_000  # each keeps a copy of the inflater, 36 KB
 _CHUNK = 1 << 14
 _MATRIX, _COMPRESSED = 14, 15
 _STRUCT, _CHAR = 2, 4

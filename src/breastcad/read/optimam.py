@@ -30,8 +30,8 @@ _SIDE_OPINIONS = {
     **dict.fromkeys(("normal", "on"), "normal"),
     **dict.fromkeys(("suspicious", "os", "uncertain", "ou"), "unknown"),
 }
-# Of a lesion: cytology, core biopsy, histology; 3 and 4 are in doubt, other codes are no pathology.
-_OPINIONS = {f"{kind}{grade}": label for kind in "CBH" for grade, label in ((1, "normal"), (2, "benign"), (5, "malignant"))}
+# Of a lesion: cytology, core biopsy, histology; 1 is normal or inadequate, 3 and 4 are in doubt, other codes are no pathology.
+_OPINIONS = {f"{kind}{grade}": label for kind in "CBH" for grade, label in ((2, "benign"), (5, "malignant"))}
 _KINDS = {
     "Mass": "mass",
     **dict.fromkeys(
@@ -161,7 +161,11 @@ def _episode(content: dict[str, Any], words: Mapping[str, str] | None, where: st
                 label = _OPINIONS.get(_text(lesion, "Opinion"), "unknown")
                 sides.setdefault(side, []).append(label)
                 episode.lesions[side, number] = worst_label([label, episode.lesions.get((side, number), "unknown")])
-    episode.sides = {side: worst_label(labels) for side, labels in sides.items()}
+    # A doubt beside a normal opinion is a doubt.
+    episode.sides = {
+        side: "unknown" if "unknown" in labels and worst_label(labels) == "normal" else worst_label(labels)
+        for side, labels in sides.items()
+    }
     return episode
 
 

@@ -358,7 +358,12 @@ def _facts(files: list[Path], state: _State) -> dict[str, Any]:
         by_image.setdefault(row.image_id, []).append(row.pathology)
     for name, image in state.images.items():
         usual = own.said.get(UNANNOTATED, "unknown") if name not in state.annotated else "unknown"
-        image.label = image.label if image.label != "unknown" else worst_label(by_image.get(name, [usual]))
+        labels = by_image.get(name, [usual])
+        worst = worst_label(labels)
+        if image.label == "unknown" and worst == "normal" and "unknown" in labels:
+            own.fault("images called normal that have a finding: label unknown", name)
+        elif image.label == "unknown":
+            image.label = worst
     images = list(state.images.values())
     what = f"the COCO file {files[0].name}" if len(files) == 1 else f"{len(files)} COCO files"
     facts = own_facts(NAME, what, images, state.findings, own)

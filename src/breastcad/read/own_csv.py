@@ -151,6 +151,7 @@ def _images(
     images: dict[str, ImageRow] = {}
     findings: list[FindingRow] = []
     files_of: dict[str, set[str]] = {}
+    first: dict[str, str] = {}
     for cells in rows:
         path = cell_of(cells, columns, "path")
         files_of.setdefault(_stem(path), set()).add(path)
@@ -161,12 +162,15 @@ def _images(
         if not name:
             own.fault("rows that name no image, left out", f"row {number}")
         elif name not in images:
-            images[name] = image_row(name, cells, known, own)
+            images[name], first[name] = image_row(name, cells, known, own), path
             put_file(images[name], path or name, [own.root, own.root / "images"], own)
-        elif not in_rows:
-            own.fault("rows of an image that was listed before, left out", f"row {number}: {name}")
+        elif path != first[name]:
+            own.fault("rows whose image id stands for another file before, left out", f"row {number}: {name}")
+            continue
         else:
             images[name].label = worst_label([images[name].label, own.label(cell_of(cells, columns, "label"))])
+            if not in_rows:
+                own.fault("rows of an image that was listed before: the worst label counts, the rest is left out", f"row {number}: {name}")
         if name and in_rows:
             findings += _finding(cells, in_rows, images[name], len(findings) + 1, own)
         if progress:
@@ -195,7 +199,8 @@ def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> list[FindingR
     findings: list[FindingRow] = []
     for number, cells in enumerate(rows, start=1):
         name = cells[columns["image_id"]]
-        image = images.get(name) or by_path.get(name)
+        plain = name.replace("\\", "/")
+        image = images.get(name) or by_path.get(plain) or by_path.get(f"images/{plain}") or images.get(_stem(name))
         if image is None:
             own.fault("findings of images that are not listed, left out", f"{table.name}, row {number}: {name[:60]}")
         else:
@@ -269,9 +274,16 @@ def _put_points(row: FindingRow, image: ImageRow, said: Mapping[str, str], own: 
     points = [(float(down), float(across)) for down, across in (point.split(",") for point in text.split())]
     rows, cols = [point[0] for point in points], [point[1] for point in points]
     asked = said.get("geometry", "").lower()
-    row.geometry = asked if asked in ("polyline", "point") else "polygon" if len(points) > 2 else "point"
-    row.points = text
-    row.row0, row.col0, row.row1, row.col1 = clipped([min(rows), min(cols), max(rows), max(cols)], image, row.finding_id, own)
+    geometry = asked if asked in ("polyline", "point") else "polygon" if len(points) > 2 else "point"
+    box = clipped([min(rows), min(cols), max(rows), max(cols)], image, row.finding_id, own)
+    height, width = box[2] - box[0], box[3] - box[1]
+    if not all(map(math.isfinite, rows + cols)) or min(height, width) < 0 or (geometry == "polygon" and min(height, width) == 0):
+        own.fault("points that lie outside their image, or enclose nothing, not used", row.finding_id)
+        return False
+    within = [(min(max(down, box[0]), box[2]), min(max(across, box[1]), box[3])) for down, across in points]
+    row.geometry = geometry
+    row.points = text if within == points else " ".join(f"{down:g},{across:g}" for down, across in within)
+    row.row0, row.col0, row.row1, row.col1 = box
     return True
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 import filecmp
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ NEEDED = "DICOM files (by their content, whatever their names are)"
 LABELS = "labels.csv"
 MAX_FRAMES = 10_000
 """Most frames of one file that are listed."""
+SHORTEST_HIDDEN = 3
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _IMAGES = ("MG", "US")
 _UNCLEAR = (None, "OT", "CR", "DX", "XC", "SC")
@@ -152,7 +154,7 @@ def _read_file(path: Path, number: int, state: _State) -> None:
         state.kinds["without_a_picture"] += 1
         return
     except ReadError as error:
-        own.fault("files that cannot be read", f"#{number}: {error.reason}")
+        own.fault("files that cannot be read", f"#{number}: {without(error.reason, error.private)}")
         state.rows.append(ImageRow(own.set_name, f"unreadable-{number}", path=relative, present=0))
         state.facts.append(None)
         return
@@ -176,6 +178,19 @@ def _is_wanted(facts: DicomFacts, path: Path, number: int, state: _State) -> boo
         same = filecmp.cmp(first, path, shallow=False)
         own.fault("files of an SOP instance that was read before, left out", f"#{number}: {'the same bytes' if same else 'other bytes'}")
     return first == path
+
+
+def without(sentence: str, private: Iterable[str]) -> str:
+    """Return a sentence with ``#`` where it holds what identifies a person or an exam, whatever its case.
+
+    Examples
+    --------
+    >>> without("a special view: for jane ab1", ["AB1", "Jane"])
+    'a special view: for # #'
+    """
+    for word in sorted((word for word in private if len(word) >= SHORTEST_HIDDEN), key=len, reverse=True):
+        sentence = re.sub(re.escape(word), "#", sentence, flags=re.IGNORECASE)
+    return sentence
 
 
 def pseudonym(letter: str, parts: tuple[str, ...] | None, salt: str) -> str | None:
@@ -206,6 +221,7 @@ def _put(facts: DicomFacts, relative: str, state: _State) -> None:
         every = row.modality
         row.modality = facts.modality
         put_facts(row, facts, own.faults)
+        row.manufacturer = without(row.manufacturer, facts.private) if row.manufacturer else None
         if row.modality not in _IMAGES:
             row.extra |= {"modality": row.modality} if row.modality else {}
             row.modality = every
@@ -214,7 +230,7 @@ def _put(facts: DicomFacts, relative: str, state: _State) -> None:
         state.rows.append(row)
         state.facts.append(facts)
     for sentence in facts.warnings:
-        state.warnings.setdefault(sentence, []).append(state.rows[-1].image_id)
+        state.warnings.setdefault(without(sentence, facts.private), []).append(state.rows[-1].image_id)
     held = relative.lower()
     names = (facts.patient, facts.study, facts.series, facts.instance)
     state.revealing += any(name is not None and len(name) > 3 and name.lower() in held for name in names)

@@ -46,7 +46,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Run:
-    """A training on disk: its folder, settings, split, and the callbacks that tell how far it is."""
+    """A training on disk: its folder, settings, split (of a nested one the outer folds), and the callbacks that tell how far it is."""
 
     folder: Path
     settings: Settings
@@ -66,15 +66,20 @@ def open_run(
 ) -> Run:
     """Make a run folder, or continue the one that is there if it has the same settings and split.
 
+    Of a nested split the outer folds are trained, whose rows are those of inner fold 0.
+
     Raises
     ------
     InputError
-        If the folder holds a run with other settings or another split, or other things.
+        If the split has no outer fold, or the folder holds a run with other settings or another split, or other things.
     """
+    outer = [row for row in split if row.inner == 0]
+    if not outer:
+        raise InputError("the split has no row of inner fold 0, and only outer folds are trained; make one with breastcad split")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
         _open(folder, settings, split, split_facts, device)
-    return Run(folder, settings, split, device, progress)
+    return Run(folder, settings, outer, device, progress)
 
 
 def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], device: torch.device) -> None:
