@@ -46,6 +46,7 @@ def write_stand_in(folder: Path, name: str, modality: str, pipeline: str) -> Non
         "version": "0.0.1",
         "modality": modality,
         "input": {"pipeline": pipeline, "rows": 64, "cols": 64},
+        "folds": 2,
         "temperature": {"lesion": 1.0, "malignant": 1.0, "abnormal": 1.0},
         "classes": ["normal", "benign", "malignant"],
         "score_floor": 0.05,

@@ -21,8 +21,14 @@ def test_windows_dealt_out_one_by_one_leak_by_image_and_where_they_overlap() -> 
     windows = [window("a", LEFT), window("a", NEXT), window("a", RIGHT), window("b", LEFT)]
     said = found(windows, {"s/a/0": "train", "s/a/5": "train", "s/a/10": "test", "s/b/0": "test"})
     assert said["windows of one image in two parts"] == ("leak", ("s a",), 2)
-    assert said["overlapping windows in two parts"] == ("leak", ("s/a/5", "s/a/10"), 4)  # the first only touches the third
+    assert said["overlapping windows in two parts"] == ("leak", ("s/a/5", "s/a/10"), 4)
     assert said["windows of one group in two parts"] == ("leak", ("s/a",), 2)
+
+
+def test_windows_that_touch_do_not_overlap() -> None:
+    said = found([window("a", LEFT), window("a", RIGHT)], {"s/a/0": "train", "s/a/10": "test"})
+    assert said["windows of one image in two parts"][0] == "leak"
+    assert said["overlapping windows in two parts"] == ("fine", (), 2)
 
 
 def test_windows_that_follow_their_images_leak_by_group_and_by_copy_only() -> None:

@@ -161,5 +161,8 @@ def _tell(checks: list[Check], told: list[dict[str, Any]]) -> None:
         of = "" if check.of is None else f" of {check.of:,}"
         typer.echo(f"  {check.verdict:8}{check.count:>7,}{of:12} {check.said}")
     for one in told:
-        areas = ", ".join(f"{one[kind]['area']:.2f} [{one[kind]['low']:.2f}, {one[kind]['high']:.2f}]" for kind in ("left_in", "taken_out"))
-        typer.echo(f"  shortcut {one['question']}: AUC {areas} (by what stays visible, by the file; n {one['left_in']['images']:,})")
+        typer.echo(f"  shortcut {one['question']} (n {one['left_in']['images']:,})")
+        for kind, words in (("left_in", "what stays visible"), ("taken_out", "the file, which no network sees")):
+            found = one[kind]
+            facts = ", ".join(f"{name} {loss:.2f}" for name, loss in found["ranked"][:3] if loss >= 0.005)
+            typer.echo(f"    AUC {found['area']:.2f} [{found['low']:.2f}, {found['high']:.2f}] by {words}{': ' if facts else ''}{facts}")

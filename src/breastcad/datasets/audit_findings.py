@@ -134,8 +134,8 @@ def finding_checks(images: Sequence[ImageRow], held: Sequence[Held]) -> list[Che
     """Return the checks of masks, places and sides, of images and what their pictures say of them."""
     faults: dict[str, list[str]] = defaultdict(list)
     for one in held:
-        for kind, said in one.faults.items():
-            faults[kind] += said
+        for kind, sentences in one.faults.items():
+            faults[kind] += sentences
     masks, judged = sum(one.masks for one in held), sum(one.judged for one in held)
     checks = [_check(name, said, faults[kind], masks, verdict) for kind, name, said, verdict in _MASK_KINDS] if masks else []
     if judged:

@@ -223,9 +223,6 @@ def overlay_shares(looked: Looked) -> list[Check]:
             own = [facts for image, facts in zip(looked.images, looked.facts, strict=True) if (image.set, image.label) == (name, label)]
             if own:
                 marked = sum(float(facts["overlay_share"]) > 0.001 for facts in own)
-                checks.append(
-                    Check(
-                        "burnt-in marks", NOTE, f"{name}, {label}: images with marks on more than 0.1 % of their pixels", marked, len(own)
-                    )
-                )
+                said = f"{name}, {label}: images with marks on more than 0.1 % of their pixels, {100 * marked / len(own):.0f} %"
+                checks.append(Check("burnt-in marks", NOTE, said, marked, len(own)))
     return checks

@@ -81,5 +81,5 @@ def _overlapping(windows: Sequence[tuple[PatchRow, str]]) -> list[str]:
         block = slice(start, start + _BLOCK)
         shared = (first[block, None] < last[None]).all(axis=2) & (first[None] < last[block, None]).all(axis=2)
         hit = (shared & (part[block, None] != part[None])).any(axis=1)
-        found += [windows[start + int(place)][0].sample_id for place in np.flatnonzero(hit)]
+        found += [windows[start + place][0].sample_id for place in np.flatnonzero(hit).tolist()]
     return found

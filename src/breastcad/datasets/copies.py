@@ -252,7 +252,7 @@ def _correlation(
 ) -> float:
     """Return the correlation of two thumbnails' structures, the first laid on the second; 0 where they overlap too little."""
     whole = _to_thumbnail(other_shape) @ np.vstack([matrix, [0, 0, 1]]) @ np.linalg.inv(_to_thumbnail(shape))
-    laid = cv2.warpAffine(np.ascontiguousarray(image), whole[:2], (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX))
+    laid = cv2.warpAffine(np.ascontiguousarray(image), whole[:2], (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX)).astype(np.float32)
     inside = cv2.warpAffine(np.ones_like(image), whole[:2], (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX)) > 0.99
     one, two, alone = structure(np.where(inside, laid, 0).astype(np.float32)), structure(other * inside), structure(image)
     both = (one != 0) & (two != 0)
