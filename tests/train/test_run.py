@@ -37,7 +37,8 @@ from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
-from breastcad.train.run import open_run, train_run, undone_folds  # noqa: E402
+from breastcad.train.predict import predict  # noqa: E402
+from breastcad.train.run import open_run, train_run, trained_networks, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -252,6 +253,14 @@ def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(
     facts = read_metadata(tmp_path / "run" / "model.onnx")
     assert (facts["folds"], facts["members"], len(facts["temperature"]["malignant"])) == (1, 2, 1)
     tested = {row.id: row for row in read_predictions(tmp_path / "run" / "predictions.csv") if (row.outer, row.part) == (0, "test")}
+    samples, _ = load_samples([collection], {("busi", name): "" for name in tested}, pair.pipeline, pair.rows, pair.cols)
+    each = [
+        {one.sample.key[1]: one.logits for one in predict(network, samples, pair, CPU, progress=quiet)}
+        for network in trained_networks(run)[0][0]
+    ]
+    for name, row in tested.items():
+        assert row.raw["malignant"] == pytest.approx((each[0][name][1] + each[1][name][1]) / 2, abs=1e-4)
+    assert max(abs(each[0][name][1] - each[1][name][1]) for name in tested) > 1e-3
     for image in (row for row in collection.images if row.image_id in tested):
         said = breastcad.analyze(Path(collection.root) / str(image.path), model=tmp_path / "run", modality="US").images[0]
         assert said.probability is not None

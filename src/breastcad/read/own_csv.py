@@ -108,7 +108,8 @@ def read(
     Collection
         A column without a known name is kept under ``x_``. Without a column for labels an image's label is the worst of its
         findings, else ``unknown``; BI-RADS makes a label only where the map says so. Where the table itself has a mask, a box or
-        points, further rows of one image are further findings of it; else the first row of an image counts.
+        points, further rows of one image are further findings of it; else the first row of an image counts,
+        with the worst label of its rows.
 
     Raises
     ------
