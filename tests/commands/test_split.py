@@ -48,6 +48,20 @@ def two(tmp_path: Path) -> Path:
     return _collection(tmp_path / "two", "two", list(range(4)))
 
 
+def test_an_enlarged_copy_stays_with_its_original_unless_asked_not_to(tmp_path: Path) -> None:
+    folder = _collection(tmp_path / "one", "one", list(range(5)))
+    random = generator(3, "detail")
+    image = sum(cv2.GaussianBlur(random.standard_normal((240, 330)), (0, 0), sigma) * sigma for sigma in (2, 4, 8))
+    image = (255 * (image - image.min()) / np.ptp(image)).astype(np.uint8)
+    cv2.imwrite(str(folder / "pictures" / "0.png"), image)
+    cv2.imwrite(str(folder / "pictures" / "4.png"), cv2.resize(image[24:216, 33:297], (330, 240)))
+    for option, groups, said in ((), 4, True), (("--no-copies",), 5, False):
+        out = tmp_path / f"split{groups}"
+        assert _run(folder, "--out", out, "--folds", "2", *option) == 0
+        assert len({row.group for row in read_split(out)}) == groups
+        assert json.loads((out / "split.json").read_text())["copies"] is said
+
+
 def test_kfold_keeps_copies_together(one: Path, two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "split"
     assert _run(one, two, "--out", out, "--folds", "3", "--seed", "4") == 0

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from breastcad.core.seeding import generator
 from breastcad.datasets import copies
-from breastcad.datasets.copies import FEATURES, Copy, Features, copied_pairs, features
-from breastcad.datasets.duplicates import thumbnail
+from breastcad.datasets.copies import FEATURES, NO_FEATURES, Copy, Features, copied_pairs, features, from_rows, to_rows
+from breastcad.datasets.thumbnails import thumbnail
 
 Pixels = NDArray[np.float32]
 SHAPE = 240, 330
@@ -120,3 +120,11 @@ def test_pictures_of_any_shape_are_taken(shape: tuple[int, int]) -> None:
 def test_as_many_thumbnails_as_features_are_needed() -> None:
     with pytest.raises(ValueError, match=r"1 pictures need \(1, 64, 64\) thumbnails, got \(2, 64, 64\)"):
         copied_pairs([features(scan(1))], np.zeros((2, 64, 64)))
+
+
+def test_kept_features_come_back_the_same() -> None:
+    for found in (features(scan(3)), NO_FEATURES):
+        back = from_rows(to_rows(found))
+        assert back.shape == found.shape
+        for name in ("descriptors", "places", "mirrored_descriptors", "mirrored_places"):
+            np.testing.assert_array_equal(getattr(back, name), getattr(found, name))

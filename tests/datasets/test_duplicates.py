@@ -23,8 +23,8 @@ from breastcad.datasets.duplicates import (
     joint_groups,
     near_duplicate_pairs,
     read_pixels,
-    thumbnail,
 )
+from breastcad.datasets.thumbnails import thumbnail
 
 Pixels = NDArray[np.float32]
 
@@ -154,13 +154,28 @@ def test_a_scene_in_two_sets_is_one_group() -> None:
     assert set(groups.values()) == {"other/a1"}
 
 
-def test_images_of_two_modalities_are_not_compared() -> None:
-    assert len(set(duplicate_groups(collection(row("a1"), row("b1", modality="MG")), read=read_by_name).values())) == 2
+def enlarged(path: Path, frame: int | None) -> Pixels:
+    """Give the scan whose seed is the last character of a file's name, of b the middle alone, enlarged."""
+    image = read_by_name(path, frame)
+    return cv2.resize(image[12:132, 17:185], (420, 300)) if path.stem.startswith("b") else image
+
+
+def test_copies_beyond_near_duplicates_are_one_group_unless_asked_not_to() -> None:
+    images = collection(row("a1"), row("b1"), row("c2"))
+    assert joint_groups([images], read=enlarged) == {("us", "a1"): "us/a1", ("us", "b1"): "us/a1", ("us", "c2"): "us/c2"}
+    assert len(set(joint_groups([images], read=enlarged, copies=False).values())) == 3
+
+
+def test_near_duplicates_are_not_looked_for_between_modalities_but_copies_are() -> None:
+    images = collection(row("a1"), row("b1", modality="MG"))
+    assert len(set(joint_groups([images], read=read_by_name, copies=False).values())) == 2
+    assert len(set(joint_groups([images], read=enlarged).values())) == 1
 
 
 def test_an_unknown_modality_takes_the_stricter_likeness() -> None:
     assert LIKENESS[UNKNOWN_MODALITY].correlation == max(entry.correlation for entry in LIKENESS.values())
-    assert len(set(duplicate_groups(collection(row("a1", modality=None), row("b1", modality=None)), read=read_by_name).values())) == 1
+    images = collection(row("a1", modality=None), row("b1", modality=None))
+    assert len(set(joint_groups([images], read=read_by_name, copies=False).values())) == 1
 
 
 def test_images_that_are_not_present_are_joined_by_patient_and_not_read() -> None:
@@ -216,16 +231,22 @@ def test_scenes_that_busi_files_under_two_classes_are_one_group(real_data: Path)
     assert len(at_hand) >= 6
     assert [pair for pair in at_hand if groups[pair[0]] != groups[pair[1]]] == []
     assert max(Counter(groups.values()).values()) <= 7, "a chain of chance pairs joins many images"
+    for one, other in ((11, 113), (65, 66), (80, 81), (95, 96), (95, 97), (98, 99)):  # enlarged
+        assert groups[f"malignant ({one})"] == groups[f"malignant ({other})"]
 
 
 @pytest.mark.quirk("BRA-Q6")
 @pytest.mark.realdata
 @pytest.mark.slow
-def test_other_patients_of_bus_bra_are_no_near_duplicates(real_data: Path) -> None:
-    """BUS-BRA names its patients and has no duplicates: 634,501 pairs, none joined that is not one patient's."""
+def test_two_women_of_bus_bra_have_two_case_numbers_each(real_data: Path) -> None:
+    """Of 634,501 pairs none is joined as a near-duplicate that is not one patient's; three are enlarged copies under two case numbers."""
     from breastcad.read.sets import read_set
 
     collection = read_set("bus-bra", real_data / "bus-bra")
-    groups = duplicate_groups(collection)
-    present = [image for image in collection.images if image.present]
-    assert len({groups[image.image_id] for image in present}) == len({image.patient_id for image in present}) == 638
+    present = {("bus-bra", image.image_id): str(image.patient_id) for image in collection.images if image.present}
+    near = joint_groups([collection], copies=False)
+    assert len({near[key] for key in present}) == len(set(present.values())) == 638
+    groups = joint_groups([collection])
+    assert len({groups[key] for key in present}) == 636
+    for one, other in (("bus_0044-l", "bus_0065-l"), ("bus_0044-r", "bus_0065-r"), ("bus_0056-l", "bus_0091-l")):
+        assert groups["bus-bra", one] == groups["bus-bra", other]

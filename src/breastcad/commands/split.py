@@ -66,6 +66,13 @@ StratifyOption = Annotated[
 ]
 
 ByOption = Annotated[By, typer.Option("--by", help="What stays together; image keeps nothing together, to show what that costs: it leaks.")]
+CopiesOption = Annotated[
+    bool,
+    typer.Option(
+        "--copies/--no-copies",
+        help="Keep together what was turned, cut or enlarged too, not only near-duplicates; official parts stay as they are published.",
+    ),
+]
 AllowLeaks = Annotated[
     bool, typer.Option("--allow-leaks", help="Write a split that leaks all the same; split.json and what is made with it say so.")
 ]
@@ -83,6 +90,12 @@ class Asked:
     train_sets: list[str]
     test_sets: list[str]
     by: tuple[str, ...]
+    copies: bool
+
+    @property
+    def joins_copies(self) -> bool:
+        """Whether copies beyond near-duplicates stay together; published parts stay as they are."""
+        return self.copies and self.kind is not Kind.official
 
 
 def command(
@@ -97,6 +110,7 @@ def command(
     train_set: Annotated[list[str] | None, typer.Option("--train-set", metavar="SET", help="across: a set to train on.")] = None,
     test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,
     by: ByOption = By.group,
+    copies: CopiesOption = True,
     allow_leaks: AllowLeaks = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -110,13 +124,13 @@ def command(
     from breastcad.datasets.splits import counts, leaks
     from breastcad.datasets.strata import balance, traits_of
 
-    asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify))
+    asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
     _check(asked)
     read = [read_collection(folder) for folder in collections]
     images = _present_images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}
-    groups = _groups(read, unread)
+    groups = _groups(read, unread, asked.joins_copies)
     images = [image for image in images if (image.set, image.image_id) not in unread]
     traits = traits_of(images, [finding for one in read for finding in one.findings])
     rows, facts = _split(asked, images, groups if by is By.group else {key: "/".join(key) for key in groups}, traits)
@@ -170,14 +184,14 @@ def _present_images(collections: list[Collection]) -> list[ImageRow]:
     return images
 
 
-def _groups(collections: list[Collection], unread: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+def _groups(collections: list[Collection], unread: dict[tuple[str, str], str], copies: bool) -> dict[tuple[str, str], str]:
     """Return patient and duplicate groups, with a bar while pictures are read; what cannot be read is entered into `unread`."""
     from breastcad.commands.progress import bar
     from breastcad.datasets.cache import open_cache
     from breastcad.datasets.duplicates import joint_groups
 
     with open_cache(lambda said: typer.echo(f"! {said}", err=True)) as cache, bar("looking for near-duplicates") as progress:
-        return joint_groups(collections, progress, unread=unread, cache=cache)
+        return joint_groups(collections, progress, unread=unread, cache=cache, copies=copies)
 
 
 def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits) -> tuple[list[SplitRow], dict[str, Any]]:
@@ -187,6 +201,7 @@ def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits)
 
     kind, seed, folds = asked.kind, asked.seed, asked.folds
     facts: dict[str, Any] = {"breastcad": __version__, "kind": kind.value, "seed": seed, "stratify": ["label", *asked.by], "remarks": []}
+    facts["copies"] = asked.joins_copies
     if kind is Kind.holdout:
         return holdout(images, groups, seed=seed, traits=traits, by=asked.by), facts
     share = 1 / 6 if asked.validation_share is None else asked.validation_share

@@ -19,8 +19,9 @@ from breastcad.core.seeding import generator
 from breastcad.datasets.audit import FINE, NOTE, WARNING, Check
 from breastcad.datasets.audit_findings import Held, held_against
 from breastcad.datasets.copies import Copy, Features, copied_pairs, features
-from breastcad.datasets.duplicates import THUMBNAIL_SIDE_PX, Pair, joined, pairs_by_modality, thumbnail
+from breastcad.datasets.duplicates import Pair, joined, pairs_by_modality
 from breastcad.datasets.shortcuts import LEFT_IN, TAKEN_OUT, Shortcut, facts_of, shortcut
+from breastcad.datasets.thumbnails import THUMBNAIL_SIDE_PX, thumbnail
 from breastcad.evaluate.intervals import UndefinedFigure
 from breastcad.read import open_picture
 
@@ -72,7 +73,7 @@ def look(collections: Sequence[Collection], progress: Progress | None = None) ->
 
 @dataclass(slots=True)
 class Scenes:
-    """What was found of scenes: checks; group by (set, image_id), of near-duplicates and patients joined, as `split` makes them; pairs of
+    """What was found of scenes: checks; group by (set, image_id), of near-duplicates and patients joined; pairs of
     (set, image_id): near-duplicates, and copies beyond them.
     """
 

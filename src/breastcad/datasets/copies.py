@@ -1,20 +1,20 @@
 """Copies that were turned, cropped, mirrored, enlarged or made brighter: found by local features, confirmed by correlation.
 
-What `duplicates` joins for splits is another thing: this looks further, for an audit only. What was measured is in docs/audit.md.
+`duplicates` joins what it finds to groups, beside near-duplicates; `audit` tells of it. What was measured is in docs/audit.md.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.seeding import generator
-from breastcad.datasets.duplicates import THUMBNAIL_SIDE_PX, structure
+from breastcad.datasets.thumbnails import THUMBNAIL_SIDE_PX, structure
 
 LONGEST_SIDE_PX = 256
 """Features are looked for in a picture whose longest side is reduced to this."""
@@ -47,6 +47,11 @@ class Features:
     mirrored_descriptors: NDArray[np.uint8]
     mirrored_places: NDArray[np.float16]
     shape: tuple[int, int]
+
+
+NO_FEATURES = Features(
+    np.empty((0, 32), np.uint8), np.empty((0, 2), np.float16), np.empty((0, 32), np.uint8), np.empty((0, 2), np.float16), (1, 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,8 @@ def features(pixels: NDArray[np.float32]) -> Features:
     detail = small - cv2.GaussianBlur(small, (0, 0), _NORMAL_SIGMA_PX)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _NORMAL_SIGMA_PX))
     even = np.clip(128 + 40 * detail / (contrast + 0.012), 0, 255).astype(np.uint8)
-    none = np.empty((0, 32), np.uint8), np.empty((0, 2), np.float16)
     if min(even.shape) < _LEAST_SIDE_PX:  # a strip has no room for the features' patches
-        return Features(*none, *none, even.shape)
+        return replace(NO_FEATURES, shape=even.shape)
     detector = cv2.ORB.create(FEATURES, 1.2, 6, 15, 0, 2, cv2.ORB_HARRIS_SCORE, 31, 4)
     points = list(detector.detect(even))[:FEATURES]
     return Features(*_described(detector, even, points), *_described(detector, *_mirror_image(even, points)), even.shape)
@@ -118,6 +122,27 @@ def _mirror_image(even: NDArray[np.uint8], points: list[cv2.KeyPoint]) -> tuple[
     return np.ascontiguousarray(even[:, ::-1]), mirrored
 
 
+def to_rows(found: Features) -> NDArray[np.uint8]:
+    """Return features as one (1 + F + M, 37) ndarray of uint8, to be kept: a row each of bits, place and if of the mirror image.
+
+    The first row holds the picture's shape where others hold a place.
+    """
+    places = np.vstack([np.array([found.shape], np.float16), found.places, found.mirrored_places])
+    bits = np.vstack([np.zeros((1, 32), np.uint8), found.descriptors, found.mirrored_descriptors])
+    mirrored = np.arange(len(places)) > len(found.places)
+    return np.hstack([bits, np.ascontiguousarray(places).view(np.uint8), mirrored[:, None].astype(np.uint8)])
+
+
+def from_rows(rows: NDArray[np.uint8]) -> Features:
+    """Return the features that `to_rows` was given."""
+    bits, mirrored = np.ascontiguousarray(rows[:, :32]), rows[:, 36].astype(bool)
+    places = np.ascontiguousarray(rows[:, 32:36]).view(np.float16)
+    own = ~mirrored
+    own[0] = False
+    height, width = places[0].astype(int).tolist()
+    return Features(bits[own], places[own], bits[mirrored], places[mirrored], (height, width))
+
+
 # ---- pairs ----
 
 
@@ -132,7 +157,7 @@ def copied_pairs(found: Sequence[Features], thumbnails: NDArray[np.floating], *,
     ----------
     found : (N,) sequence of Features
     thumbnails : (N, 64, 64) ndarray of float
-        Of the same pictures, from `duplicates.thumbnail`.
+        Of the same pictures, from `thumbnails.thumbnail`.
     known : container of (int, int)
         Pairs that need not be looked at, the smaller place first.
 

@@ -1,15 +1,16 @@
 """Which images show the same scene, or the same patient: the groups that no split may part.
 
-Pairs are shortlisted by a perceptual hash and confirmed by correlation; what was measured on real sets is in docs/splits.md.
-Parting the groups is in `splits`.
+Near-duplicates are shortlisted by a perceptual hash and confirmed by correlation; copies beyond them (turned, enlarged, cut) come from
+`copies`. What was measured on real sets is in docs/splits.md. Parting the groups is in `splits`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -19,23 +20,23 @@ from scipy import fft
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection, ImageRow
 from breastcad.datasets.cache import Cache
+from breastcad.datasets.copies import NO_FEATURES, Features, copied_pairs, features, from_rows, to_rows
+from breastcad.datasets.thumbnails import THUMBNAIL_SIDE_PX, structure, thumbnail
 from breastcad.read import open_picture
 
 Progress = Callable[[int, int], None]
 ReadPixels = Callable[[Path, int | None], NDArray[np.float32]]
+Key = tuple[str, str]
+"""Of an image: set and image_id."""
+Look = Callable[[Path, int | None], tuple[NDArray[np.float32], Features]]
 Member = TypeVar("Member", bound=Hashable)
 
-THUMBNAIL_SIDE_PX = 64
 MAX_SHIFT_PX = 16
 """Furthest that one scene may be shifted against the other, in pixels of the thumbnail: a quarter of a side."""
 LEAST_OVERLAP = 0.25
 """Share of an image's structure that must lie in the overlap of a shifted pair; with less, chance alone correlates well."""
 
 _FFT_SIDE = THUMBNAIL_SIDE_PX + 2 * MAX_SHIFT_PX
-_DARK = 0.06
-_LOCAL_SIGMA_PX = 2.0
-_LEAST_CONTRAST = 0.01
-_EROSIONS = 2
 _HASH_BLOCK = 1024
 _PAIR_BLOCK = 256
 
@@ -64,30 +65,6 @@ class Pair:
     mirrored: bool
 
 
-def thumbnail(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return an image reduced to 64 x 64 by area, its aspect lost, its brightest value 1.
-
-    Parameters
-    ----------
-    pixels : (H, W) ndarray of float32
-        Not negative.
-
-    Returns
-    -------
-    (64, 64) ndarray of float32
-        In [0, 1]; all zero for a black image.
-
-    Examples
-    --------
-    >>> small = thumbnail(np.full((200, 100), 0.5, np.float32))
-    >>> small.shape, float(small.max())
-    ((64, 64), 1.0)
-    """
-    small = cv2.resize(pixels, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
-    brightest = small.max()
-    return small / brightest if brightest > 0 else small
-
-
 # ---- pairs ----
 
 
@@ -101,7 +78,7 @@ def near_duplicate_pairs(thumbnails: NDArray[np.floating], *, likeness: Likeness
     Parameters
     ----------
     thumbnails : (N, 64, 64) ndarray of float
-        From `thumbnail`; float16 is enough, and keeps 10,000 images in 80 MB.
+        From `thumbnails.thumbnail`; float16 is enough, and keeps 10,000 images in 80 MB.
     likeness : Likeness
         When a pair counts, see `LIKENESS`.
 
@@ -144,19 +121,6 @@ def pairs_by_modality(thumbnails: NDArray[np.floating], modalities: Sequence[str
         places = [number for number, other in enumerate(names) if other == modality]
         for pair in near_duplicate_pairs(thumbnails[places], likeness=LIKENESS.get(modality, LIKENESS[UNKNOWN_MODALITY])):
             yield Pair(places[pair.first], places[pair.second], pair.score, pair.mirrored)
-
-
-def structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return an image with local mean 0 and local contrast 1 inside its tissue, and 0 outside."""
-    tissue = cv2.erode((image > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_EROSIONS).astype(np.float32)
-    weight = np.maximum(_blurred(tissue), 1e-6)
-    detail = (image - _blurred(image * tissue) / weight) * tissue
-    contrast = np.sqrt(_blurred(np.square(detail)) / weight)
-    return (detail / (contrast + _LEAST_CONTRAST) * tissue).astype(np.float32)
-
-
-def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(image, (0, 0), _LOCAL_SIGMA_PX).astype(np.float32)
 
 
 def _hashes(thumbnails: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -232,7 +196,7 @@ def joined(members: Iterable[Member], pairs: Iterable[tuple[Member, Member]]) ->
 
 
 def duplicate_groups(collection: Collection, progress: Progress | None = None, *, read: ReadPixels | None = None) -> dict[str, str]:
-    """Join the images of a collection that show one patient or one scene.
+    """Join the images of a collection that show one patient or one scene, near-duplicates and copies.
 
     Parameters
     ----------
@@ -263,14 +227,16 @@ def joint_groups(
     progress: Progress | None = None,
     *,
     read: ReadPixels | None = None,
-    unread: dict[tuple[str, str], str] | None = None,
+    unread: dict[Key, str] | None = None,
     cache: Cache | None = None,
-) -> dict[tuple[str, str], str]:
+    copies: bool = True,
+) -> dict[Key, str]:
     """Join the images of several collections as `duplicate_groups` does, across them too.
 
-    Near-duplicates are looked for among all present images of one modality, patients within one set. With ``unread`` given, an image
-    that cannot be read is entered there, with the reason, and looked at no further. Thumbnails are looked for and kept in a ``cache``,
-    where one is given and ``read`` is not.
+    Near-duplicates are looked for among all present images of one modality, copies among all present images, patients within one set.
+    With ``unread`` given, an image that cannot be read is entered there, with the reason, and looked at no further. Thumbnails and
+    features are looked for and kept in a ``cache``, where one is given and ``read`` is not. Without ``copies``, only near-duplicates
+    and patients are joined.
 
     Returns
     -------
@@ -290,8 +256,8 @@ def joint_groups(
             if _key(image) in images:
                 raise InputError(f"two images are called '{image.image_id}' in '{image.set}'; give each collection once")
             images[_key(image)] = (Path(collection.root), image)
-    small = _reducer(read or read_pixels, cache if read is None else None)
-    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, small, unread)]
+    look = _looker(read or read_pixels, cache if read is None else None, copies)
+    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, look, unread)]
     return {key: "/".join(group) for key, group in joined(images, pairs).items()}
 
 
@@ -300,40 +266,43 @@ def read_pixels(path: Path, frame: int | None) -> NDArray[np.float32]:
     return open_picture(path, frame).pixels
 
 
-def _reducer(read: ReadPixels, cache: Cache | None) -> ReadPixels:
-    """Return what gives a picture's thumbnail by its path and frame."""
+def _looker(read: ReadPixels, cache: Cache | None, copies: bool) -> Look:
+    """Return what gives a picture's thumbnail, and its features where copies are looked for, by its path and frame."""
 
-    def small(path: Path, frame: int | None) -> NDArray[np.float32]:
-        def make() -> NDArray[np.float32]:
-            return thumbnail(read(path, frame))
+    def look(path: Path, frame: int | None) -> tuple[NDArray[np.float32], Features]:
+        @functools.cache
+        def pixels() -> NDArray[np.float32]:
+            return read(path, frame)
 
-        return make() if cache is None else cache.array("thumbnail", [path], [frame], make)
+        def kept(kind: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+            return make() if cache is None else cache.array(kind, [path], [frame], make)
 
-    return small
+        small = kept("thumbnail", lambda: thumbnail(pixels()))
+        return small, from_rows(kept("features", lambda: to_rows(features(pixels())))) if copies else NO_FEATURES
+
+    return look
 
 
-def _key(image: ImageRow) -> tuple[str, str]:
+def _key(image: ImageRow) -> Key:
     return image.set, image.image_id
 
 
-def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-    first_of: dict[tuple[str, str], tuple[str, str]] = {}
+def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[Key, Key]]:
+    first_of: dict[Key, Key] = {}
     for image in images:
         if image.patient_id is not None:
             yield first_of.setdefault((image.set, image.patient_id), _key(image)), _key(image)
 
 
 def _scene_pairs(
-    images: Mapping[tuple[str, str], tuple[Path, ImageRow]],
-    progress: Progress | None,
-    small: ReadPixels,
-    unread: dict[tuple[str, str], str] | None,
-) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    images: Mapping[Key, tuple[Path, ImageRow]], progress: Progress | None, look: Look, unread: dict[Key, str] | None
+) -> Iterator[tuple[Key, Key]]:
     present = [(key, root, image) for key, (root, image) in images.items() if image.present and image.path]
     thumbnails = np.empty((len(present), THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), np.float16)
+    found = [NO_FEATURES] * len(present)
     for number, (key, root, image) in enumerate(present):
         try:
-            thumbnails[number] = small(root / str(image.path), int(image.frame) if image.frame else None)
+            thumbnails[number], found[number] = look(root / str(image.path), int(image.frame) if image.frame else None)
         except ReadError as error:
             if unread is None:
                 raise
@@ -341,5 +310,7 @@ def _scene_pairs(
             unread[key] = str(error)
         if progress:
             progress(number + 1, len(present))
-    for pair in pairs_by_modality(thumbnails, [image.modality for _, _, image in present]):
-        yield present[pair.first][0], present[pair.second][0]
+    near = list(pairs_by_modality(thumbnails, [image.modality for _, _, image in present]))
+    further = copied_pairs(found, thumbnails, known={(pair.first, pair.second) for pair in near})
+    for first, second in [(pair.first, pair.second) for pair in near] + [(copy.first, copy.second) for copy in further]:
+        yield present[first][0], present[second][0]
