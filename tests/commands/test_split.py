@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -183,9 +184,20 @@ def test_sets_to_train_on_need_across(one: Path, tmp_path: Path, capsys: pytest.
     assert "--train-set and --test-set go with --kind across, not with --kind kfold" in capsys.readouterr().err
 
 
+def test_tables_alone_are_split_by_patient_and_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "tables"
+    images = [ImageRow("tables", f"{number}", patient_id=f"p{number % 4}", label="benign", modality="US") for number in range(8)]
+    write_collection(folder, Collection(str(tmp_path), [replace(image, present=0) for image in images], facts={"set": "tables"}))
+    assert _run(folder, "--out", tmp_path / "split", "--folds", "2") == 0
+    assert "! no image is present: parted by the tables alone" in capsys.readouterr().out
+    rows = read_split(tmp_path / "split")
+    assert (len(rows), len({row.group for row in rows}), leaks(rows)) == (16, 4, [])
+
+
 def test_collections_without_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(_collection(tmp_path / "none", "none", [1, 2], present=0), "--out", tmp_path / "split") == 2
-    assert "no image of these collections is present, so there is nothing to split" in capsys.readouterr().err
+    write_collection(tmp_path / "none", Collection(str(tmp_path), [], facts={"set": "none"}))
+    assert _run(tmp_path / "none", "--out", tmp_path / "split") == 2
+    assert "these collections have no images, so there is nothing to split" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_empty_is_refused_unless_told(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ def command(
     asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
     _check(asked)
     read = [read_collection(folder) for folder in collections]
-    images = _present_images(read)
+    images, remarks = _images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}
     groups = _groups(read, unread, asked.joins_copies)
@@ -138,7 +138,7 @@ def command(
     leaking = leaks(rows)
     if leaking and not allow_leaks:
         raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
-    facts["remarks"] += [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
+    facts["remarks"] += remarks + [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
     table, differences = counts(rows, images), balance(rows, traits)
     write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table, "balance": differences})
     _tell(table, differences, [*facts["remarks"], *leaking])
@@ -174,14 +174,16 @@ def _check(asked: Asked) -> None:
         raise InputError(f"--validation-share must lie between 0 and 1, got {asked.validation_share}")
 
 
-def _present_images(collections: list[Collection]) -> list[ImageRow]:
-    """Return the images that can be split; InputError if there is none."""
+def _images(collections: list[Collection]) -> tuple[list[ImageRow], list[str]]:
+    """Return the images that are split, and what there is to say: those that are present or, where none is, all that the tables list."""
     from breastcad.core.errors import InputError
 
-    images = [image for collection in collections for image in collection.images if image.present]
-    if not images:
-        raise InputError("no image of these collections is present, so there is nothing to split; import the folder that holds the images")
-    return images
+    listed = [image for collection in collections for image in collection.images]
+    if not listed:
+        raise InputError("these collections have no images, so there is nothing to split; import a set's folder")
+    if present := [image for image in listed if image.present]:
+        return present, []
+    return listed, ["no image is present: parted by the tables alone; scenes that several images show were not looked for"]
 
 
 def _groups(collections: list[Collection], unread: dict[tuple[str, str], str], copies: bool) -> dict[tuple[str, str], str]:

@@ -40,7 +40,7 @@ def kfold(
     Parameters
     ----------
     images : iterable of ImageRow
-        Of one or several sets; those that are not present are left out.
+        Of one or several sets; those that are not present are left out, unless none is.
     groups : mapping
         Group by image_id or by (set, image_id), see `duplicates`.
     folds : int
@@ -447,7 +447,9 @@ def _key(image: ImageRow) -> tuple[str, str]:
 
 
 def _present(images: Iterable[ImageRow]) -> list[ImageRow]:
-    return [image for image in images if image.present]
+    """Return the images that are present; where none is, all that the tables list."""
+    listed = list(images)
+    return [image for image in listed if image.present] or listed
 
 
 def _group_of(images: Iterable[ImageRow], groups: Groups) -> dict[tuple[str, str], str]:
