@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+LINE_EVERY_S = 60.0
+"""Where there is no terminal to draw on (a log file, say), a line is written so often."""
 
 
 @contextmanager
 def bar(text: str) -> Iterator[Callable[..., None]]:
-    """Draw a bar on stderr where that is a terminal; what is yielded takes (done, total) and, to change it, a text."""
+    """Draw a bar on stderr where that is a terminal, else write a line now and then.
+
+    What is yielded takes (done, total) and, to change it, a text.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
+    told = time.monotonic()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as drawn:
         task = drawn.add_task(text, total=None)
 
         def update(done: int, total: int | None, said: str = text) -> None:
+            nonlocal told
             drawn.update(task, description=said, completed=done, total=total)
+            if not console.is_terminal and time.monotonic() - told >= LINE_EVERY_S:
+                told = time.monotonic()
+                print(f"{said}: {done:,}" + (f" of {total:,}" if total else ""), file=sys.stderr, flush=True)
 
         yield update
