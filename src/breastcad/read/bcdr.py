@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
+from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, number_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "bcdr"
 NEEDED = "BCDR (folders such as BCDR-D01_dataset with bcdr_d01_outlines.csv or bcdr_d01_img.csv)"
@@ -81,19 +81,13 @@ def read(
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: bool(_bases(spot)), "folders such as patient_4/study_7")
     images, files, outlines = _listed(place, root)
-    faults: Faults = {}
-    findings: list[FindingRow] = []
-    for done, image in enumerate(images.values(), start=1):
-        fault = put_picture(image, next((path for path in files[image.image_id] if path.is_file()), None), root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        own = outlines[image.image_id]
-        findings += [_finding(image, number, cells, words, faults) for number, cells in enumerate(own, start=1)]
-        _label(image, findings[len(findings) - len(own) :], words)
-        if progress:
-            progress(done, len(images))
-    rows = list(images.values())
-    return Collection(str(root), rows, findings, facts=_facts(rows, findings, faults))
+    reading = Reading(_FACTS, root, progress)
+    for image in reading.each(images.values()):
+        reading.add(image, next((path for path in files[image.image_id] if path.is_file()), None))
+        own = [_finding(image, number, cells, words, reading) for number, cells in enumerate(outlines[image.image_id], start=1)]
+        _label(image, own, words)
+        reading.findings += own
+    return _finish(reading)
 
 
 def _listed(place: Path, root: Path) -> tuple[dict[str, ImageRow], dict[str, list[Path]], dict[str, list[dict[str, str]]]]:
@@ -154,7 +148,7 @@ def _image(image_id: str, cells: Mapping[str, str]) -> ImageRow:
     )
 
 
-def _finding(image: ImageRow, number: int, cells: Mapping[str, str], words: Mapping[str, str] | None, faults: Faults) -> FindingRow:
+def _finding(image: ImageRow, number: int, cells: Mapping[str, str], words: Mapping[str, str] | None, reading: Reading) -> FindingRow:
     """Make an outline a finding; one that cannot be of this image keeps no place."""
     named = [name for name in _KINDS if number_of(cells.get(f"mammography_{name}", "")) == 1]
     row = FindingRow(
@@ -168,17 +162,15 @@ def _finding(image: ImageRow, number: int, cells: Mapping[str, str], words: Mapp
     )
     said = _CODES.get(cells.get("image_view", ""))
     if said and said != (image.laterality, image.view):
-        faults.setdefault("outlines whose image_view contradicts the file's name, which counts", []).append(row.finding_id)
+        reading.fault("outlines whose image_view contradicts the file's name, which counts", row.finding_id)
     cols, rows = ([number_of(word) for word in cells[name].split()] for name in _POINTS)
     points = [(y, x) for y, x in zip(rows, cols, strict=False) if y is not None and x is not None]
     if len(points) < 3 or not len(points) == len(rows) == len(cols):
-        faults.setdefault("outlines that cannot be understood, not used", []).append(row.finding_id)
+        reading.fault("outlines that cannot be understood, not used", row.finding_id)
     elif image.present and any(not (0 <= y <= (image.rows or 0) and 0 <= x <= (image.cols or 0)) for y, x in points):
-        faults.setdefault("outlines that leave their image, as of a film of another size, not used", []).append(row.finding_id)
+        reading.fault("outlines that leave their image, as of a film of another size, not used", row.finding_id)
     else:
-        row.geometry, row.points = "polygon", " ".join(f"{y:g},{x:g}" for y, x in points)
-        row.row0, row.col0 = (min(point[axis] for point in points) for axis in (0, 1))
-        row.row1, row.col1 = (max(point[axis] for point in points) for axis in (0, 1))
+        put_points(row, "polygon", points)
     return row
 
 
@@ -189,8 +181,9 @@ def _label(image: ImageRow, findings: list[FindingRow], words: Mapping[str, str]
         image.label = worst_label([row.pathology for row in findings])
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
-    with_outline = {row.image_id for row in findings}
+def _finish(reading: Reading) -> Collection:
+    images = reading.images
+    with_outline = {row.image_id for row in reading.findings}
     subsets = {row.image_id: row.extra["subsets"].split() for row in images}
     names = sorted({name for own in subsets.values() for name in own})
     exams: dict[str, set[str]] = {}
@@ -204,9 +197,7 @@ def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -
     problems += told("women who are in several subsets, one patient each", sorted(who for who, own in places.items() if len(own) > 1))
     problems += told("women of several studies", sorted(who for who, own in exams.items() if len(own) > 1))
     problems += told("images without a side and a view that are known", [row.image_id for row in images if row.view is None])
-    for what, items in faults.items():
-        problems += told(what, items)
     extra = {"images_with_outlines": len(with_outline)} | {
         f"images_of_{n.lower()}": sum(n in own for own in subsets.values()) for n in names
     }
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, number_of, table_rows, word_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "breast-lesions-usg"
 NEEDED = "BrEaST-Lesions_USG (BrEaST-Lesions-USG-clinical-data-*.xlsx and the folder BrEaST-Lesions_USG-images_and_masks)"
@@ -70,21 +70,13 @@ def read(
     """
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: (spot / _IMAGES).is_dir(), f"the folder {_IMAGES}")
-    listed = table_rows(_tables(place)[0], _COLUMNS)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, cells in enumerate(listed, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for cells in reading.each(table_rows(_tables(place)[0], _COLUMNS)):
         image = _image(cells, words)
         path = root / _IMAGES / cells["Image_filename"]
-        fault = put_picture(image, path if path.is_file() else None, root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        images.append(image)
-        findings += _findings(image, cells, root, faults)
-        if progress:
-            progress(done, len(listed))
-    return Collection(str(root), images, findings, facts=_facts(root, images, findings, faults))
+        reading.add(image, path if path.is_file() else None)
+        reading.findings += _findings(image, cells, reading)
+    return _finish(reading)
 
 
 def _tables(place: Path) -> list[Path]:
@@ -110,12 +102,12 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
     )
 
 
-def _findings(image: ImageRow, cells: dict[str, str], root: Path, faults: Faults) -> list[FindingRow]:
+def _findings(image: ImageRow, cells: dict[str, str], reading: Reading) -> list[FindingRow]:
     """Make a finding a named mask; an abnormal image that names none keeps one without a place."""
     tumours = [name for name in cells["Mask_tumor_filename"].split("&") if name.strip()]
     others = [name for name in cells["Mask_other_filename"].split("&") if name.strip()]
     if not tumours and image.label in ("benign", "malignant"):
-        faults.setdefault("images without a tumour mask", []).append(image.image_id)
+        reading.fault("images without a tumour mask", image.image_id)
         tumours = [""]
     rows = []
     for number, name in enumerate([*tumours, *others], start=1):
@@ -125,21 +117,18 @@ def _findings(image: ImageRow, cells: dict[str, str], root: Path, faults: Faults
             row.pathology = image.label if image.label in ("benign", "malignant") else "unknown"
             row.shape, row.margin = word_of(cells["Shape"], _NONE), word_of(cells["Margin"], _NONE)
         row.lesion_id = row.finding_id
-        path = root / _IMAGES / name.strip()
+        path = reading.root / _IMAGES / name.strip()
         if name and path.is_file():
-            put_mask(row, image, path, root, faults)
+            put_mask(row, image, path, reading.root, reading.faults)
         elif name and image.present:
-            faults.setdefault("masks that are listed but missing", []).append(name.strip())
+            reading.fault("masks that are listed but missing", name.strip())
         rows.append(row)
     return rows
 
 
-def _facts(root: Path, images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
-    listed = {Path(row.image_id).name for row in images}
-    stray = sorted(path.name for path in (root / _IMAGES).glob("*.png") if path.stem.split("_")[0] not in listed)
-    problems = told("pictures that the table does not list, left out", stray)
-    for what, items in faults.items():
-        problems += told(what, items)
-    kinds = {kind: sum(row.kind == kind for row in findings) for kind in ("mass", "other")}
+def _finish(reading: Reading) -> Collection:
+    listed = {Path(row.image_id).name for row in reading.images}
+    stray = sorted(path.name for path in (reading.root / _IMAGES).glob("*.png") if path.stem.split("_")[0] not in listed)
+    kinds = {kind: sum(row.kind == kind for row in reading.findings) for kind in ("mass", "other")}
     extra = {"published": 256, "findings_of_a_tumour": kinds["mass"], "other_findings": kinds["other"]}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(told("pictures that the table does not list, left out", stray), extra)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.npz import ArrayFacts, check_pictures, npz_facts, npz_numbers, picture_size
+from breastcad.read.npz import check_pictures, npz_facts, npz_numbers, picture_size
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, inside, told
+from breastcad.read.trees import Progress, find_tree, inside, told
 
 NAME = "breastmnist"
 NEEDED = "BreastMNIST (breastmnist.npz, or breastmnist_64.npz, _128 or _224)"
@@ -67,19 +67,15 @@ def read(
     """
     root = find(folder)
     sizes = _files(root)
-    path = sizes[max(sizes)]
-    images: list[ImageRow] = []
-    faults: Faults = {}
-    for done, part in enumerate(PARTS, start=1):
-        images += _part(path, part, root, words, faults)
-        if progress:
-            progress(done, len(PARTS))
-    findings = [
+    reading = Reading(_FACTS, root, progress)
+    for part in reading.each(PARTS):
+        reading.images += _part(sizes[max(sizes)], part, words, reading)
+    reading.findings = [
         FindingRow(NAME, f"{row.image_id}-1", row.image_id, lesion_id=f"{row.image_id}-1", pathology=row.label)
-        for row in images
+        for row in reading.images
         if row.label in ("benign", "malignant")
     ]
-    return Collection(str(root), images, findings, facts=_facts(images, findings, sizes, faults))
+    return _finish(reading, sizes)
 
 
 def _files(place: Path) -> dict[int, Path]:
@@ -87,23 +83,26 @@ def _files(place: Path) -> dict[int, Path]:
     return {int(match[1] or SMALLEST): path for path in sorted(place.iterdir()) if (match := _FILE.fullmatch(path.name)) and path.is_file()}
 
 
-def _part(path: Path, part: str, root: Path, words: Mapping[str, str] | None, faults: Faults) -> list[ImageRow]:
+def _part(path: Path, part: str, words: Mapping[str, str] | None, reading: Reading) -> list[ImageRow]:
     """Make the images of one part; its labels must be there, its images may be damaged."""
-    name, inner = f"{part}_images", inside(path, root)
+    name, inner = f"{part}_images", inside(path, reading.root)
     labels = [str(label) for label in npz_numbers(path, f"{part}_labels")]
     facts = npz_facts(path, name)
     rows, cols = picture_size(path, name, facts)
     if facts.shape[0] != len(labels):
         raise ReadError(path, f"has {facts.shape[0]} {name} and {len(labels)} labels of them; is it BreastMNIST?")
-    fault = _damage(path, name, facts)
-    if fault:
-        faults.setdefault("arrays of images that are there but cannot be read", []).append(fault)
+    present = 1
+    try:
+        check_pictures(path, name)
+    except ReadError as error:
+        present = 0
+        reading.fault("arrays of images that are there but cannot be read", str(error))
     return [
         ImageRow(
             set=NAME,
             image_id=f"{part}_{number}",
             path=f"{inner}/{name}/{number}",
-            present=0 if fault else 1,
+            present=present,
             modality="US",
             rows=rows,
             cols=cols,
@@ -117,15 +116,8 @@ def _part(path: Path, part: str, root: Path, words: Mapping[str, str] | None, fa
     ]
 
 
-def _damage(path: Path, name: str, facts: ArrayFacts) -> str | None:
-    try:
-        check_pictures(path, name)
-    except ReadError as error:
-        return str(error)
-    return None
-
-
-def _facts(images: list[ImageRow], findings: list[FindingRow], sizes: Mapping[int, Path], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading, sizes: Mapping[int, Path]) -> Collection:
+    images = reading.images
     problems = [
         "the set is made of BUSI's images: never train on one and test on the other",
         "the set names no patients, and its parts hold near-duplicates of one another: split it by groups of near-duplicates",
@@ -137,7 +129,5 @@ def _facts(images: list[ImageRow], findings: list[FindingRow], sizes: Mapping[in
     side = images[0].rows if images else None
     if side != max(sizes):
         problems += [f"the images of {sizes[max(sizes)].name} have {side} rows, which is not what its name says"]
-    for what, items in faults.items():
-        problems += told(what, items)
     extra = {"published": 780} | {f"read_{part}": sum(row.part == part and row.present for row in images) for part in PARTS.values()}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.geometry import Box
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree
 
 NAME = "bus-bra"
 NEEDED = "BUS-BRA (bus_data.csv, and folders Images and Masks)"
@@ -67,26 +67,19 @@ def read(
     root = place if tables is None else find_tree(folder, lambda spot: spot.joinpath("Images").is_dir(), "the folders Images and Masks")
     listed = table_rows(place / _TABLE, _COLUMNS)
     folds = {count: _folds(place / f"{count}-fold-cv.csv") for count in (5, 10)}
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, cells in enumerate(listed, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for cells in reading.each(listed):
         image = _image(cells, words)
         image.extra |= {f"fold_{count}": fold[cells["ID"]] for count, fold in folds.items() if cells["ID"] in fold}
         path = root / "Images" / f"{cells['ID']}.png"
-        fault = put_picture(image, path if path.is_file() else None, root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
+        reading.add(image, path if path.is_file() else None)
         if image.present and (cells["Width"], cells["Height"]) != (str(image.cols), str(image.rows)):
-            said = f"{image.image_id}: {cells['Width']} x {cells['Height']}, is {image.cols} x {image.rows}"
-            faults.setdefault(_WRONG_SIZE, []).append(said)
-        images.append(image)
-        findings.append(_finding(image, cells, root, faults))
-        if progress:
-            progress(done, len(listed))
-    facts = _facts(images, findings, folds, faults)
-    facts["problems"] += told("images that the table does not list, left out", _unlisted(root, images))
-    return Collection(str(root), images, findings, facts=facts)
+            reading.fault(_WRONG_SIZE, f"{image.image_id}: {cells['Width']} x {cells['Height']}, is {image.cols} x {image.rows}")
+        reading.findings.append(_finding(image, cells, reading))
+    ids = {row.image_id for row in reading.images}
+    unlisted = sorted(path.name for path in (root / "Images").glob("*.png") if path.stem not in ids)
+    reading.fault("images that the table does not list, left out", *unlisted)
+    return _finish(reading, folds)
 
 
 def _folds(path: Path) -> dict[str, str]:
@@ -111,7 +104,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
     )
 
 
-def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: Faults) -> FindingRow:
+def _finding(image: ImageRow, cells: dict[str, str], reading: Reading) -> FindingRow:
     """Make the image's one finding; without a usable mask it keeps no place, the table's box being wrong in parts."""
     row = FindingRow(
         set=NAME,
@@ -121,13 +114,14 @@ def _finding(image: ImageRow, cells: dict[str, str], root: Path, faults: Faults)
         birads=image.birads,
         extra={"histology": cells["Histology"], "pathology": cells["Pathology"], "bbox": cells["BBOX"]},
     )
-    path = root / "Masks" / f"{cells['ID'].replace('bus_', 'mask_', 1)}.png"
+    path = reading.root / "Masks" / f"{cells['ID'].replace('bus_', 'mask_', 1)}.png"
     if not path.is_file():
         if image.present:
-            faults.setdefault("images without a mask", []).append(image.image_id)
+            reading.fault("images without a mask", image.image_id)
         return row
-    if put_mask(row, image, path, root, faults) and table_box(cells["BBOX"]) != (row.row0, row.col0, row.row1, row.col1):
-        faults.setdefault(_WRONG_BOX, []).append(f"{image.image_id}: {cells['BBOX']}")
+    entered = put_mask(row, image, path, reading.root, reading.faults)
+    if entered and table_box(cells["BBOX"]) != (row.row0, row.col0, row.row1, row.col1):
+        reading.fault(_WRONG_BOX, f"{image.image_id}: {cells['BBOX']}")
     return row
 
 
@@ -148,18 +142,8 @@ def table_box(cell: str) -> Box | None:
     return y - 1, x - 1, y + height, x + width
 
 
-def _unlisted(root: Path, images: list[ImageRow]) -> list[str]:
-    listed = {row.image_id for row in images}
-    return sorted(path.name for path in (root / "Images").glob("*.png") if path.stem not in listed)
-
-
-def _facts(images: list[ImageRow], findings: list[FindingRow], folds: dict[int, dict[str, str]], faults: Faults) -> dict[str, Any]:
-    extra = {
-        "masks": sum(row.mask_path is not None for row in findings),
-        "boxes_that_agree": sum(row.mask_path is not None for row in findings) - len(faults.get(_WRONG_BOX, [])),
-    }
+def _finish(reading: Reading, folds: dict[int, dict[str, str]]) -> Collection:
+    masks = sum(row.mask_path is not None for row in reading.findings)
     problems = ["'left' and 'right' are halves of a two-view screen, not breasts: kept as x_side, laterality is empty"]
     problems += [f"there is no {count}-fold-cv.csv: x_fold_{count} is empty" for count, fold in folds.items() if not fold]
-    for what, items in faults.items():
-        problems += told(what, items)
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, {"masks": masks, "boxes_that_agree": masks - len(reading.faults.get(_WRONG_BOX, []))})

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "busi"
 NEEDED = "BUSI (folders benign, malignant and normal with files such as 'benign (1).png' and 'benign (1)_mask.png')"
@@ -68,19 +68,12 @@ def read(
     """
     root = find(folder)
     entries = _entries(root)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, (image_id, entry) in enumerate(entries.items(), start=1):
+    reading = Reading(_FACTS, root, progress)
+    for image_id, entry in reading.each(entries.items()):
         row = _image(image_id, entry, words)
-        fault = put_picture(row, entry.path, root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        images.append(row)
-        findings += _findings(row, entry, root, faults)
-        if progress:
-            progress(done, len(entries))
-    return Collection(str(root), images, findings, facts=_facts(images, findings, entries, faults))
+        reading.add(row, entry.path)
+        reading.findings += _findings(row, entry, reading)
+    return _finish(reading, entries)
 
 
 def _is_tree(folder: Path) -> bool:
@@ -119,18 +112,18 @@ def _image(image_id: str, entry: _Entry, words: Mapping[str, str] | None) -> Ima
     )
 
 
-def _findings(image: ImageRow, entry: _Entry, root: Path, faults: Faults) -> list[FindingRow]:
+def _findings(image: ImageRow, entry: _Entry, reading: Reading) -> list[FindingRow]:
     """Make a finding a mask; an abnormal image without a usable mask keeps one finding without a place."""
     rows = []
     for number, (_, path) in enumerate(sorted(entry.masks.items()), start=1):
         row = _finding(image, number)
         empty = None if image.label == "normal" else "masks of abnormal images that are empty"
-        if put_mask(row, image, path, root, faults, empty=empty) or image.label != "normal":
+        if put_mask(row, image, path, reading.root, reading.faults, empty=empty) or image.label != "normal":
             rows.append(row)
         if image.label == "normal" and row.geometry == "mask":
-            faults.setdefault("normal images whose mask is not empty", []).append(image.image_id)
+            reading.fault("normal images whose mask is not empty", image.image_id)
     if not entry.masks:
-        faults.setdefault("images without a mask", []).append(image.image_id)
+        reading.fault("images without a mask", image.image_id)
         rows += [_finding(image, 1)] if image.label != "normal" else []
     return rows
 
@@ -141,7 +134,7 @@ def _finding(image: ImageRow, number: int) -> FindingRow:
     return FindingRow(set=NAME, finding_id=finding_id, image_id=image.image_id, lesion_id=finding_id, pathology=pathology)
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str, _Entry], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading, entries: dict[str, _Entry]) -> Collection:
     several = [image_id for image_id, entry in entries.items() if len(entry.masks) > 1]
     extra = {
         "published": 780,
@@ -151,6 +144,4 @@ def _facts(images: list[ImageRow], findings: list[FindingRow], entries: dict[str
     problems = ["the set names no patients: split it by groups of near-duplicates (it has many, some under two classes)"]
     problems += told("images with several masks, each a finding; their union is the lesion area", several)
     problems += told("masks whose image is missing", [image_id for image_id, entry in entries.items() if entry.path is None])
-    for what, items in faults.items():
-        problems += told(what, items)
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, holds, put_picture, told
+from breastcad.read.trees import Progress, find_tree, holds
 
 NAME = "busis"
 NEEDED = "BUSIS (folders Original and GT with files such as case1.bmp and case1_GT.bmp)"
@@ -60,38 +61,24 @@ def read(
     root = find(folder)
     table = _table(Path(tables) if tables else root)
     types = {number: cells["tumor type"] for cells in _rows(table) if (number := _number(cells["img name"])) is not None}
-    files = _numbered(root / "Original")
-    masks = _numbered(root / "GT")
-    numbers = sorted({*types, *files})
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, number in enumerate(numbers, start=1):
+    files, masks = _numbered(root / "Original"), _numbered(root / "GT")
+    reading = Reading(_FACTS, root, progress)
+    for number in reading.each(sorted({*types, *files})):
         row = ImageRow(set=NAME, image_id=f"case{number}", modality="US", aspect="kept")
         if number in types:
             row.label = label_of(types[number], _LABELS, words, f"case{number}")
         elif table:
-            faults.setdefault("images that the table does not list, label unknown", []).append(row.image_id)
-        fault = put_picture(row, files.get(number), root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        images.append(row)
-        finding = FindingRow(
-            set=NAME, finding_id=f"case{number}-1", image_id=row.image_id, lesion_id=f"case{number}-1", pathology=row.label
-        )
+            reading.fault("images that the table does not list, label unknown", row.image_id)
+        reading.add(row, files.get(number))
+        finding = FindingRow(NAME, f"case{number}-1", row.image_id, lesion_id=f"case{number}-1", pathology=row.label)
         if number in masks:
-            put_mask(finding, row, masks[number], root, faults)
+            put_mask(finding, row, masks[number], root, reading.faults)
         elif row.present:
-            faults.setdefault("images without a mask", []).append(row.image_id)
-        findings.append(finding)
-        if progress:
-            progress(done, len(numbers))
+            reading.fault("images without a mask", row.image_id)
+        reading.findings.append(finding)
     problems = ["the set names no patients: split it by groups of near-duplicates"]
     problems += [] if table else ["there is no BUSIS562.csv or BUSIS.xlsx: labels are unknown"]
-    for what, items in faults.items():
-        problems += told(what, items)
-    facts = {**_FACTS, "reader": NAME, "counts": counts(images, findings) | {"published": 562}, "problems": problems}
-    return Collection(str(root), images, findings, facts=facts)
+    return reading.finish(problems, {"published": 562})
 
 
 def _table(place: Path) -> Path | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow
+from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, number_of, table_rows, word_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "cdd-cesm"
 NEEDED = "CDD-CESM (Radiology-manual-annotations.xlsx, and folders such as 'Low energy images of CDD-CESM')"
@@ -84,31 +85,21 @@ def read(
         cells for table in _tables(place)[:1] for cells in table_rows(table, _COLUMNS, sheet="all" if table.suffix == ".xlsx" else None)
     ]
     files = {path.stem.strip().upper(): path for home in _folders(root) for path in sorted(home.iterdir()) if path.suffix.lower() == ".jpg"}
-    faults: Faults = {}
-    shapes = _shapes(place, faults)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
+    reading = Reading(_FACTS, root, progress)
+    shapes = _shapes(place, reading)
     seen: set[str] = set()
-    for done, cells in enumerate(listed, start=1):
+    for cells in reading.each(listed):
         row = _image(cells, words)
         twin = row.image_id in seen
         if twin:
-            faults.setdefault("rows that stand twice, the second probably of another view; kept as '... again', not present", []).append(
-                row.image_id
-            )
+            reading.fault("rows that stand twice, the second probably of another view; kept as '... again', not present", row.image_id)
             row.image_id += " again"
         seen.add(row.image_id)
-        fault = put_picture(row, None if twin else files.get(row.image_id.upper()), root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        images.append(row)
-        findings += _findings(row, shapes.get(row.image_id.upper(), []), faults)
-        if progress:
-            progress(done, len(listed))
-    unlisted = sorted(set(files) - {row.image_id.upper() for row in images})
-    facts = _facts(images, findings, faults)
-    facts["problems"] += told("images that the table does not list, left out", unlisted)
-    return Collection(str(root), images, findings, facts=facts)
+        reading.add(row, None if twin else files.get(row.image_id.upper()))
+        reading.findings += _findings(row, shapes.get(row.image_id.upper(), []), reading)
+    unlisted = sorted(set(files) - {row.image_id.upper() for row in reading.images})
+    reading.fault("images that the table does not list, left out", *unlisted)
+    return _finish(reading)
 
 
 def _tables(place: Path) -> list[Path]:
@@ -145,7 +136,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
 # ---- outlines ----
 
 
-def _shapes(place: Path, faults: Faults) -> dict[str, list[dict[str, Any]]]:
+def _shapes(place: Path, reading: Reading) -> dict[str, list[dict[str, Any]]]:
     """Map image to the shapes of the segmentation file (an export of the VGG Image Annotator)."""
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(place.glob(_OUTLINES))[:1]:
@@ -154,14 +145,14 @@ def _shapes(place: Path, faults: Faults) -> dict[str, list[dict[str, Any]]]:
             try:
                 shape = json.loads(cells["region_shape_attributes"])
             except ValueError:
-                faults.setdefault("outlines that cannot be understood, left out", []).append(f"{name} {cells['region_id']}")
+                reading.fault("outlines that cannot be understood, left out", f"{name} {cells['region_id']}")
                 continue
             if isinstance(shape, dict) and shape:
                 found.setdefault(name, []).append(shape)
     return found
 
 
-def _findings(image: ImageRow, shapes: list[dict[str, Any]], faults: Faults) -> list[FindingRow]:
+def _findings(image: ImageRow, shapes: list[dict[str, Any]], reading: Reading) -> list[FindingRow]:
     """Make a finding a shape; an abnormal image without one keeps one without a place."""
     rows = []
     for number, shape in enumerate(shapes or ([{}] if image.label in ("benign", "malignant") else []), start=1):
@@ -176,7 +167,7 @@ def _findings(image: ImageRow, shapes: list[dict[str, Any]], faults: Faults) -> 
         try:
             _put_shape(row, shape)
         except (KeyError, TypeError, ValueError):
-            faults.setdefault("outlines that cannot be understood, left out", []).append(row.finding_id)
+            reading.fault("outlines that cannot be understood, left out", row.finding_id)
         rows.append(row)
     return rows
 
@@ -194,14 +185,13 @@ def _put_shape(row: FindingRow, shape: Mapping[str, Any]) -> None:
         points = [(float(shape["cy"]), float(shape["cx"]))]
     else:
         return
-    row.geometry = str(kind)
-    if kind in ("polygon", "polyline", "point"):
-        row.points = " ".join(f"{y:g},{x:g}" for y, x in points)
-    rows, cols = [y for y, _ in points], [x for _, x in points]
-    row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
+    put_points(row, kind, points)
+    if kind in ("ellipse", "circle"):
+        row.points = None  # they were the corners of its box
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading) -> Collection:
+    images = reading.images
     problems = ["a lesion's place in the low-energy image is not that in the subtracted one: they are cut otherwise"]
     breasts: dict[tuple[str | None, str | None], set[str]] = {}
     for row in images:
@@ -212,9 +202,6 @@ def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -
     )
     odd = [r.image_id for r in images if (r.birads == "1" and r.label == "malignant") or (r.birads in ("3", "6") and r.label == "normal")]
     problems += told("images whose BI-RADS contradicts their label, which counts", odd)
-    for what, items in faults.items():
-        problems += told(what, items)
-    shapes = {
-        f"outlines_{kind}": sum(row.geometry == kind for row in findings) for kind in ("polygon", "ellipse", "circle", "polyline", "point")
-    }
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | {"published": 2006} | shapes, "problems": problems}
+    kinds = ("polygon", "ellipse", "circle", "polyline", "point")
+    shapes = {f"outlines_{kind}": sum(row.geometry == kind for row in reading.findings) for kind in kinds}
+    return reading.finish(problems, {"published": 2006} | shapes)

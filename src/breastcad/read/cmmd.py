@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.dicom_rows import put_dicom
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, number_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "cmmd"
 NEEDED = "CMMD (CMMD_clinicaldata_revision.xlsx or .csv, or folders such as D1-0001 with DICOM files)"
@@ -67,22 +66,17 @@ def read(
     rows = table_rows(table[0], _COLUMNS, delimiter=_delimiter(table[0])) if table else []
     breasts = {(cells["ID1"], cells["LeftRight"]): cells for cells in rows}
     women = {path.name: path for path in _women(root)}
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    names = sorted({patient for patient, _ in breasts} | set(women))
-    for done, patient in enumerate(names, start=1):
-        found = _present(patient, women.get(patient), root, faults)
+    reading = Reading(_FACTS, root, progress)
+    for patient in reading.each(sorted({patient for patient, _ in breasts} | set(women))):
+        found = _present(patient, women.get(patient), reading)
         seen = {row.laterality for row in found}
-        found += [_absent(patient, side, view) for (who, side) in breasts if who == patient and side not in seen for view in ("CC", "MLO")]
-        for row in found:
+        absent = [_absent(patient, side, view) for (who, side) in breasts if who == patient and side not in seen for view in ("CC", "MLO")]
+        reading.images += absent
+        for row in [*found, *absent]:
             cells = breasts.get((patient, row.laterality or ""))
             _say(row, cells, words)
-            findings += _findings(row, cells)
-        images += found
-        if progress:
-            progress(done, len(names))
-    return Collection(str(root), images, findings, facts=_facts(images, findings, rows, breasts, faults))
+            reading.findings += _findings(row, cells)
+    return _finish(reading, rows, breasts)
 
 
 def _tables(place: Path) -> list[Path]:
@@ -105,14 +99,14 @@ def _women(root: Path) -> list[Path]:
     ]
 
 
-def _present(patient: str, folder: Path | None, root: Path, faults: Faults) -> list[ImageRow]:
+def _present(patient: str, folder: Path | None, reading: Reading) -> list[ImageRow]:
     """Make an image a file of a woman; side and view are the file's, never those of its number."""
     rows = []
     for number, path in enumerate(sorted(folder.rglob("*.dcm"), key=_in_order) if folder else [], start=1):
         row = ImageRow(set=NAME, image_id=f"{patient}_{number}", patient_id=patient, exam_id=patient, modality="MG")
-        facts = put_dicom(row, path, root, faults)
-        if facts is not None and (row.laterality is None or row.view is None):
-            faults.setdefault("films without a side or a view", []).append(row.image_id)
+        reading.add(row, path)
+        if row.present and (row.laterality is None or row.view is None):
+            reading.fault("films without a side or a view", row.image_id)
         rows.append(row)
     return rows
 
@@ -161,27 +155,18 @@ def _findings(row: ImageRow, cells: dict[str, str] | None) -> list[FindingRow]:
     ]
 
 
-def _facts(
-    images: list[ImageRow],
-    findings: list[FindingRow],
-    rows: list[dict[str, str]],
-    breasts: Mapping[tuple[str, str], dict[str, str]],
-    faults: Faults,
-) -> dict[str, Any]:
+def _finish(reading: Reading, rows: list[dict[str, str]], breasts: Mapping[tuple[str, str], dict[str, str]]) -> Collection:
     problems = [] if rows else ["there is no clinical table: labels are unknown"]
     problems += ["most of the group D2 is malignant and of D1 half: x_group tells the label and may be no feature"] if rows else []
-    problems += told("breasts without a row of the table, label unknown and not normal", _unlabelled(images, breasts))
+    problems += told("breasts without a row of the table, label unknown and not normal", _unlabelled(reading.images, breasts))
     women: dict[str, list[str]] = {}
     for cells in rows:
         women.setdefault(cells["ID1"], []).append(cells["classification"].lower())
     problems += told("women with a benign and a malignant breast", sorted(who for who, found in women.items() if len(set(found)) > 1))
-    depths = [row.bit_depth for row in images if row.present]
+    present = [row for row in reading.images if row.present]
+    depths = [row.bit_depth for row in present]
     usual = max(set(depths), key=depths.count, default=None)
-    problems += told(
-        f"films of another depth than {usual} bits", [row.image_id for row in images if row.present and row.bit_depth != usual]
-    )
-    for what, items in faults.items():
-        problems += told(what, items)
+    problems += told(f"films of another depth than {usual} bits", [row.image_id for row in present if row.bit_depth != usual])
     extra = {
         "published": 5202,
         "table_rows": len(rows),
@@ -189,7 +174,7 @@ def _facts(
         "malignant_breasts": sum(cells["classification"].lower() == "malignant" for cells in rows),
         "women_with_two_rows": sum(len(found) > 1 for found in women.values()),
     }
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)
 
 
 def _unlabelled(images: list[ImageRow], breasts: Mapping[tuple[str, str], dict[str, str]]) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
-from breastcad.read.dicom_rows import put_dicom
+from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, table_rows, word_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "inbreast"
 NEEDED = "INbreast (INbreast.csv or INbreast.xls, and the folders AllDICOMs and AllXML)"
@@ -84,22 +84,15 @@ def read(
     listed = table_rows(table, _COLUMNS, delimiter=";" if table.suffix.lower() == ".csv" else ",")
     listed = [cells for cells in listed if cells["File Name"]]  # the .xls ends with totals
     files = _dicoms(root)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    regions: list[RegionRow] = []
-    faults: Faults = {}
-    for done, cells in enumerate(listed, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for cells in reading.each(listed):
         image = _image(cells, files, words)
-        path = files.get(image.image_id)
-        put_dicom(image, path, root, faults)
-        images.append(image)
-        findings += _findings(image, root, faults)
+        reading.add(image, files.get(image.image_id))
+        reading.findings += _findings(image, reading)
         outline = next(iter(sorted(root.glob(f"PectoralMuscle/*/{image.image_id}_muscle.xml"))), None)
         if outline is not None:
-            regions.append(RegionRow(NAME, image.image_id, "pectoral", outline.relative_to(root).as_posix()))
-        if progress:
-            progress(done, len(listed))
-    return Collection(str(root), images, findings, regions, _facts(images, findings, regions, files, faults))
+            reading.regions.append(RegionRow(NAME, image.image_id, "pectoral", outline.relative_to(root).as_posix()))
+    return _finish(reading, files)
 
 
 def _table(place: Path) -> Path | None:
@@ -133,23 +126,22 @@ def _image(cells: dict[str, str], files: Mapping[str, Path], words: Mapping[str,
     )
 
 
-def _findings(image: ImageRow, root: Path, faults: Faults) -> list[FindingRow]:
+def _findings(image: ImageRow, reading: Reading) -> list[FindingRow]:
     """Make a finding an outline; an abnormal image without its file keeps one without a place."""
-    path = root / "AllXML" / f"{image.image_id}.xml"
+    path = reading.root / "AllXML" / f"{image.image_id}.xml"
     rois: list[dict[str, Any]] = []
     if path.is_file():
         try:
             rois = _rois(path)
         except ReadError as error:
-            faults.setdefault("outline files that cannot be read", []).append(str(error))
+            reading.fault("outline files that cannot be read", str(error))
     elif image.label in ("benign", "malignant"):
-        faults.setdefault("images with BI-RADS 2 or more that have no outline file", []).append(image.image_id)
+        reading.fault("images with BI-RADS 2 or more that have no outline file", image.image_id)
     rows = [_finding(image, number, roi) for number, roi in enumerate(rois, start=1)]
     if not rows and image.label in ("benign", "malignant"):
         rows = [_finding(image, 1, {})]
-    odd = [row for row in rows if row.kind == "other" and row.geometry != "none"]
-    if odd:
-        faults.setdefault("outlines whose name is no kind of finding, kept as 'other'", []).extend(row.finding_id for row in odd)
+    odd = [row.finding_id for row in rows if row.kind == "other" and row.geometry != "none"]
+    reading.fault("outlines whose name is no kind of finding, kept as 'other'", *odd)
     return rows
 
 
@@ -176,28 +168,20 @@ def _finding(image: ImageRow, number: int, roi: Mapping[str, Any]) -> FindingRow
         extra={"name": name} if name else {},
     )
     points = [(float(match[2]), float(match[1])) for cell in roi.get("Point_px", []) if (match := _POINT.fullmatch(str(cell).strip()))]
-    if not points:
-        return row
-    row.geometry = "point" if len(points) < 3 else "polygon"
-    row.points = " ".join(f"{y:g},{x:g}" for y, x in points)
-    rows, cols = [y for y, _ in points], [x for _, x in points]
-    row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
+    if points:
+        put_points(row, "point" if len(points) < 3 else "polygon", points)
     return row
 
 
-def _facts(
-    images: list[ImageRow], findings: list[FindingRow], regions: list[RegionRow], files: Mapping[str, Path], faults: Faults
-) -> dict[str, Any]:
+def _finish(reading: Reading, files: Mapping[str, Path]) -> Collection:
+    images = reading.images
     problems = ["labels are BI-RADS categories (3 counts as benign, 4a to 6 as malignant), no pathology: say so with every figure"]
     listed = {row.image_id for row in images}
     problems += told("films that the table does not list, left out", sorted(files[name].name[:8] for name in set(files) - listed))
     problems += told("films whose density is not given", [row.image_id for row in images if row.density is None])
     problems += told("patients of more than one exam", _several_exams(images))
-    for what, items in faults.items():
-        problems += told(what, items)
-    kinds = {f"outlines_{kind}": sum(row.kind == kind and row.geometry != "none" for row in findings) for kind in _KINDS.values()}
-    extra = {"published": 410, **kinds, "pectoral_outlines": len(regions)}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    kinds = {f"outlines_{kind}": sum(row.kind == kind and row.geometry != "none" for row in reading.findings) for kind in _KINDS.values()}
+    return reading.finish(problems, {"published": 410, **kinds, "pectoral_outlines": len(reading.regions)})
 
 
 def _several_exams(images: list[ImageRow]) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
 from breastcad.read.mat_files import MatField, mat_elements
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, inside, told
+from breastcad.read.trees import Progress, find_tree, inside, told
 
 NAME = "oasbud"
 NEEDED = "OASBUD (OASBUD.mat)"
@@ -75,20 +75,16 @@ def read(
     missing = [name for name in _FIELDS if elements and name not in elements[0]]
     if missing:
         raise ReadError(path, f"lacks the field '{missing[0]}'; is it OASBUD?")
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, element in enumerate(elements, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for number, element in reading.each(enumerate(elements, start=1)):
         for plane in (1, 2):
-            image = _image(f"{inner}/data/{done - 1}", element, done, plane, words)
+            image = _image(f"{inner}/data/{number - 1}", element, number, plane, words)
             if not image.present:
-                faults.setdefault("scans that are no 2D array of numbers", []).append(image.image_id)
-            images.append(image)
-            findings.append(_finding(image, root, f"{inner}/data/{done - 1}/roi{plane}", faults))
-        if progress:
-            progress(done, len(elements))
+                reading.fault("scans that are no 2D array of numbers", image.image_id)
+            reading.images.append(image)
+            reading.findings.append(_finding(image, f"{inner}/data/{number - 1}/roi{plane}", reading))
     _check_classes(path, elements, words)
-    return Collection(str(root), images, findings, facts=_facts(images, findings, elements, faults))
+    return _finish(reading, len(elements))
 
 
 def _file(place: Path) -> Path | None:
@@ -124,7 +120,7 @@ def _image(place: str, element: Mapping[str, MatField], number: int, plane: int,
     return row
 
 
-def _finding(image: ImageRow, root: Path, mask: str, faults: Faults) -> FindingRow:
+def _finding(image: ImageRow, mask: str, reading: Reading) -> FindingRow:
     row = FindingRow(
         set=NAME,
         finding_id=f"{image.image_id}-1",
@@ -133,7 +129,7 @@ def _finding(image: ImageRow, root: Path, mask: str, faults: Faults) -> FindingR
         pathology=image.label,
         birads=image.birads,
     )
-    put_mask(row, image, root / mask, root, faults)
+    put_mask(row, image, reading.root / mask, reading.root, reading.faults)
     return row
 
 
@@ -148,17 +144,16 @@ def _check_classes(path: Path, elements: list[dict[str, MatField]], words: Mappi
         )
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], elements: list[dict[str, MatField]], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading, lesions: int) -> Collection:
+    images = reading.images
     problems = [
         "images are made from echoes as they are opened (docs/data.md says how): another dynamic range gives other images",
         "a patient is a lesion: the set has 78 women and does not say who has several, so one may be on both sides of a split",
     ]
     problems += told("scans of another number of lines than 510: distance of columns not known", [i.image_id for i in images if _odd(i)])
-    for what, items in faults.items():
-        problems += told(what, items)
-    extra = {"published": 2 * LESIONS, "lesions": len(elements)}
+    extra = {"published": 2 * LESIONS, "lesions": lesions}
     extra |= {f"{label}_lesions": sum(row.label == label for row in images) // 2 for label in ("benign", "malignant")}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)
 
 
 def _odd(image: ImageRow) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree
 
 NAME = "rodrigues"
 NEEDED = "Rodrigues' set (a folder originals with folders benign and malignant of .bmp files)"
@@ -62,26 +63,15 @@ def read(
     """
     root = find(folder)
     files = [(place.name, path) for place in sorted(root.iterdir()) if place.is_dir() for path in _pictures(place)]
-    images: list[ImageRow] = []
-    faults: list[str] = []
-    for done, (word, path) in enumerate(files, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for word, path in reading.each(files):
         label = label_of(word, _LABELS, words, f"folder '{word}'")
         row = ImageRow(set=NAME, image_id=f"{word}/{path.stem}", modality="US", label=label, extra={"class": word})
-        fault = put_picture(row, path, root)
-        if fault:
-            faults.append(fault)
-        images.append(row)
-        if progress:
-            progress(done, len(files))
-    findings = [
-        FindingRow(set=NAME, finding_id=f"{row.image_id}-1", image_id=row.image_id, lesion_id=f"{row.image_id}-1", pathology=row.label)
-        for row in images
-        if row.label in ("benign", "malignant")
-    ]
+        reading.add(row, path)
+        if label in ("benign", "malignant"):
+            reading.findings.append(FindingRow(NAME, f"{row.image_id}-1", row.image_id, lesion_id=f"{row.image_id}-1", pathology=label))
     problems = ["the set names no patients: split it by groups of near-duplicates", "the set has no masks: findings have no place"]
-    problems += told("images that are there but cannot be read", faults)
-    facts = {**_FACTS, "reader": NAME, "counts": counts(images, findings) | {"published": 250}, "problems": problems}
-    return Collection(str(root), images, findings, facts=facts)
+    return reading.finish(problems, {"published": 250})
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.dicom_rows import put_dicom
+from breastcad.read.reading import Reading
 from breastcad.read.tables import number_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "rsna"
 NEEDED = "the RSNA 2022 set (train.csv with the column difficult_negative_case, and the folder train_images)"
@@ -73,25 +72,18 @@ def read(
     """
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: (spot / "train_images").is_dir(), "the folder train_images")
-    listed = table_rows(place / "train.csv", _COLUMNS)
     negative = (words or {}).get("negative", "unknown")
-    images: list[ImageRow] = []
-    faults: Faults = {}
-    for done, cells in enumerate(listed, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for cells in reading.each(table_rows(place / "train.csv", _COLUMNS)):
         row = _image(cells, negative)
         path = root / "train_images" / cells["patient_id"] / f"{cells['image_id']}.dcm"
-        put_dicom(row, path if path.is_file() else None, root, faults)
-        images.append(row)
-        if progress:
-            progress(done, len(listed))
-    findings = [
-        FindingRow(
-            NAME, f"{row.image_id}-1", row.image_id, lesion_id=f"{row.patient_id} {row.laterality}", kind="other", pathology=row.label
-        )
-        for row in images
-        if row.label in ("benign", "malignant")
-    ]
-    return Collection(str(root), images, findings, facts=_facts(images, findings, faults))
+        reading.add(row, path if path.is_file() else None)
+        if row.label in ("benign", "malignant"):
+            breast = f"{row.patient_id} {row.laterality}"
+            reading.findings.append(
+                FindingRow(NAME, f"{row.image_id}-1", row.image_id, lesion_id=breast, kind="other", pathology=row.label)
+            )
+    return _finish(reading)
 
 
 def _image(cells: dict[str, str], negative: str) -> ImageRow:
@@ -120,7 +112,8 @@ def _label(cells: dict[str, str], birads: float | None, negative: str) -> str:
     return {1: "normal", 2: "benign"}.get(int(birads), negative) if birads is not None else negative
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading) -> Collection:
+    images = reading.images
     problems = [f"x_{name.removesuffix('_id')} tells the label and may be no feature" for name in _TELLING]
     problems += ["birads tells the label and may be no feature: cancers are 0 or empty, never 1 or 2"]
     problems += told(
@@ -130,9 +123,7 @@ def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -
     implants = [row for row in images if row.extra.get("implant") == "1"]
     if implants and len({row.extra.get("site") for row in images}) > len({row.extra.get("site") for row in implants}):
         problems += ["implants are noted at one site only, and by woman, not by breast"]
-    for what, items in faults.items():
-        problems += told(what, items)
     breasts = {(row.patient_id, row.laterality) for row in images}
     positive = {(row.patient_id, row.laterality) for row in images if row.label == "malignant"}
     extra = {"published": 54706, "breasts": len(breasts), "malignant_breasts": len(positive)}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)

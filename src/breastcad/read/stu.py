@@ -8,7 +8,8 @@ from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.reading import Reading
+from breastcad.read.trees import Progress, find_tree
 
 NAME = "stu"
 NEEDED = "STU-Hospital (a folder with files such as Test_Image_1.png and mask_1.png)"
@@ -58,23 +59,11 @@ def read(
         If there are no pairs.
     """
     root = find(folder)
-    files = _numbers(root)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, (number, path) in enumerate(files.items(), start=1):
+    reading = Reading(_FACTS, root, progress)
+    for number, path in reading.each(_numbers(root).items()):
         row = ImageRow(set=NAME, image_id=path.stem, modality="US")
-        fault = put_picture(row, path, root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
+        reading.add(row, path)
         finding = FindingRow(set=NAME, finding_id=f"{path.stem}-1", image_id=row.image_id, lesion_id=f"{path.stem}-1")
-        put_mask(finding, row, root / f"mask_{number}.png", root, faults)
-        images.append(row)
-        findings.append(finding)
-        if progress:
-            progress(done, len(files))
-    problems = ["the set names neither patients nor labels: it serves segmentation only"]
-    for what, items in faults.items():
-        problems += told(what, items)
-    facts = {**_FACTS, "reader": NAME, "counts": counts(images, findings) | {"published": 42}, "problems": problems}
-    return Collection(str(root), images, findings, facts=facts)
+        put_mask(finding, row, root / f"mask_{number}.png", root, reading.faults)
+        reading.findings.append(finding)
+    return reading.finish(["the set names neither patients nor labels: it serves segmentation only"], {"published": 42})

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, holds, put_picture, told
+from breastcad.read.trees import Progress, find_tree, holds
 
 NAME = "udiat"
 NEEDED = "UDIAT's BUS Dataset B (folders original and GT with files such as 000001.png, beside or above them DatasetB.xlsx)"
@@ -61,29 +62,18 @@ def read(
     table = _table(Path(tables) if tables else root, root.resolve().parent)
     types = {cells["Image"].zfill(6): cells["Type"] for cells in table_rows(table, ("Image", "Type"))} if table else {}
     files = {path.stem: path for path in sorted((root / "original").iterdir()) if _FILE.fullmatch(path.name)}
-    names = sorted({*types, *files})
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, name in enumerate(names, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for name in reading.each(sorted({*types, *files})):
         row = ImageRow(set=NAME, image_id=name, modality="US", aspect="kept", manufacturer="Siemens", extra={"type": types.get(name, "")})
         if name in types:
             row.label = label_of(types[name], _LABELS, words, f"image {name}")
         elif table:
-            faults.setdefault("images that the table does not list, label unknown", []).append(name)
-        fault = put_picture(row, files.get(name), root)
-        if fault:
-            faults.setdefault("images that are there but cannot be read", []).append(fault)
-        images.append(row)
-        findings.append(_finding(row, root, faults))
-        if progress:
-            progress(done, len(names))
+            reading.fault("images that the table does not list, label unknown", name)
+        reading.add(row, files.get(name))
+        reading.findings.append(_finding(row, reading))
     problems = ["the set names no patients: split it by groups of near-duplicates"]
     problems += [] if table else ["there is no DatasetB.xlsx: labels are unknown"]
-    for what, items in faults.items():
-        problems += told(what, items)
-    facts = {**_FACTS, "reader": NAME, "counts": counts(images, findings) | {"published": 163}, "problems": problems}
-    return Collection(str(root), images, findings, facts=facts)
+    return reading.finish(problems, {"published": 163})
 
 
 def _table(*places: Path) -> Path | None:
@@ -91,12 +81,12 @@ def _table(*places: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _finding(image: ImageRow, root: Path, faults: Faults) -> FindingRow:
+def _finding(image: ImageRow, reading: Reading) -> FindingRow:
     finding_id = f"{image.image_id}-1"
     row = FindingRow(set=NAME, finding_id=finding_id, image_id=image.image_id, lesion_id=finding_id, pathology=image.label)
-    masks = [path for suffix in ("png", "bmp") if (path := root / "GT" / f"{image.image_id}.{suffix}").is_file()]
+    masks = [path for suffix in ("png", "bmp") if (path := reading.root / "GT" / f"{image.image_id}.{suffix}").is_file()]
     if masks:
-        put_mask(row, image, masks[0], root, faults)
+        put_mask(row, image, masks[0], reading.root, reading.faults)
     elif image.present:
-        faults.setdefault("images without a mask", []).append(image.image_id)
+        reading.fault("images without a mask", image.image_id)
     return row

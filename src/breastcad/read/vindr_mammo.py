@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.read.dicom_rows import UNREADABLE, put_dicom
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, number_of, table_rows
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "vindr-mammo"
 NEEDED = "VinDr-Mammo (breast-level_annotations.csv and finding_annotations.csv, beside them the folder images)"
@@ -89,22 +88,18 @@ def read(
     root = place if tables is None else find_tree(folder, lambda spot: _pictures(spot) is not None, "the folder images")
     boxes = table_rows(place / _FINDINGS, (*_SHARED, *_BOX))
     listed = table_rows(place / _IMAGES, _SHARED) if (place / _IMAGES).is_file() else list({row["image_id"]: row for row in boxes}.values())
-    faults: Faults = {}
-    images: dict[str, ImageRow] = {}
-    for done, cells in enumerate(listed, start=1):
-        images[cells["image_id"]] = _image(cells, root, words, faults)
-        if progress:
-            progress(done, len(listed))
-    findings = [row for number, cells in enumerate(boxes, start=1) if (row := _finding(cells, number, images, words, faults))]
-    rows = list(images.values())
-    return Collection(str(root), rows, findings, facts=_facts(rows, findings, place, faults))
+    reading = Reading(_FACTS, root, progress)
+    images = {cells["image_id"]: _image(cells, words, reading) for cells in reading.each(listed)}
+    reading.images = list(images.values())  # of an image that is listed twice the last row counts
+    reading.findings = [row for number, cells in enumerate(boxes, start=1) if (row := _finding(cells, number, images, words, reading))]
+    return _finish(reading, place)
 
 
 def _pictures(root: Path) -> Path | None:
     return next((place for name in ("images", "png", "images_png") if (place := root / name).is_dir()), None)
 
 
-def _image(cells: dict[str, str], root: Path, words: Mapping[str, str] | None, faults: Faults) -> ImageRow:
+def _image(cells: dict[str, str], words: Mapping[str, str] | None, reading: Reading) -> ImageRow:
     image_id = cells["image_id"]
     row = ImageRow(
         set=NAME,
@@ -120,17 +115,11 @@ def _image(cells: dict[str, str], root: Path, words: Mapping[str, str] | None, f
         part=_PARTS.get(cells["split"]),
         extra={"series": cells["series_id"], "height": cells["height"], "width": cells["width"]},
     )
-    place = (_pictures(root) or root / "images") / cells["study_id"]
-    path = next((path for suffix in ("dicom", "dcm", "png") if (path := place / f"{image_id}.{suffix}").is_file()), None)
-    if path is not None and path.suffix == ".png":
-        fault = put_picture(row, path, root)
-        if fault:
-            faults.setdefault(UNREADABLE, []).append(fault)
-    else:
-        put_dicom(row, path, root, faults)
+    place = (_pictures(reading.root) or reading.root / "images") / cells["study_id"]
+    reading.add(row, next((path for suffix in ("dicom", "dcm", "png") if (path := place / f"{image_id}.{suffix}").is_file()), None))
     if row.present and (number_of(cells["height"]), number_of(cells["width"])) != (row.rows, row.cols):
         said = f"{image_id}: {cells['height']} x {cells['width']}, is {row.rows} x {row.cols}"
-        faults.setdefault("images of another size than the table says: their boxes may not fit", []).append(said)
+        reading.fault("images of another size than the table says: their boxes may not fit", said)
     if not row.present:
         row.rows, row.cols = _whole(cells["height"]), _whole(cells["width"])
     return row
@@ -142,7 +131,7 @@ def _whole(cell: str) -> int | None:
 
 
 def _finding(
-    cells: dict[str, str], number: int, images: Mapping[str, ImageRow], words: Mapping[str, str] | None, faults: Faults
+    cells: dict[str, str], number: int, images: Mapping[str, ImageRow], words: Mapping[str, str] | None, reading: Reading
 ) -> FindingRow | None:
     """Make a finding a row with a box; a row "No Finding" makes none."""
     image_id = cells["image_id"]
@@ -151,7 +140,7 @@ def _finding(
     if names == [_NOTHING]:
         return None
     if image_id not in images:
-        faults.setdefault("findings of images that the breast-level table does not list, left out", []).append(image_id)
+        reading.fault("findings of images that the breast-level table does not list, left out", image_id)
         return None
     row = FindingRow(
         set=NAME,
@@ -163,12 +152,12 @@ def _finding(
         extra={"categories": "; ".join(names)},
     )
     if not cells["finding_birads"]:
-        faults.setdefault("findings without a BI-RADS category of their own, pathology unknown", []).append(row.finding_id)
+        reading.fault("findings without a BI-RADS category of their own, pathology unknown", row.finding_id)
     if None in corners:
-        faults.setdefault("findings without a box", []).append(row.finding_id)
+        reading.fault("findings without a box", row.finding_id)
         return row
     row.geometry = "box"
-    row.row0, row.col0, row.row1, row.col1 = _clipped([float(corner or 0) for corner in corners], images[image_id], row.finding_id, faults)
+    row.row0, row.col0, row.row1, row.col1 = _clipped([float(corner or 0) for corner in corners], images[image_id], row.finding_id, reading)
     return row
 
 
@@ -184,31 +173,28 @@ def _names(cell: str, image_id: str) -> list[str]:
     return sorted(names, key=list(_KINDS).index) if names != [_NOTHING] else names
 
 
-def _clipped(corners: list[float], image: ImageRow, name: str, faults: Faults) -> tuple[float, float, float, float]:
+def _clipped(corners: list[float], image: ImageRow, name: str, reading: Reading) -> tuple[float, float, float, float]:
     """Return a box within its image; one that left it is said."""
     row0, col0, row1, col1 = corners
     if not image.rows or not image.cols:
         return row0, col0, row1, col1
     inner = max(0.0, row0), max(0.0, col0), min(float(image.rows), row1), min(float(image.cols), col1)
     if inner != (row0, col0, row1, col1):
-        faults.setdefault("boxes that left their image, clipped", []).append(name)
+        reading.fault("boxes that left their image, clipped", name)
     return inner
 
 
-def _facts(images: list[ImageRow], findings: list[FindingRow], place: Path, faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading, place: Path) -> Collection:
     problems = [
         "labels are BI-RADS categories (3 counts as benign, 4 and 5 as malignant suspicion), no pathology: say so with every figure"
     ]
     problems += ["the set names no patients: the exam stands for one, and a woman of two exams cannot be seen"]
     problems += [] if (place / _IMAGES).is_file() else [f"there is no {_IMAGES}: images are those of {_FINDINGS}"]
     views: dict[str, list[str]] = {}
-    for row in images:
+    for row in reading.images:
         views.setdefault(row.exam_id or "", []).append(f"{row.laterality} {row.view}")
     problems += told("exams that are not of the four views", sorted(exam for exam, found in views.items() if len(set(found)) != 4))
-    with_box = {row.image_id for row in findings}
-    suspicious = [row.image_id for row in images if row.birads in ("3", "4", "5") and row.image_id not in with_box]
+    with_box = {row.image_id for row in reading.findings}
+    suspicious = [row.image_id for row in reading.images if row.birads in ("3", "4", "5") and row.image_id not in with_box]
     problems += told("images of a breast of BI-RADS 3 or more without a finding in that view", suspicious)
-    for what, items in faults.items():
-        problems += told(what, items)
-    extra = {"published": 20000, "exams": len(views), "images_with_boxes": len(with_box)}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, {"published": 20000, "exams": len(views), "images_with_boxes": len(with_box)})
