@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
+from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, number_of, word_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree
 
 NAME = "ddsm"
 NEEDED = "DDSM (case folders such as case4000, with files such as D-4000-1.ics)"
@@ -91,41 +91,31 @@ def read(
         If there is no case, or a pathology is unknown.
     """
     root = find(folder)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    files = _cases(root)
-    for done, path in enumerate(files, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for path in reading.each(_cases(root)):
         try:
-            views = _read_case(path, root, words, faults)
+            _read_case(path, words, reading)
         except ReadError as error:
-            faults.setdefault("cases that cannot be read, left out", []).append(str(error))
-            continue
-        for image, rows in views:
-            images.append(image)
-            findings += rows
-        if progress:
-            progress(done, len(files))
-    packed = _in_tree(root, "*.gz")
-    if packed:
-        faults["files that are gzipped, not read; unpack them and import again"] = [path.name for path in packed]
-    return Collection(str(root), images, findings, facts=_facts(images, findings, faults))
+            reading.fault("cases that cannot be read, left out", str(error))
+    reading.fault("files that are gzipped, not read; unpack them and import again", *(path.name for path in _in_tree(root, "*.gz")))
+    problems = ["a view's label is its own outlines'; the volume's name (x_volume) is the case's, not the view's"]
+    return reading.finish(problems, {"published": 10480, "cases": len({row.patient_id for row in reading.images})})
 
 
-def _read_case(path: Path, root: Path, words: Mapping[str, str] | None, faults: Faults) -> list[tuple[ImageRow, list[FindingRow]]]:
+def _read_case(path: Path, words: Mapping[str, str] | None, reading: Reading) -> None:
     match = _ICS.fullmatch(path.name)
     lines = [" ".join(line.split()) for line in _text(path).splitlines()]
     said = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if line}
     listed = [found for line in lines if (found := _VIEW.fullmatch(line))]
     if match is None or not listed:
         raise ReadError(path, "lists no view (lines such as 'LEFT_CC LINES 4544 PIXELS_PER_LINE 3120 ...')")
-    case = f"{match[1]}_{match[2]}"
-    return [_read_view(path.parent, case, said, view, root, words, faults) for view in listed]
+    for view in listed:
+        _read_view(path.parent, f"{match[1]}_{match[2]}", said, view, words, reading)
 
 
 def _read_view(
-    folder: Path, case: str, said: Mapping[str, str], view: re.Match[str], root: Path, words: Mapping[str, str] | None, faults: Faults
-) -> tuple[ImageRow, list[FindingRow]]:
+    folder: Path, case: str, said: Mapping[str, str], view: re.Match[str], words: Mapping[str, str] | None, reading: Reading
+) -> None:
     stem = f"{case}_1.{view['side']}_{view['view']}"
     micron = number_of(view["micron"])
     row = ImageRow(
@@ -148,38 +138,36 @@ def _read_view(
         density=_DENSITIES.get(said.get("DENSITY", "")),
         extra={"digitizer": said.get("DIGITIZER", ""), "site": case[0], "volume": folder.parent.name},
     )
-    _put_film(row, folder, stem, root, faults)
+    _put_film(row, folder, stem, reading)
     rows: list[FindingRow] = []
     overlay = folder / f"{stem}.OVERLAY"
     try:
         if overlay.is_file():
-            rows = [_finding(row, number, one, words, faults) for number, one in enumerate(read_overlay(overlay), start=1)]
+            rows = [_finding(row, number, one, words, reading) for number, one in enumerate(read_overlay(overlay), start=1)]
         elif view["overlay"] == "OVERLAY":
-            faults.setdefault("views whose outline file is missing, label unknown", []).append(stem)
-            return row, []
+            reading.fault("views whose outline file is missing, label unknown", stem)
+            return
     except ReadError as error:
-        faults.setdefault("outline files that cannot be read", []).append(str(error))
-        return row, []
+        reading.fault("outline files that cannot be read", str(error))
+        return
     row.label = worst_label([finding.pathology for finding in rows]) if rows else "normal"
     row.birads = max((finding.birads for finding in rows if finding.birads), default=None)
-    return row, rows
+    reading.findings += rows
 
 
-def _put_film(row: ImageRow, folder: Path, stem: str, root: Path, faults: Faults) -> None:
+def _put_film(row: ImageRow, folder: Path, stem: str, reading: Reading) -> None:
     """Enter a film that can be read; one that is there as .LJPEG only is told."""
     size = row.rows, row.cols, row.bit_depth
     path = next((path for suffix in ("png", "tif", "tiff") if (path := folder / f"{stem}.{suffix}").is_file()), None)
-    fault = put_picture(row, path, root)
-    if fault:
-        faults.setdefault("films that are there but cannot be read", []).append(fault)
+    reading.add(row, path, "films that are there but cannot be read")
     if row.present and (row.rows, row.cols) != size[:2]:
-        faults.setdefault("films of another size than the .ics says: their outlines may not fit", []).append(stem)
+        reading.fault("films of another size than the .ics says: their outlines may not fit", stem)
     if not row.present:
         row.rows, row.cols, row.bit_depth = size
-        _tell_ljpeg(folder / f"{stem}.LJPEG", faults)
+        _tell_ljpeg(folder / f"{stem}.LJPEG", reading)
 
 
-def _tell_ljpeg(path: Path, faults: Faults) -> None:
+def _tell_ljpeg(path: Path, reading: Reading) -> None:
     """Tell a film that is there as .LJPEG only; one without a JPEG's end mark cannot even be converted."""
     if not path.is_file():
         return
@@ -191,7 +179,7 @@ def _tell_ljpeg(path: Path, faults: Faults) -> None:
         if whole
         else "films in DDSM's own lossless JPEG that are cut short; fetch them again"
     )
-    faults.setdefault(said, []).append(path.stem)
+    reading.fault(said, path.stem)
 
 
 def _text(path: Path) -> str:
@@ -266,7 +254,7 @@ def corners(path: Path, line: str) -> list[tuple[int, int]]:
     return points
 
 
-def _finding(image: ImageRow, number: int, one: Abnormality, words: Mapping[str, str] | None, faults: Faults) -> FindingRow:
+def _finding(image: ImageRow, number: int, one: Abnormality, words: Mapping[str, str] | None, reading: Reading) -> FindingRow:
     """Make a finding of an abnormality; its place is its boundary, cut to the film."""
     kinds = [text.split(" ", 1)[0] for text in one.types]
     said = {key: value for text in one.types for key, value in re.findall(r"(SHAPE|MARGINS|DISTRIBUTION|TYPE) (\S+)", text)}
@@ -288,17 +276,6 @@ def _finding(image: ImageRow, number: int, one: Abnormality, words: Mapping[str,
         return row
     inner = [(min(max(r, 0), image.rows or r), min(max(c, 0), image.cols or c)) for r, c in one.outlines[0]]
     if inner != one.outlines[0]:
-        faults.setdefault("outlines that left their film, cut to it", []).append(row.finding_id)
-    row.geometry = "polygon"
-    row.points = " ".join(f"{r},{c}" for r, c in inner)
-    rows, cols = [r for r, _ in inner], [c for _, c in inner]
-    row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
+        reading.fault("outlines that left their film, cut to it", row.finding_id)
+    put_points(row, "polygon", inner)
     return row
-
-
-def _facts(images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
-    problems = ["a view's label is its own outlines'; the volume's name (x_volume) is the case's, not the view's"]
-    for what, items in faults.items():
-        problems += told(what, items)
-    extra = {"published": 10480, "cases": len({row.patient_id for row in images})}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, ImageRow, RegionRow
-from breastcad.read.trees import Faults, Progress, counts, find_tree, holds, picture_facts, put_picture, told
+from breastcad.read.reading import Reading
+from breastcad.read.trees import Progress, find_tree, holds, picture_facts
 
 NAME = "ddsm-tissue"
 NEEDED = "the DDSM tissue labels (folders films and labels with files such as A_0002_1.RIGHT_MLO.png and ..._LI.png)"
@@ -53,14 +54,9 @@ def read(
         If there is no tree.
     """
     root = find(folder)
-    files = sorted(path for path in (root / "films").iterdir() if _FILM.fullmatch(path.name))
-    images: list[ImageRow] = []
-    regions: list[RegionRow] = []
-    faults: Faults = {}
-    for done, path in enumerate(files, start=1):
-        match = _FILM.fullmatch(path.name)
-        if match is None:
-            continue
+    reading = Reading(_FACTS, root, progress)
+    films = [(path, match) for path in sorted((root / "films").iterdir()) if (match := _FILM.fullmatch(path.name))]
+    for path, match in reading.each(films):
         row = ImageRow(
             set=NAME,
             image_id=path.stem,
@@ -72,31 +68,23 @@ def read(
             view=match["view"],
             aspect="lost",
         )
-        fault = put_picture(row, path, root)
-        if fault:
-            faults.setdefault("films that are there but cannot be read", []).append(fault)
-        images.append(row)
-        regions += _regions(row, root, faults)
-        if progress:
-            progress(done, len(files))
+        reading.add(row, path, "films that are there but cannot be read")
+        reading.regions += _regions(row, reading)
     problems = ["the set says nothing of disease: labels are unknown", "films were squeezed to one size: distances hold in pixels only"]
-    for what, items in faults.items():
-        problems += told(what, items)
-    facts = {**_FACTS, "reader": NAME, "counts": counts(images, []) | {"published": 66, "regions": len(regions)}, "problems": problems}
-    return Collection(str(root), images, regions=regions, facts=facts)
+    return reading.finish(problems, {"published": 66, "regions": len(reading.regions)})
 
 
-def _regions(row: ImageRow, root: Path, faults: Faults) -> list[RegionRow]:
-    path = root / "labels" / f"{row.image_id}_LI.png"
+def _regions(row: ImageRow, reading: Reading) -> list[RegionRow]:
+    path = reading.root / "labels" / f"{row.image_id}_LI.png"
     if not path.is_file():
-        faults.setdefault("films without a label map", []).append(row.image_id)
+        reading.fault("films without a label map", row.image_id)
         return []
     try:
         facts = picture_facts(path)
     except ReadError as error:
-        faults.setdefault("label maps that cannot be read", []).append(str(error))
+        reading.fault("label maps that cannot be read", str(error))
         return []
     if row.present and (facts.rows, facts.cols) != (row.rows, row.cols):
-        faults.setdefault("label maps of another size than their film, not used", []).append(path.name)
+        reading.fault("label maps of another size than their film, not used", path.name)
         return []
-    return [RegionRow(NAME, row.image_id, region, path.relative_to(root).as_posix(), value) for value, region in REGIONS.items()]
+    return [RegionRow(NAME, row.image_id, region, path.relative_to(reading.root).as_posix(), value) for value, region in REGIONS.items()]

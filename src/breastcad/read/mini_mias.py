@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
-from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, find_tree, told
 
 NAME = "mini-mias"
 NEEDED = "mini-MIAS (its Info.txt, and mdb001.pgm, mdb002.pgm, ...)"
@@ -85,21 +85,13 @@ def read(
     for line in lines:
         by_image.setdefault(line.image_id, []).append(line)
     unlisted = sorted(set(films) - set(by_image))
-    images, broken = [], []
-    names = [*by_image, *unlisted]
-    for done, image_id in enumerate(names, start=1):
+    reading = Reading(_FACTS, root, progress)
+    for image_id in reading.each([*by_image, *unlisted]):
         row = _image(image_id, by_image.get(image_id, []), words)
-        fault = put_picture(row, films.get(image_id), root)
-        broken += [fault] if fault else []
-        images.append(row)
-        if progress:
-            progress(done, len(names))
-    findings = [finding for group in by_image.values() for finding in _findings(group, words)]
-    facts = _facts(images, findings, lines)
-    facts["problems"] += told("films that are there but cannot be read", broken)
-    facts["problems"] += told("films that the table does not list, label unknown", unlisted)
-    facts["problems"] += told("films of another size than 1024 x 1024, whose circles may be off", _odd_sizes(images))
-    return Collection(str(root), images, findings, facts=facts)
+        reading.add(row, films.get(image_id), "films that are there but cannot be read")
+    reading.findings = [finding for group in by_image.values() for finding in _findings(group, words)]
+    reading.fault("films that the table does not list, label unknown", *unlisted)
+    return _finish(reading, lines)
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -197,22 +189,21 @@ def _finding(finding_id: str, line: _Line, words: Mapping[str, str] | None) -> F
     return row
 
 
-def _odd_sizes(images: list[ImageRow]) -> list[str]:
-    return [row.image_id for row in images if row.present and (row.rows, row.cols) != (SIDE_PX, SIDE_PX)]
-
-
-def _facts(images: list[ImageRow], findings: list[FindingRow], lines: list[_Line]) -> dict[str, Any]:
-    present = {row.image_id for row in images if row.present}
+def _finish(reading: Reading, lines: list[_Line]) -> Collection:
+    present = {row.image_id: row for row in reading.images if row.present}
     read_lines = [line for line in lines if line.image_id in present]
-    over = [row.finding_id for row in findings if row.row0 is not None and _reaches_over(row)]
+    placeless = [_said(row) for row in reading.findings if row.geometry == "none"]
+    over = [row.finding_id for row in reading.findings if row.row0 is not None and _reaches_over(row)]
+    odd = [image_id for image_id, row in present.items() if (row.rows, row.cols) != (SIDE_PX, SIDE_PX)]
+    reading.fault("films of another size than 1024 x 1024, whose circles may be off", *odd)
     extra = {
         "table_rows": len(lines),
         "table_rows_read": len(read_lines),
         "table_rows_read_normal": sum(line.word == "NORM" for line in read_lines),
     }
-    problems = told("findings without coordinates, kept without a place", [_said(row) for row in findings if row.geometry == "none"])
+    problems = told("findings without coordinates, kept without a place", placeless)
     problems += told("circles that reach over the film's border; their boxes are not clipped", over)
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)
 
 
 def _said(row: FindingRow) -> str:

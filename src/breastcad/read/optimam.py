@@ -13,9 +13,9 @@ from breastcad.core.errors import ReadError
 from breastcad.core.files import read_json
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
 from breastcad.read import open_picture
-from breastcad.read.dicom_rows import put_dicom
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, number_of
-from breastcad.read.trees import Faults, Progress, counts, find_tree, told
+from breastcad.read.trees import Progress, find_tree
 
 NAME = "optimam"
 NEEDED = "OPTIMAM (folders data and images, with women's folders such as data/optm1 and images/optm1)"
@@ -95,25 +95,19 @@ def read(
         If there is no such tree, or an opinion is no known word.
     """
     root = find(folder)
-    clients = _clients(root)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    faults: Faults = {}
-    for done, name in enumerate(clients, start=1):
-        records, listed = _json(root, name, "nbss", faults), _json(root, name, "imagedb", faults)
+    reading = Reading(_FACTS, root, progress)
+    for name in reading.each(_clients(root)):
+        records, listed = _json(name, "nbss", reading), _json(name, "imagedb", reading)
         episodes = {key: _episode(of, words, f"{name}, episode {key}") for key, of in _dicts(records)}
-        own: list[tuple[ImageRow, dict[str, Any]]] = list(_images(root, name, listed or {}, faults))
+        own: list[tuple[ImageRow, dict[str, Any]]] = list(_images(name, listed or {}, reading))
         _count_days([row for row, _ in own])
         for row, marks in own:
             row.extra["status"] = _status(episodes)
             row.label = _label(row, episodes)
             if records is not None and row.extra["episode"] not in episodes:
-                faults.setdefault("films whose study is of no episode in the records, label unknown", []).append(row.image_id)
-            findings += _findings(row, marks, episodes, faults)
-            images.append(row)
-        if progress:
-            progress(done, len(clients))
-    return Collection(str(root), images, findings, facts=_facts(root, images, findings, faults))
+                reading.fault("films whose study is of no episode in the records, label unknown", row.image_id)
+            reading.findings += _findings(row, marks, episodes, reading)
+    return _finish(reading)
 
 
 def _clients(root: Path) -> list[str]:
@@ -122,20 +116,20 @@ def _clients(root: Path) -> list[str]:
     return sorted(found, key=lambda name: (name[:4], int(name[4:])))
 
 
-def _json(root: Path, client: str, kind: str, faults: Faults) -> dict[str, Any] | None:
+def _json(client: str, kind: str, reading: Reading) -> dict[str, Any] | None:
     """Read one of a woman's two files; its name is in small letters or begins in capitals."""
-    place = root / "data" / client
+    place = reading.root / "data" / client
     path = next((path for name in (kind, kind.upper()) if (path := place / f"{name}_{client}.json").is_file()), None)
     if path is None:
-        faults.setdefault(f"women without a {kind} file", []).append(client)
+        reading.fault(f"women without a {kind} file", client)
         return None
     try:
         content = read_json(path)
     except (ReadError, RecursionError) as error:
-        faults.setdefault("JSON files that cannot be read", []).append(str(error))
+        reading.fault("JSON files that cannot be read", str(error))
         return None
     if not isinstance(content, dict):
-        faults.setdefault("JSON files that cannot be read", []).append(f"{path.name}: holds no names and values")
+        reading.fault("JSON files that cannot be read", f"{path.name}: holds no names and values")
         return None
     return content
 
@@ -194,7 +188,7 @@ def _label(row: ImageRow, episodes: Mapping[str, _Episode]) -> str:
 # ---- images and marks ----
 
 
-def _images(root: Path, client: str, content: dict[str, Any], faults: Faults) -> Iterator[tuple[ImageRow, dict[str, Any]]]:
+def _images(client: str, content: dict[str, Any], reading: Reading) -> Iterator[tuple[ImageRow, dict[str, Any]]]:
     """Give a woman's images with their marks, in the order of her file."""
     number = 0
     for place, (study, of_study) in enumerate(_dicts(content.get("STUDIES")), start=1):
@@ -212,10 +206,10 @@ def _images(root: Path, client: str, content: dict[str, Any], faults: Faults) ->
                     modality="MG",
                     extra={"site": _text(content, "Site"), "episode": _text(of_study, "EpisodeID"), "instance": instance},
                 )
-                path = root / "images" / client / study / f"{instance}.dcm"
-                put_dicom(row, path if path.is_file() else None, root, faults)
+                path = reading.root / "images" / client / study / f"{instance}.dcm"
+                reading.add(row, path if path.is_file() else None)
                 if not row.present:
-                    _put_header(row, root / "data" / client / study, instance)
+                    _put_header(row, reading.root / "data" / client / study, instance)
                 yield row, dict(_dicts(of_series[instance]))
 
 
@@ -259,19 +253,19 @@ def _count_days(rows: list[ImageRow]) -> None:
         row.days_from_first = (date.fromisoformat(row.date) - min(dates)).days if row.date else None
 
 
-def _findings(row: ImageRow, marks: dict[str, Any], episodes: Mapping[str, _Episode], faults: Faults) -> list[FindingRow]:
+def _findings(row: ImageRow, marks: dict[str, Any], episodes: Mapping[str, _Episode], reading: Reading) -> list[FindingRow]:
     """Make a mark a finding; an abnormal image without a mark keeps one without a place."""
     episode = episodes.get(row.extra.get("episode", ""))
-    rows = [_finding(row, number, mark, episode, faults) for number, mark in enumerate(marks.values(), start=1)]
+    rows = [_finding(row, number, mark, episode, reading) for number, mark in enumerate(marks.values(), start=1)]
     if rows and row.label == "normal":
         row.label = "unknown"
-        faults.setdefault("marked films of a breast without a biopsy, label unknown", []).append(row.image_id)
+        reading.fault("marked films of a breast without a biopsy, label unknown", row.image_id)
     if not rows and row.label in ("benign", "malignant"):
         rows = [FindingRow(NAME, f"{row.image_id}-1", row.image_id, kind="other", pathology=row.label)]
     return rows
 
 
-def _finding(row: ImageRow, number: int, mark: Mapping[str, Any], episode: _Episode | None, faults: Faults) -> FindingRow:
+def _finding(row: ImageRow, number: int, mark: Mapping[str, Any], episode: _Episode | None, reading: Reading) -> FindingRow:
     named = [name for name in _KINDS if mark.get(name)]
     side = row.laterality or ""
     lesions = [word.strip() for word in _text(mark, "LinkedNBSSLesionNumber").split(",") if word.strip()]
@@ -291,12 +285,12 @@ def _finding(row: ImageRow, number: int, mark: Mapping[str, Any], episode: _Epis
     )
     corners = [number_of(_text(mark, name)) for name in ("X1", "X2", "Y1", "Y2")]
     if None in corners:
-        faults.setdefault("marks without four numbers, no place", []).append(finding.finding_id)
+        reading.fault("marks without four numbers, no place", finding.finding_id)
         return finding
     x1, x2, y1, y2 = (corner for corner in corners if corner is not None)
     box = min(y1, y2), min(x1, x2), max(y1, y2), max(x1, x2)
     if box[0] == box[2] or box[1] == box[3] or (row.rows and row.cols and (min(box) < 0 or box[2] > row.rows or box[3] > row.cols)):
-        faults.setdefault("marks that are empty or leave their film, no place", []).append(finding.finding_id)
+        reading.fault("marks that are empty or leave their film, no place", finding.finding_id)
         return finding
     finding.geometry = "box"
     finding.row0, finding.col0, finding.row1, finding.col1 = box
@@ -306,25 +300,23 @@ def _finding(row: ImageRow, number: int, mark: Mapping[str, Any], episode: _Epis
 # ---- what is told ----
 
 
-def _facts(root: Path, images: list[ImageRow], findings: list[FindingRow], faults: Faults) -> dict[str, Any]:
+def _finish(reading: Reading) -> Collection:
     problems = ["x_status tells the label and may be no feature; it is the woman's, over all her episodes"]
-    problems += _direction(root, images, findings)
-    for what, items in faults.items():
-        problems += told(what, items)
-    women = {row.patient_id: row.extra["status"] for row in images}
+    problems += _direction(reading)
+    women = {row.patient_id: row.extra["status"] for row in reading.images}
     extra = {f"women_{status.lower()}": sum(own == status for own in women.values()) for status in ("CI", "M", "B", "N")}
-    return {**_FACTS, "reader": NAME, "counts": counts(images, findings) | extra, "problems": problems}
+    return reading.finish(problems, extra)
 
 
-def _direction(root: Path, images: list[ImageRow], findings: list[FindingRow]) -> list[str]:
+def _direction(reading: Reading) -> list[str]:
     """Look on some films if marks lie on brighter tissue with y from the top, as they are read, than with y from the bottom."""
-    rows = {row.image_id: row for row in images if row.present}
+    rows = {row.image_id: row for row in reading.images if row.present}
     down = looked = 0
-    for finding in (one for one in findings if one.geometry == "box" and one.image_id in rows):
+    for finding in (one for one in reading.findings if one.geometry == "box" and one.image_id in rows):
         if looked == LOOKED_AT:
             break
         try:
-            pixels = open_picture(root / str(rows[finding.image_id].path)).pixels
+            pixels = open_picture(reading.root / str(rows[finding.image_id].path)).pixels
         except ReadError:
             continue
         row0, col0, row1, col1 = (int(side) for side in (finding.row0 or 0, finding.col0 or 0, finding.row1 or 0, finding.col1 or 0))

@@ -67,6 +67,6 @@ class Reading:
 
 def put_points(row: FindingRow, geometry: str, points: Sequence[Point]) -> None:
     """Enter points (row, col) in pixels of the image, at least one, and the box around them into a finding."""
-    row.geometry, row.points = geometry, " ".join(f"{y:g},{x:g}" for y, x in points)
     rows, cols = zip(*points, strict=True)
     row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
+    row.geometry, row.points = geometry, " ".join(f"{y:g},{x:g}" for y, x in points)
