@@ -17,10 +17,10 @@ from breastcad.core.geometry import Box
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
 from breastcad.read.cbis_ddsm_files import CbisFiles, case_folders, find_files, jpeg_folder, mask_among
 from breastcad.read.coco import read_coco
-from breastcad.read.dicom_rows import put_dicom
 from breastcad.read.masks import put_mask
+from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of, table_rows
-from breastcad.read.trees import Progress, counts, find_tree, put_picture, told
+from breastcad.read.trees import Progress, counts, find_tree, told
 
 NAME = "cbis-ddsm"
 NEEDED = "CBIS-DDSM (its tables mass_case_description_train_set.csv and so on, or the 800 px films with _annotations.coco.json)"
@@ -84,18 +84,14 @@ class _Film:
 
 
 @dataclass(slots=True)
-class _State:
-    """What is gathered while reading: films not yet joined, faults by sentence, and films whose boxes have no certain row."""
+class _State(Reading):
+    """What is gathered beside the rows: films not yet joined, files of the download, and films whose boxes have no certain row."""
 
-    films: dict[str, _Film]
-    files: CbisFiles
-    faults: dict[str, list[str]] = field(default_factory=dict)
+    films: dict[str, _Film] = field(default_factory=dict)
+    files: CbisFiles = field(default_factory=CbisFiles)
     several: list[str] = field(default_factory=list)
     uncertain: list[str] = field(default_factory=list)
     uncertain_boxes: int = 0
-
-    def fault(self, what: str, item: str) -> None:
-        self.faults.setdefault(what, []).append(item)
 
 
 def find(folder: str | Path) -> Path:
@@ -138,7 +134,7 @@ def read(
     root = find(folder)
     place = find_tree(tables, lambda spot: bool(_table_paths(spot)), "the tables of CBIS-DDSM") if tables is not None else root
     rows = [row for path, kind, part in _table_paths(place) for row in _read_table(path, kind, part, words)]
-    state = _State({}, find_files(root, [(row.image_id, row.number, row.paths) for row in rows]))
+    state = _State(_FACTS, root, progress, files=find_files(root, [(row.image_id, row.number, row.paths) for row in rows]))
     for part in _parts(root):
         _read_films(part, state)
     by_image: dict[str, list[_Row]] = {}
@@ -146,18 +142,13 @@ def read(
         by_image.setdefault(row.image_id, []).append(row)
     joined = _join(by_image, state.films)
     labels = _labels(rows)
-    images: list[ImageRow] = []
-    findings: list[FindingRow] = []
-    names = list(dict.fromkeys([*by_image, *joined, *state.files.films]))
-    for done, image_id in enumerate(names, start=1):
-        image = _image(image_id, by_image.get(image_id, []), joined.get(image_id), labels)
-        _put_film(image, joined.get(image_id), root, state)
-        images.append(image)
-        findings += _findings(image, by_image.get(image_id, []), joined.get(image_id), root, state)
-        if progress:
-            progress(done, len(names))
-    _join_views(findings, by_image)
-    return Collection(str(root), images, findings, facts=_facts(images, findings, rows, state, root, place))
+    for image_id in state.each(dict.fromkeys([*by_image, *joined, *state.files.films])):
+        own, film = by_image.get(image_id, []), joined.get(image_id)
+        image = _image(image_id, own, film, labels)
+        _add_film(image, film, state)
+        state.findings += _findings(image, own, film, state)
+    _join_views(state.findings, by_image)
+    return Collection(str(root), state.images, state.findings, facts=_facts(rows, state, place))
 
 
 # ---- the tables ----
@@ -272,16 +263,17 @@ def _image(image_id: str, rows: list[_Row], film: _Film | None, labels: Mapping[
     )
 
 
-def _put_film(image: ImageRow, film: _Film | None, root: Path, state: _State) -> None:
+def _add_film(image: ImageRow, film: _Film | None, state: _State) -> None:
+    """Add an image with its film as downloaded, DICOM or JPEG of it, or else with that of the 800 px copy."""
+    unreadable = "films that are there but cannot be read"
     path = state.files.films.get(image.image_id)
     if path is not None:
         if not image.extra["table"]:
             state.fault("films that no table lists, label unknown", image.image_id)
-        _put_download(image, path, root, state)
+        image.aspect = "kept" if path.suffix.lower() == ".jpg" else None
+        state.add(image, path, unreadable)
         return
-    fault = put_picture(image, film.path if film else None, root)
-    if fault:
-        state.fault("films that are there but cannot be read", fault)
+    state.add(image, film.path if film else None, unreadable)
     if film is None:
         return
     image.aspect = "lost"
@@ -294,17 +286,6 @@ def _put_film(image: ImageRow, film: _Film | None, root: Path, state: _State) ->
         state.fault("films that no table lists, label unknown", image.image_id)
 
 
-def _put_download(image: ImageRow, path: Path, root: Path, state: _State) -> None:
-    """Enter a film as downloaded: DICOM, or JPEG of it."""
-    if path.suffix.lower() != ".jpg":
-        put_dicom(image, path, root, state.faults)
-        return
-    image.aspect = "kept"
-    fault = put_picture(image, path, root)
-    if fault:
-        state.fault("films that are there but cannot be read", fault)
-
-
 # ---- findings ----
 
 
@@ -313,10 +294,10 @@ def _agreed(values: Sequence[str | None]) -> str | None:
     return values[0] if values and all(value == values[0] for value in values) else None
 
 
-def _findings(image: ImageRow, rows: list[_Row], film: _Film | None, root: Path, state: _State) -> list[FindingRow]:
+def _findings(image: ImageRow, rows: list[_Row], film: _Film | None, state: _State) -> list[FindingRow]:
     """Make a finding a row, with its mask or box where there is one; boxes in no stated order keep what their rows share."""
     if image.image_id in state.files.films or any((image.image_id, row.number) in state.files.lesions for row in rows):
-        return [_masked(_finding(image, [row], row.number), image, row.number, root, state) for row in rows]
+        return [_masked(_finding(image, [row], row.number), image, row.number, state) for row in rows]
     boxes = film.boxes if film else ()
     if len(boxes) > 1:
         state.several.append(image.image_id)
@@ -360,12 +341,12 @@ def _finding(image: ImageRow, rows: list[_Row], name: str) -> FindingRow:
     )
 
 
-def _masked(row: FindingRow, image: ImageRow, number: str, root: Path, state: _State) -> FindingRow:
+def _masked(row: FindingRow, image: ImageRow, number: str, state: _State) -> FindingRow:
     """Give a finding the mask among its lesion's files; which of them it is only the pixels tell."""
     files = state.files.lesions.get((image.image_id, number), [])
     path = mask_among(files, state.faults)
     if path is not None:
-        put_mask(row, image, path, root, state.faults, resample=True)
+        put_mask(row, image, path, state.root, state.faults, resample=True)
     elif files:
         state.fault("lesions none of whose files is a mask", row.finding_id)
     elif image.present:
@@ -395,9 +376,8 @@ def _join_views(findings: Sequence[FindingRow], by_image: Mapping[str, list[_Row
 # ---- facts ----
 
 
-def _facts(
-    images: list[ImageRow], findings: list[FindingRow], rows: Sequence[_Row], state: _State, root: Path, place: Path
-) -> dict[str, Any]:
+def _facts(rows: Sequence[_Row], state: _State, place: Path) -> dict[str, Any]:
+    images, findings = state.images, state.findings
     tables = [path.name for path, _, _ in _table_paths(place)]
     present = {row.patient_id for row in images if row.present}
     hidden = _hidden_malignant([row for row in rows if not present or row.patient in present])

@@ -66,7 +66,7 @@ class Reading:
 
 
 def put_points(row: FindingRow, geometry: str, points: Sequence[Point]) -> None:
-    """Enter points (row, col) in pixels of the image, at least one, and the box around them into a finding."""
+    """Enter points (row, col) in pixels of the image and the box around them into a finding; ValueError without a point."""
     rows, cols = zip(*points, strict=True)
     row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
     row.geometry, row.points = geometry, " ".join(f"{y:g},{x:g}" for y, x in points)
