@@ -288,6 +288,15 @@ def test_faulty_files_do_not_stop_the_import_and_are_said(tmp_path: Path) -> Non
         assert sentence in problems
 
 
+@pytest.mark.parametrize("start", ["../../", "/etc/", "..\\"])
+def test_paths_that_lead_out_of_the_folder_are_said(tmp_path: Path, start: str) -> None:
+    assert "leads out" not in _problems(cbis_ddsm.read(_make_tables(tmp_path / "tidy")))
+    table = _make_tables(tmp_path / "hostile") / "mass_case_description_train_set.csv"
+    table.write_text(table.read_text().replace("Mass-Training", f"{start}Mass-Training", 1))
+    said = "rows with a path that leads out of the set's folder; it is not followed: 1 (Mass-Training_P_00001_LEFT_CC)"
+    assert said in _problems(cbis_ddsm.read(tmp_path / "hostile"))
+
+
 def test_tables_in_the_folder_csv_are_found(tmp_path: Path) -> None:
     _make_tables(tmp_path / "csv")
     assert cbis_ddsm.read(tmp_path).facts["counts"]["listed"] == 10

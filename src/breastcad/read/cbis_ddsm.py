@@ -7,9 +7,9 @@ calcification table is two images, joined by ``x_view_key``. An image's label is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from breastcad.core.errors import ReadError
@@ -140,6 +140,7 @@ def read(
     by_image: dict[str, list[_Row]] = {}
     for row in rows:
         by_image.setdefault(row.image_id, []).append(row)
+    state.fault("rows with a path that leads out of the set's folder; it is not followed", *_leading_out(rows))
     joined = _join(by_image, state.films)
     labels = _labels(rows)
     for image_id in state.each(dict.fromkeys([*by_image, *joined, *state.files.films])):
@@ -192,6 +193,11 @@ def _row(path: Path, kind: str, part: str, cells: dict[str, str], words: Mapping
         distribution=_known(cells.get("calc distribution", "")),
         paths=(cells["image file path"], cells["cropped image file path"], cells["ROI mask file path"]),
     )
+
+
+def _leading_out(rows: Iterable[_Row]) -> list[str]:
+    paths = ((row.image_id, PurePosixPath(path.replace("\\", "/").strip())) for row in rows for path in row.paths)
+    return list(dict.fromkeys(image_id for image_id, path in paths if path.is_absolute() or ".." in path.parts))
 
 
 def _known(cell: str) -> str | None:
