@@ -116,6 +116,66 @@ def test_categories_that_are_not_known_are_refused_and_a_map_explains_them(coco:
 def test_normal_as_a_category_makes_no_finding_but_a_label(coco: Callable[..., Path]) -> None:
     collection = own_coco.read(coco(names={3: "normal"}))
     assert (collection.findings, collection.images[0].label) == ([], "normal")
+    assert "places of annotations that say normal, left out: 1 (a)" in _problems(collection)
+    assert "taken as masses" not in _problems(collection)
+    collection = own_coco.read(coco(annotations=[{**MASS, "bbox": []}], names={3: "normal"}))
+    assert (collection.images[0].label, "places of annotations" in _problems(collection)) == ("normal", False)
+
+
+@pytest.mark.parametrize(
+    ("category", "beside", "label"),
+    [
+        ("malignant mass", "benign", "unknown"),
+        ("benign", "malignant", "unknown"),
+        ("normal", "benign", "unknown"),
+        ("malignant mass", "normal", "unknown"),
+        ("malignant mass", "malignant", "malignant"),
+        ("malignant mass", "unknown", "malignant"),
+        ("mass", "benign", "benign"),
+    ],
+)
+def test_a_category_and_an_attribute_that_contradict_make_no_label(
+    coco: Callable[..., Path], category: str, beside: str, label: str
+) -> None:
+    folder = coco(annotations=[MASS | {"attributes": {"diagnosis": beside}}], names={3: category})
+    collection = own_coco.read(folder)
+    assert [row.pathology for row in collection.findings] == [label]
+    assert collection.images[0].label == label
+    (first,) = [word for word in ("benign", "malignant", "normal") if word in category] or [None]
+    told = "annotations under two labels, taken as unknown (a map may decide: labels: of the category, or findings: pathology:): 1 "
+    told += f"(a, annotation 7: {first} by its category, {beside} by 'diagnosis')"
+    assert (told in _problems(collection)) == (label == "unknown")
+
+
+def test_a_map_decides_between_a_category_and_an_attribute(coco: Callable[..., Path]) -> None:
+    folder = coco(annotations=[MASS | {"attributes": {"diagnosis": "benign"}}], names={3: "malignant mass"})
+    said = SetMap()
+    said.findings = {"pathology": "diagnosis"}
+    for words, label in ((SetMap({"malignant mass": "malignant"}), "malignant"), (said, "benign")):
+        collection = own_coco.read(folder, words=words)
+        assert [row.pathology for row in collection.findings] == [label]
+        assert "two labels" not in _problems(collection)
+
+
+@pytest.mark.parametrize("name", [None, "", " ", ["mass"], {}])
+def test_a_category_without_a_name_is_refused_where_it_is_used(coco: Callable[..., Path], name: object) -> None:
+    with pytest.raises(ReadError, match=r"a.json: category 3 has no name, but annotations have it; give it one under 'categories'"):
+        own_coco.read(coco(names={3: name}))
+    assert len(own_coco.read(coco(names={3: "mass", 4: name})).findings) == 1
+
+
+def test_an_image_whose_annotation_is_of_no_category_is_not_taken_as_without_one(coco: Callable[..., Path]) -> None:
+    collection = own_coco.read(coco(annotations=[MASS | {"category_id": 99}]), words={"no annotation": "normal"})
+    assert collection.images[0].label == "unknown"
+
+
+def test_fields_and_attributes_that_identify_a_person_are_held_back_and_told(coco: Callable[..., Path]) -> None:
+    picture = {**PICTURE, "patient": "P1", "PatientName": "Doe", "contact": "+49 351 1234567"}
+    mark = {**MASS, "attributes": {"PatientBirthDate": "19600101", "Form": "oval"}}
+    collection = own_coco.read(coco([picture], [mark]))
+    assert (collection.images[0].patient_id, collection.images[0].extra) == ("P1", {"file_name": "a.png"})
+    assert collection.findings[0].extra == {"Form": "oval", "category": "benign mass"}
+    assert "by their name or a cell, are held back: PatientName, contact, PatientBirthDate; rename" in _problems(collection)
 
 
 def test_images_without_an_annotation_are_unknown_unless_the_map_says_otherwise(coco: Callable[..., Path]) -> None:

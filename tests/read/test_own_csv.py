@@ -178,7 +178,13 @@ def test_birads_is_no_label_unless_the_map_says_so(own: Put) -> None:
     assert [row.label for row in read_set("csv", folder).images] == ["unknown", "unknown"]
     assert "no column says what the images show" in _problems(own_csv.read(folder))
     said = _map(folder, "birads:\n  4: malignant\n")
-    assert [row.label for row in read_set("csv", folder, words=said).images] == ["malignant", "unknown"]
+    collection = read_set("csv", folder, words=said)
+    assert [row.label for row in collection.images] == ["malignant", "unknown"]
+    assert "no column says" not in _problems(collection)
+    said = read_set("csv", own("path,cat\na.png,4\n"), words=said)
+    assert "no column says" not in _problems(said)
+    assert "no column holds the BI-RADS categories of which the map makes labels; call it 'birads' or name it under" in _problems(said)
+    assert "the map's 'birads' labelled no image" in _problems(said)
 
 
 def test_without_labels_the_worst_finding_counts_and_a_lesser_label_is_said(own: Put) -> None:
@@ -304,6 +310,117 @@ def test_kinds_by_the_map_and_ids_that_stand_twice(own: Put) -> None:
     collection = own_csv.read(folder, words=_map(folder, "kinds:\n  Herd: mass\n  Kalk: calcification\n  Warze: none\n"))
     assert [(row.finding_id, row.kind) for row in collection.findings] == [("f", "mass"), ("a-2", "calcification")]
     assert "findings whose id stands twice, given another: 1 (f)" in _problems(collection)
+
+
+# ---- boxes ----
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("x,y,width,height", "2,1,3,6"),
+        ("X,Y,W,H", "2,1,3,6"),
+        ("xmin,ymin,xmax,ymax", "2,1,5,7"),
+        ("x1,y1,x2,y2", "2,1,5,7"),
+        ("x0,y0,x1,y1", "2,1,5,7"),
+        ("left,top,width,height", "2,1,3,6"),
+        ("Left,Top,Right,Bottom", "2,1,5,7"),
+        ("BBox X,BBox Y,BBox W,BBox H", "2,1,3,6"),
+        ("bbox_xmin,bbox_ymin,bbox_xmax,bbox_ymax", "2,1,5,7"),
+        ("row0,col0,box_height,box_width", "1,2,6,3"),
+        ("xmin,ymin,width,height", "2,1,3,6"),
+        ("x,y,width,height,image_width,image_height", "2,1,3,6,10,8"),
+        ("width,height,xmin,ymin,xmax,ymax", "10,8,2,1,5,7"),
+        ("x,y,w,h,width,height", "2,1,3,6,10,8"),
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_boxes_of_every_usual_spelling_are_read_and_are_not_the_images_size(own: Put, header: str, cells: str, beside: bool) -> None:
+    table = f"path,label,{header}\na.png,benign,{cells}\n"
+    collection = own_csv.read(own("path,label\na.png,benign\n", table) if beside else own(table))
+    assert [(row.geometry, row.row0, row.col0, row.row1, row.col1) for row in collection.findings] == [("box", 1, 2, 7, 5)]
+    assert (collection.images[0].rows, collection.images[0].cols, collection.images[0].extra) == (8, 10, {})
+    assert collection.facts["columns"]["findings"].keys() >= {"row0", "col0"}
+    assert [problem for problem in collection.facts["problems"] if "patient" not in problem] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "told"),
+    [
+        ("x,y,width", "2,1,3", "x, y, width: not one whole box"),
+        ("x,width,height", "2,3,6", "x, width, height: not one whole box"),
+        ("xmin,ymin,xmax,width,height", "2,1,5,3,6", "xmin, ymin, xmax, width, height: not one whole box"),
+        ("x_center,y_center,width,height", "4,4,3,6", "x_center, y_center, width, height: not one whole box"),
+        ("bbox", "2 1 3 6", "bbox: not one whole box"),
+        (
+            "x,y,width,height",
+            "0.2,0.1,0.3,1",
+            "x, y, width, height: numbers between 0 and 1, as shares of the image are, so no box is read",
+        ),
+    ],
+)
+def test_columns_that_may_be_a_box_or_not_are_told_and_not_read(own: Put, header: str, cells: str, told: str) -> None:
+    collection = own_csv.read(own(f"path,label,{header}\na.png,benign,{cells}\n"))
+    assert collection.findings == []
+    assert collection.images[0].extra == dict(zip(header.replace("x_center", "center").split(","), cells.split(","), strict=True))
+    assert [problem for problem in collection.facts["problems"] if "box" in problem] == [
+        problem for problem in collection.facts["problems"] if problem.startswith(f"images.csv: {told}")
+    ]
+    assert f"images.csv: {told}" in _problems(collection)
+    assert "another size" not in _problems(collection)
+
+
+def test_what_a_map_says_of_a_box_goes_before_every_spelling(own: Put) -> None:
+    folder = own("path,label,x,y,width,height,right\na.png,benign,2,1,10,8,5\n")
+    said = _map(folder, "images:\n  cols: width\n  rows: height\nfindings:\n  row0: y\n  col0: x\n  row1: height\n  col1: right\n")
+    (row,) = own_csv.read(folder, words=said).findings
+    assert (row.row0, row.col0, row.row1, row.col1) == (1, 2, 8, 5)
+    said = _map(folder, "images:\n  cols: width\n  rows: height\n")
+    assert "images.csv: x, y, right: not one whole box" in _problems(own_csv.read(folder, words=said))
+    said = _map(folder, "findings:\n  row0: y\n")
+    with pytest.raises(InputError, match=r"images.csv: x, y, width, height, right: not one whole box, so none is read; name row0, col0"):
+        own_csv.read(folder, words=said)
+    assert [
+        row.col1
+        for row in own_csv.read(
+            own("path,label,a,y,width,height\na.png,benign,2,1,3,4\n"), words=_map(folder, "findings:\n  col0: a\n")
+        ).findings
+    ] == [5]
+
+
+def test_a_box_in_the_table_of_images_beside_one_of_findings_is_told(own: Put) -> None:
+    collection = own_csv.read(own("path,x,y,w,h\na.png,2,1,3,6\n", "path,label,y1,x1,y2,x2\na.png,benign,1,2,3,4\n"))
+    assert [row.row1 for row in collection.findings] == [3]
+    assert "images.csv: x, y, w, h: not read as a box, since findings stand in findings.csv" in _problems(collection)
+
+
+# ---- persons ----
+
+
+def test_columns_that_identify_a_person_are_held_back_by_name_and_by_cell_and_told(own: Put, tmp_path: Path) -> None:
+    header = "path,patient_id,Patient_Name,BirthDate,home address,Phone,x_E-Mail,insuranceNo,Geburtsdatum,contact,remark,age_at_first_birth"
+    lines = ["a.png,P-1,Jane,1960-01-01,Way 1,1,-,7,1.1.60,see jane@example.org,n,24", "b.png,P-1,Jane,1960-01-01,Way 1,1,-,7,1.1.60,,m,"]
+    findings = "path,label,reader,physician_name\na.png,benign,Doe^Jane,Smith\n"
+    collection = own_csv.read(own("\n".join((header, *lines)) + "\n", findings))
+    assert [row.extra for row in collection.images] == [{"remark": "n", "age_at_first_birth": "24"}, {"remark": "m"}]
+    assert {row.patient_id for row in collection.images} == {"P-1"}
+    assert collection.findings[0].extra == {}
+    assert (
+        "columns that identify a person, by their name or a cell, are held back: Patient_Name, BirthDate, home address, Phone, x_E-Mail, "
+        "insuranceNo, Geburtsdatum, contact, reader, physician_name; rename one that does not" in _problems(collection)
+    )
+    write_collection(tmp_path / "out", collection)
+    text = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert [word for word in ("Jane", "1960", "Way", "example.org", "Smith") if word in text] == []
+
+
+def test_a_column_that_a_map_names_is_not_held_back_and_patient_ids_that_are_names_are_told(own: Put) -> None:
+    folder = own("path,MRN,label\na.png,4711,benign\nb.png,Doe^Jane,benign\n")
+    assert [row.extra for row in own_csv.read(folder).images] == [{}, {}]
+    collection = own_csv.read(folder, words=_map(folder, "images:\n  patient_id: MRN\n"))
+    assert [row.patient_id for row in collection.images] == ["4711", "Doe^Jane"]
+    assert "images whose patient id is a name, an address or a number of the person: 1; give pseudonyms" in _problems(collection)
+    assert "held back" not in _problems(collection)
 
 
 # ---- faults ----

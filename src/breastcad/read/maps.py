@@ -214,7 +214,7 @@ def apply_birads(collection: Collection, said: SetMap) -> None:
             row.label = label
             given += 1
     collection.facts["counts"] |= counts(collection.images, collection.findings)
-    collection.facts["problems"] = [
-        *collection.facts["problems"],
-        f"labels that are BI-RADS categories, as the map says, and no pathology: {given:,}; say so with every figure",
-    ]
+    remark = f"labels that are BI-RADS categories, as the map says, and no pathology: {given:,}; say so with every figure"
+    if not given:
+        remark = "the map's 'birads' labelled no image: none without a label has one of its categories"
+    collection.facts["problems"] = [*collection.facts["problems"], remark]

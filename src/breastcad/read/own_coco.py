@@ -176,6 +176,7 @@ def _read_images(path: Path, items: list[Any], state: _State, step: Callable[[],
     cells = [_cells(item, ("id", "file_name", "height", "width", "attributes")) for item in usable]
     columns = columns_of(sorted({key for row in cells for key in row}), _IMAGE_NAMES, own.said.images, path.name)
     check_words(cells, columns.get("label"), own.label, "labels", path.name)
+    cells = own.hold_back(cells, columns.values())
     part = _part(path)
     places = [path.parent, own.root, own.root / "images"]
     places += [own.root / folder / part_ for folder in ("", "images") for part_ in _part_folders(path)]
@@ -244,28 +245,40 @@ def _part_folders(path: Path) -> list[str]:
 
 def _read_annotations(path: Path, content: Mapping[str, list[Any]], ids: Mapping[Any, str], state: _State) -> None:
     own = state.own
-    names = {
-        item["id"]: _text(item.get("name", ""))
-        for item in content["categories"]
-        if isinstance(item, dict) and isinstance(item.get("id"), str | int)
-    }
     items = [item for item in content["annotations"] if isinstance(item, dict)]
     if len(items) < len(content["annotations"]):
         own.fault("annotations that are no objects, left out", f"{path.name}: {len(content['annotations']) - len(items)}")
+    names = _category_names(path, content["categories"], {_key(item, "category_id") for item in items})
     categories = [{"category": names.get(_key(item, "category_id"), "")} for item in items]
     check_words(categories, "category", lambda word: str(_meaning(word, own)), "kinds:' or 'labels", path.name)
     cells = [_cells(item, _ANNOTATION_KEYS) for item in items]
     columns = columns_of(sorted({key for row in cells for key in row}), _FINDING_NAMES, own.said.findings, path.name)
     check_words(cells, columns.get("pathology"), own.label, "labels", path.name)
     check_words(cells, columns.get("kind"), own.kind, "kinds", path.name)
+    cells = own.hold_back(cells, columns.values())
     for item, category, row in zip(items, categories, cells, strict=True):
         image_id = ids.get(_key(item, "image_id"))
+        if image_id is not None:  # also where its annotation is left out: somebody looked at it
+            state.annotated.add(image_id)
         if image_id is None or not category["category"]:
             what = "images that are not listed" if image_id is None else "no category"
             own.fault(f"annotations of {what}, left out", f"{path.name}: {_text(item.get('id'))[:40]}")
             continue
-        state.annotated.add(image_id)
         _finding(item, category["category"], row, columns, image_id, state)
+
+
+def _category_names(path: Path, categories: list[Any], used: Container[Any]) -> dict[str | int | None, str]:
+    """Return the names of a file's categories; one that annotations have must have a name, or nobody can say what it means."""
+    names: dict[str | int | None, str] = {}
+    for item in categories:
+        key = _key(item, "id") if isinstance(item, dict) else None
+        if key is None:
+            continue
+        name = item.get("name")
+        names[key] = _text(name) if isinstance(name, str | int | float) else ""
+        if not names[key] and key in used:
+            raise ReadError(path, f"category {_text(key)[:40]} has no name, but annotations have it; give it one under 'categories'")
+    return names
 
 
 def _key(item: Mapping[str, Any], name: str) -> str | int | None:
@@ -293,14 +306,23 @@ def _finding(
     kind, label = _meaning(category, own)
     if cell_of(cells, columns, "kind"):
         kind = own.kind(cell_of(cells, columns, "kind"))
-    if cell_of(cells, columns, "pathology"):
-        label = own.label(cell_of(cells, columns, "pathology"))
-    if kind is None:
-        state.no_kind.add(category)
+    beside = own.label(cell_of(cells, columns, "pathology"))
+    if beside != "unknown" and (label in (None, "unknown", beside) or "pathology" in own.said.findings):
+        label = beside
+    elif beside != "unknown" and category.lower() not in own.said:
+        one = f"{image_id}, annotation {_text(item.get('id'))[:40]}: {label} by its category, {beside} by '{columns['pathology']}'"
+        own.fault(
+            "annotations under two labels, taken as unknown (a map may decide: labels: of the category, or findings: pathology:)", one
+        )
+        label = "unknown"
     if label == "normal":
         state.normal.add(image_id)
+        if _box(item.get("bbox")) or item.get("segmentation"):
+            own.fault("places of annotations that say normal, left out", image_id)
     if label == "normal" or kind == NO_FINDING:
         return
+    if kind is None:
+        state.no_kind.add(category)
     wanted = cell_of(cells, columns, "finding_id") or None
     row = FindingRow(own.set_name, own.finding_id(wanted, f"{image_id}-{_text(item.get('id'))[:40]}"), image_id, kind=kind or "mass")
     row.pathology = label if label in ("benign", "malignant") else "unknown"

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import LONGEST_CELL
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
-from breastcad.read.maps import NO_FINDING, as_map
+from breastcad.read.maps import NO_FINDING, SetMap, as_map
 from breastcad.read.masks import put_mask
+from breastcad.read.own_boxes import with_box
 from breastcad.read.own_rows import (
     FINDING_NAMES,
     IMAGE_NAMES,
@@ -124,24 +125,40 @@ def read(
     root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
     own = Own(said.about.get("set", NAME), root, said, decimal_comma=_delimiter(table) == ";")
     rows = table_of(table)
-    columns = columns_of(rows[0], IMAGE_NAMES, said.images, table.name)
+    beside = next((path for suffix in _TABLES if (path := table.with_name(_FINDINGS + suffix)).is_file() and path != table), None)
+    asked = {} if beside else said.findings
+    in_rows, box, why = with_box(rows, columns_of(rows[0], FINDING_NAMES, asked, table.name), asked, said.images.values())
+    header = [name for name in rows[0] if name not in box or name in said.images.values()]
+    columns = columns_of(header, IMAGE_NAMES, said.images, table.name)
     if not {"path", "image_id"} & columns.keys():
         raise InputError(f"{table.name}: no column names the images; call it 'path' or 'image_id', or name it in a file for --map")
     check_words(rows, columns.get("label"), own.label, "labels", table.name)
-    beside = next((path for suffix in _TABLES if (path := table.with_name(_FINDINGS + suffix)).is_file() and path != table), None)
-    in_rows = {} if beside else columns_of(rows[0], FINDING_NAMES, said.findings, table.name)
-    several = any(name in in_rows for name in PLACES)
-    images, findings = _images(rows, columns, in_rows if several else {}, own, progress)
+    if asked and not any(name in in_rows for name in PLACES):
+        none = f"the map names columns of findings, but none that says where they are ({', '.join(PLACES)})"
+        raise InputError(f"{table.name}: {why or none}")
+    if beside and "row0" in in_rows:
+        why = f"{', '.join(name for name in rows[0] if name in box)}: not read as a box, since findings stand in {beside.name}"
+    own.remarks += [f"{table.name}: {why}"] if why else []
+    in_rows = {} if beside or not any(name in in_rows for name in PLACES) else in_rows
+    images, findings = _images(own.hold_back(rows, {*columns.values(), *in_rows.values()}), columns, in_rows, own, progress)
     if beside:
-        findings = _beside(beside, images, own)
-    elif said.findings and not several:
-        raise InputError(f"{table.name}: the map names columns of findings, but none that says where they are ({', '.join(PLACES)})")
+        in_rows, findings = _beside(beside, images, own)
     _label_by_findings(images, findings, columns)
     facts = own_facts(NAME, f"the table {table.name}", list(images.values()), findings, own)
-    if "label" not in columns and not findings and "label" not in said.every:
-        facts["problems"].insert(0, "no column says what the images show: labels are unknown; name one in a file for --map")
-    facts["columns"] = {"images": columns} | ({"findings": in_rows} if several else {})
+    facts["problems"] = [*_unlabelled(columns, findings, said), *facts["problems"]]
+    facts["columns"] = {"images": columns} | ({"findings": in_rows} if in_rows else {})
     return Collection(str(root), list(images.values()), findings, facts=facts)
+
+
+def _unlabelled(columns: Mapping[str, str], findings: Sequence[FindingRow], said: SetMap) -> list[str]:
+    """Say that nothing labels the images, and what would."""
+    if "label" in columns or findings or "label" in said.every or (said.birads and "birads" in columns):
+        return []
+    if said.birads:
+        return [
+            "no column holds the BI-RADS categories of which the map makes labels; call it 'birads' or name it under 'images:' in the map"
+        ]
+    return ["no column says what the images show: labels are unknown; name one in a file for --map"]
 
 
 def _images(
@@ -185,20 +202,21 @@ def _stem(path: str) -> str:
     return str(name.with_suffix("")) if name.name else path
 
 
-def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> list[FindingRow]:
-    """Make the findings of a table of their own, joined by the image's id or path."""
+def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> tuple[dict[str, str], list[FindingRow]]:
+    """Make the findings of a table of their own, joined by the image's id or path; with the columns that they are of."""
     rows = table_rows(table, delimiter=_delimiter(table))
     if not rows:
-        return []
+        return {}, []
     names = {**FINDING_NAMES, "image_id": (*(name for name in IMAGE_NAMES["image_id"] if name != "id"), *IMAGE_NAMES["path"])}
-    columns = columns_of(rows[0], names, own.said.findings, table.name)
+    columns, _, why = with_box(rows, columns_of(rows[0], names, own.said.findings, table.name), own.said.findings, ())
+    own.remarks += [f"{table.name}: {why}"] if why else []
     if "image_id" not in columns:
         raise InputError(f"{table.name}: no column names the image of a finding; call it 'image_id', or name it in a file for --map")
     check_words(rows, columns.get("pathology"), own.label, "labels", table.name)
     _check_kinds(rows, columns, own, table.name)
     by_path = {row.path: row for row in images.values() if row.path}
     findings: list[FindingRow] = []
-    for number, cells in enumerate(rows, start=1):
+    for number, cells in enumerate(own.hold_back(rows, columns.values()), start=1):
         name = cells[columns["image_id"]]
         plain = name.replace("\\", "/")
         image = images.get(name) or by_path.get(plain) or by_path.get(f"images/{plain}") or images.get(_stem(name))
@@ -206,7 +224,7 @@ def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> list[FindingR
             own.fault("findings of images that are not listed, left out", f"{table.name}, row {number}: {name[:60]}")
         else:
             findings += _finding(cells, columns, image, len(findings) + 1, own)
-    return findings
+    return columns, findings
 
 
 def _check_kinds(rows: Sequence[Cells], columns: Mapping[str, str], own: Own, where: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from breastcad.read import count_frames
 from breastcad.read.dicom_rows import UNREADABLE, put_dicom
 from breastcad.read.files import kind_of
 from breastcad.read.maps import SetMap
+from breastcad.read.own_identifiers import identifying, is_of_a_person
 from breastcad.read.tables import number_of
 from breastcad.read.trees import Faults, counts, inside, put_picture, told
 
@@ -36,8 +37,8 @@ IMAGE_NAMES: dict[str, tuple[str, ...]] = {
     "image_type": ("image_type",),
     "laterality": ("laterality", "side"),
     "view": ("view", "view_position"),
-    "rows": ("rows", "height"),
-    "cols": ("cols", "columns", "width"),
+    "rows": ("rows", "height", "image_height", "img_height"),
+    "cols": ("cols", "columns", "width", "image_width", "img_width"),
     "aspect": ("aspect",),
     "bit_depth": ("bit_depth",),
     "spacing_row_mm": ("spacing_row_mm", "spacing_mm", "pixel_spacing_mm"),
@@ -63,16 +64,16 @@ FINDING_NAMES: dict[str, tuple[str, ...]] = {
     "morphology": ("morphology",),
     "distribution": ("distribution",),
     "geometry": ("geometry",),
-    "row0": ("row0", "ymin", "y_min", "top"),
-    "col0": ("col0", "xmin", "x_min", "left"),
-    "row1": ("row1", "ymax", "y_max", "bottom"),
-    "col1": ("col1", "xmax", "x_max", "right"),
+    "row0": ("row0",),
+    "col0": ("col0",),
+    "row1": ("row1",),
+    "col1": ("col1",),
     "height": ("box_height", "bbox_height"),
     "width": ("box_width", "bbox_width"),
     "points": ("points", "polygon"),
     "mask_path": ("mask_path", "mask", "mask_file", "mask_filename"),
 }
-"""As `IMAGE_NAMES`, of findings.csv; ``height`` and ``width`` are those of a box whose end is not given."""
+"""As `IMAGE_NAMES`, of findings.csv; ``height`` and ``width`` are of a box whose end is not given. Other names of a box: `own_boxes`."""
 PLACES = ("row0", "points", "mask_path")
 LABELS = {"": "unknown", **{word: word for word in SEVERITY}}
 KINDS = {
@@ -190,7 +191,7 @@ _FORMS: dict[str, Callable[[str], Any]] = {
 class Own:
     """What reading a user's own set needs throughout: the set's name, its folder, the map, what is wrong so far.
 
-    Of a ``private`` one no cell is quoted, since it may name a patient.
+    Of a ``private`` one no cell is quoted, since it may name a patient. ``remarks`` are sentences, ``held`` columns that were held back.
     """
 
     set_name: str
@@ -200,6 +201,14 @@ class Own:
     decimal_comma: bool = False
     finding_ids: set[str] = field(default_factory=set)
     private: bool = False
+    remarks: list[str] = field(default_factory=list)
+    held: dict[str, None] = field(default_factory=dict)
+
+    def hold_back(self, rows: Sequence[dict[str, str]], taken: Collection[str]) -> list[dict[str, str]]:
+        """Return a table without the columns that identify a person, but for those that are taken for something of ours."""
+        held = dict.fromkeys(identifying(rows, taken))
+        self.held |= held
+        return [{name: cell for name, cell in cells.items() if name not in held} for cells in rows]
 
     def fault(self, what: str, item: str) -> None:
         """Keep a thing that is wrong, for collection.json."""
@@ -355,7 +364,14 @@ def clipped(corners: Sequence[float], image: ImageRow, finding_id: str, own: Own
 
 def own_facts(reader: str, what: str, images: list[ImageRow], findings: list[FindingRow], own: Own) -> dict[str, Any]:
     """Return the facts of a user's own set: as the map says, else that nothing is said."""
-    problems = told(
+    problems = list(own.remarks)
+    if own.held:
+        names = ", ".join(name[:60] for name in own.held)
+        problems.append(f"columns that identify a person, by their name or a cell, are held back: {names}; rename one that does not")
+    revealing = sum(is_of_a_person(row.patient_id or "") for row in images)
+    if revealing:
+        problems.append(f"images whose patient id is a name, an address or a number of the person: {revealing:,}; give pseudonyms")
+    problems += told(
         "images without a patient: two of one woman may come apart in a split", [r.image_id for r in images if not r.patient_id]
     )
     by_image: dict[str, str] = {}
