@@ -163,7 +163,9 @@ def test_a_pseudonym_is_the_same_in_every_folder_and_another_under_another_salt(
 def test_a_path_that_holds_an_identifier_is_counted_and_not_named(film: Film, tmp_path: Path) -> None:
     film("doe-4711_LCC")
     collection = own_dicom.read(tmp_path / "films")
-    assert "files whose path holds an identifier (patient id or UID): 1; images.csv is not for passing on" in _problems(collection)
+    assert "files whose path holds an identifier (patient id, UID or day of the exam): 1; images.csv is not for passing on" in _problems(
+        collection
+    )
     assert "4711" not in json.dumps(collection.facts).lower()
 
 
@@ -199,17 +201,35 @@ def test_a_broken_file_is_told_by_its_number_and_not_by_its_name(film: Film, tmp
 # ---- what the tags say ----
 
 
-def test_dates_ages_days_and_maker_are_the_files(film: Film, tmp_path: Path) -> None:
+def test_ages_days_and_maker_are_the_files_and_no_date_is_kept(film: Film, tmp_path: Path) -> None:
     film("a", AcquisitionDate="20200110", PatientAge="044Y", Manufacturer="Maker")
     film("b", AcquisitionDate="20200131", StudyInstanceUID="2.25.78")
     film("c", AcquisitionDate="20200230")
-    first, second, third = own_dicom.read(tmp_path / "films").images
-    assert (first.date, first.days_from_first, first.age, first.manufacturer) == ("2020-01-10", 0, 44, "Maker")
-    assert (second.date, second.days_from_first) == ("2020-01-31", 21)
+    collection = own_dicom.read(tmp_path / "films")
+    first, second, third = collection.images
+    assert (first.date, first.days_from_first, first.age, first.manufacturer) == (None, 0, 44, "Maker")
+    assert (second.date, second.days_from_first) == (None, 21)
     assert (third.date, third.days_from_first) == (None, None)
+    write_collection(tmp_path / "out", collection)
+    text = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert [day for day in ("2020-01", "202001", "202002") if day in text] == []
     assert first.patient_id == second.patient_id
     assert first.exam_id != second.exam_id
     assert (first.spacing_row_mm, first.spacing_col_mm, first.rows, first.cols) == (0.1, 0.2, 60, 48)
+
+
+def test_without_a_study_two_days_of_a_woman_are_two_exams(film: Film, tmp_path: Path) -> None:
+    for name, day in (("a", "20200110"), ("b", "20200110"), ("c", "20210110")):
+        film(name, AcquisitionDate=day, StudyInstanceUID="")
+    first, same, later = own_dicom.read(tmp_path / "films").images
+    assert first.exam_id == same.exam_id
+    assert later.exam_id not in (None, first.exam_id)
+
+
+def test_a_path_that_holds_the_day_of_the_exam_is_counted(film: Film, tmp_path: Path) -> None:
+    for name in ("2020-01-10/a", "20200110_b", "c"):
+        film(name, AcquisitionDate="20200110")
+    assert "files whose path holds an identifier (patient id, UID or day of the exam): 2;" in _problems(own_dicom.read(tmp_path / "films"))
 
 
 def test_one_instance_with_other_pixels_is_told_apart_from_a_copy(film: Film, tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def read(
     Returns
     -------
     Collection
-        ``patient_id``, ``exam_id`` and ``image_id`` are pseudonyms, the same wherever the same files and ``salt`` are. Labels are
+        ``patient_id``, ``exam_id`` and ``image_id`` are pseudonyms, the same wherever the same files and ``salt`` are. Of dates only
+        ``days_from_first`` is kept. Labels are
         ``unknown`` but for those of the table. Files of one SOP instance count once, the first by path; a file that is damaged has a
         row with ``present`` 0; files that are no DICOM or hold no picture have none, nor have other modalities.
 
@@ -119,7 +120,7 @@ def read(
             progress(number, len(files))
     if table is not None:
         _label(table, state)
-    _days(state.rows)
+    _days(state)
     return Collection(str(root), state.rows, facts=_facts(state, len(files), bool(said.about.get("salt"))))
 
 
@@ -212,12 +213,13 @@ def _put(facts: DicomFacts, relative: str, state: _State) -> None:
     own = state.own
     salt = own.said.about.get("salt", "")
     patient = pseudonym("p", facts.person, salt)
+    of_day = (*facts.person, facts.date) if facts.person and facts.date else None  # where the study is not named
     image = pseudonym("i", ("instance", facts.instance) if facts.instance else ("path", relative), salt)
     for frame in range(facts.frames):
         several = facts.frames > 1
         row = image_row(f"{patient or 'p'}-{image}" + (f"-f{frame}" if several else ""), {}, {}, own)
-        row.path, row.frame, row.date = relative, str(frame) if several else None, day_of(facts.date or "")
-        row.patient_id, row.exam_id = patient, pseudonym("e", facts.exam, salt)
+        row.path, row.frame = relative, str(frame) if several else None
+        row.patient_id, row.exam_id = patient, pseudonym("e", facts.exam or of_day, salt)
         every = row.modality
         row.modality = facts.modality
         put_facts(row, facts, own.faults)
@@ -232,7 +234,7 @@ def _put(facts: DicomFacts, relative: str, state: _State) -> None:
     for sentence in facts.warnings:
         state.warnings.setdefault(without(sentence, facts.private), []).append(state.rows[-1].image_id)
     held = relative.lower()
-    names = (facts.patient, facts.study, facts.series, facts.instance)
+    names = (facts.patient, facts.study, facts.series, facts.instance, facts.date, (facts.date or "").replace("-", ""))
     state.revealing += any(name is not None and len(name) > 3 and name.lower() in held for name in names)
 
 
@@ -287,16 +289,16 @@ def _enter(row: ImageRow, facts: DicomFacts, key: str, said: Mapping[tuple[str, 
 # ---- what is said of the whole ----
 
 
-def _days(rows: list[ImageRow]) -> None:
-    """Enter the days since each patient's first exam."""
+def _days(state: _State) -> None:
+    """Enter the days since each patient's first exam, all that is kept of dates: beside a pseudonym a day finds the person again."""
+    days = [day_of(facts.date or "") if facts else None for facts in state.facts]
     first: dict[str, str] = {}
-    for row in rows:
-        if row.patient_id and row.date:
-            first[row.patient_id] = min(first.get(row.patient_id, row.date), row.date)
-    for row in rows:
-        if row.patient_id and row.date:
-            days = datetime.date.fromisoformat(row.date) - datetime.date.fromisoformat(first[row.patient_id])
-            row.days_from_first = days.days
+    for row, day in zip(state.rows, days, strict=True):
+        if row.patient_id and day:
+            first[row.patient_id] = min(first.get(row.patient_id, day), day)
+    for row, day in zip(state.rows, days, strict=True):
+        if row.patient_id and day:
+            row.days_from_first = (datetime.date.fromisoformat(day) - datetime.date.fromisoformat(first[row.patient_id])).days
 
 
 def _facts(state: _State, files: int, salted: bool) -> dict[str, Any]:
@@ -321,6 +323,7 @@ def _facts(state: _State, files: int, salted: bool) -> dict[str, Any]:
     for sentence, ids in sorted(state.warnings.items(), key=lambda item: -len(item[1]))[:_TOLD]:
         problems += told(sentence, ids)
     if state.revealing:
-        problems.append(f"files whose path holds an identifier (patient id or UID): {state.revealing:,}; images.csv is not for passing on")
+        what = "files whose path holds an identifier (patient id, UID or day of the exam)"
+        problems.append(f"{what}: {state.revealing:,}; images.csv is not for passing on")
     facts["pseudonyms"] = "salted" if salted else "not salted: who has a list of patient ids can find theirs; see docs/data.md"
     return facts
