@@ -152,6 +152,29 @@ def test_stopped_in_the_middle_nothing_half_written_has_a_final_name(tmp_path: P
             assert content.endswith(b"IEND\xaeB`\x82")
 
 
+def test_a_folder_of_interrupted_work_is_refused_as_that(
+    tmp_path: Path, tiny_model: MakeModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = write_images(tmp_path / "in"), "--model", tiny_model("US"), "--out", tmp_path / "out"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("breastcad.report.analysis_folder.render_report", stop)
+        assert run(*call) == 130
+    capsys.readouterr()
+    assert run(*call) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"breastcad: '{tmp_path / 'out'}' holds an analysis that was interrupted, or is being written now (unfinished.txt); "
+    )
+    assert "if none is, add --overwrite: it is begun anew" in said
+    assert run(*call, "--overwrite") == 0
+    assert run(*call) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
 # What one picture's analysis must not load: each of these would show in its time.
 NOT_LOADED = (
     *("torch", "scipy", "skimage", "sklearn", "pandas", "matplotlib", "openpyxl", "yaml", "rich", "pydicom", "tifffile", "imagecodecs"),

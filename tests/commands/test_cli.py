@@ -155,6 +155,26 @@ def test_what_a_user_can_mend_is_one_line_and_an_exit_code(
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("words of 'label': 'be\x1b[31mnign'", "words of 'label': 'be\\x1b[31mnign'"),
+        ("a\nbreastcad: b", "a\\nbreastcad: b"),
+        ("a\r\t\x07\x9b", "a\\r\\t\\x07\\x9b"),
+        ("a\u202eb\u2028\ud800", "a\\u202eb\\u2028\\ud800"),
+        ("Größe 肿块 a\u00a0b", "Größe 肿块 a\u00a0b"),
+    ],
+)
+def test_what_could_steer_the_terminal_is_written_out(
+    text: str, shown: str, run: Callable[..., tuple[int, str, str]], stand_in: Callable[..., None]
+) -> None:
+    stand_in(InputError(text))
+    assert run("stand-in") == (2, "", f"breastcad: {shown}\n")
+    code, _, err = run("stand-in", "--name", "x", f"{text}")
+    assert (code, err.splitlines()[1:]) == (2, [])
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
     "error", [ZeroDivisionError("a bug"), ModuleNotFoundError("No module named 'ours'", name="ours"), AssertionError("a bug")]
 )
 def test_a_bug_shows_its_traceback_and_is_not_taken_for_the_answer_no(

@@ -127,6 +127,20 @@ def test_a_folder_of_dicom_files_is_read_and_nobody_is_named(tmp_path: Path, cap
     assert {row.label for row in read_collection(tmp_path / "out").images} == {"malignant", "normal", "unknown"}
 
 
+def test_columns_are_told_as_they_were_understood_and_steer_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("file,class,x,y,width,height,no\x1b]0;te,side\na.png,benign,2,1,3,4,n,le\x1b[31mft\n")
+    (tmp_path / "map.yaml").write_text('title: "a\\x1b[2Jtitle"\n')
+    assert _run("csv", tmp_path / "t.csv", "--out", tmp_path / "out", "--map", tmp_path / "map.yaml") == 0
+    told = capsys.readouterr().out
+    assert "  columns of images, theirs as ours: file as path, side as laterality, class as label\n" in told
+    assert "  columns of findings, theirs as ours: class as pathology, y as row0, x as col0, height as height, width as width\n" in told
+    assert "  columns that are none of ours, kept: x_side, x_no\\x1b]0;te\n" in told
+    assert "(a: le\\x1b[31mft)" in told
+    assert told.startswith("a\\x1b[2Jtitle: not stated.")
+    assert "\x1b" not in told
+
+
 def test_tables_elsewhere_and_no_image_read(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tables").mkdir()
     (mias / "Info.txt").rename(tmp_path / "tables" / "Info.txt")

@@ -221,3 +221,12 @@ def test_an_image_that_is_gone_is_left_out_and_said(one: Path, tmp_path: Path, c
     said = capsys.readouterr().out
     assert "! left out: one 3: 3.png: does not exist; import the set again" in said
     assert "! left out: one 4: 4.png: is empty (0 bytes); import the set again" in said
+
+
+def test_a_fault_of_a_collection_names_its_folder_as_it_was_given(one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "deep" / "er" / "none"
+    assert _run(one, wrong, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err.startswith(f"breastcad: '{wrong}' is no collection (it has no collection.json); make one with: ")
+    (one / "images.csv").write_text("set\nx\n")
+    assert _run(one, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == f"breastcad: '{one}': images.csv: lacks the column 'image_id'\n"

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from breastcad.core.errors import InputError
-from breastcad.read.sets import READERS, read_set, reader_for
+from breastcad.read import nearest
+from breastcad.read.nearest import _marks, what_is_there
+from breastcad.read.sets import OWN, READERS, read_set, reader_for
 
 
 def _make_busi(root: Path) -> Path:
@@ -56,7 +58,7 @@ def test_auto_sees_the_set_by_its_files(tmp_path: Path) -> None:
 def test_auto_refuses_what_is_no_set_or_several(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no folder; name the folder of a data set"):
         read_set("auto", tmp_path / "none")
-    with pytest.raises(InputError, match="holds no set that is known here; name the set: mini-mias, cbis-ddsm, "):
+    with pytest.raises(InputError, match="holds no set that is known here: nothing; name the set in place of auto, or write a table of"):
         read_set("auto", tmp_path)
     _make_mini_mias(_make_busi(tmp_path))
     with pytest.raises(InputError, match=r"holds several sets \(mini-mias, busi\); name the set"):
@@ -73,3 +75,45 @@ def test_auto_takes_the_set_in_the_folder_and_not_the_one_beside_it(tmp_path: Pa
     _make_mini_mias(tmp_path)  # in the folder above, which readers look at too
     assert reader_for("auto", _make_busi(tmp_path / "sets" / "a").parent).name == "busi"
     assert reader_for("auto", _make_busi(tmp_path / "b")).name == "busi"
+
+
+def test_auto_says_what_a_folder_holds_that_is_no_set_and_which_sets_are_near(tmp_path: Path) -> None:
+    (tmp_path / "Doe Jane" / "original").mkdir(parents=True)
+    for name in ("original/000017.png", "original/case7.bmp", "scan.DOE^JANE", "notes", ".hidden"):
+        (tmp_path / "Doe Jane" / name).touch()
+    with pytest.raises(InputError) as raised:
+        read_set("auto", tmp_path)
+    said = str(raised.value).removeprefix(f"'{tmp_path}' ")
+    assert said.startswith(
+        "holds no set that is known here: 2 other, 1 .bmp, 1 .png, 2 folders; the nearest are udiat (has 000001.png, original); "
+        "busis (has case1.bmp, Original); name the set in place of auto, "
+    )
+    assert "docs/data.md, see: breastcad import --help" in said
+    assert ("mini-mias" in said, "Doe" in said) == (False, False)
+    with pytest.raises(InputError, match=r"notes' holds no set that is known here: 1 other; name the set"):
+        read_set("auto", tmp_path / "Doe Jane" / "notes")
+
+
+def test_the_marks_of_every_published_set_are_names_and_no_words() -> None:
+    marks = {name: _marks(reader.needed) for name, reader in READERS.items() if name not in OWN}
+    assert [name for name, found in marks.items() if not found] == []
+    assert {mark for found in marks.values() for mark in found} & {
+        "and",
+        "or",
+        "the",
+        "such",
+        "files",
+        "folders",
+        "with",
+        "its",
+        "px",
+    } == set()
+
+
+def test_a_folder_of_many_names_is_looked_at_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/b/c/deep.png", "a/one.png", "a/b/two.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert what_is_there(tmp_path, {}) == ("2 .png, 3 folders", [])
+    monkeypatch.setattr(nearest, "MOST", 1)
+    assert what_is_there(tmp_path, {}) == ("1 .png, 1 folder", [])

@@ -189,7 +189,10 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         if debug or line is None:
             traceback.print_exc()
         if line is not None:
-            typer.echo(line, err=True)
+            from breastcad.commands.saying import say
+
+            for part in line.split("\n") if isinstance(error, typer.TyperException) else [line]:  # the whole help is of several lines
+                say(part, err=True)
         return ANSWER_IS_NO if isinstance(error, AnswerNo) else CALL_REFUSED
     except Exception:  # a bug: its traceback, and not Python's exit code 1, which says here that the answer is no
         traceback.print_exc()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastcad.commands.options import Overwrite
-from breastcad.core.records import Skipped
+from breastcad.commands.saying import say
+from breastcad.core.records import UNFINISHED, Skipped
 
 if TYPE_CHECKING:
     from breastcad.core.records import Analysis
@@ -75,10 +76,15 @@ def command(
     InputError
         If the call cannot be taken.
     """
-    from breastcad.core.errors import AnswerNo
+    from breastcad.core.errors import AnswerNo, InputError
     from breastcad.core.files import output_folder
     from breastcad.infer import analyze_files
 
+    if (out / UNFINISHED).is_file() and not overwrite:
+        raise InputError(
+            f"'{out}' holds an analysis that was interrupted, or is being written now ({UNFINISHED}); if none is, add --overwrite: "
+            "it is begun anew, and what it left is removed; or name another folder with --out"
+        )
     run = analyze_files(paths, model=model, modality=modality and modality.value, exam=exam.value)
     folder = output_folder(out, overwrite=overwrite)
     analysis = _written(folder, run)
@@ -122,10 +128,11 @@ def tell(analysis: Analysis, folder: Path) -> None:
     """
     from collections import Counter
 
-    typer.echo(f"{len(analysis.images)} analysed, {len(analysis.skipped)} skipped")
+    say(f"{len(analysis.images)} analysed, {len(analysis.skipped)} skipped")
     reasons = Counter(item.reason for item in analysis.skipped).most_common()
     for reason, count in reasons[:REASONS_SHOWN]:
-        typer.echo(f"  {count} skipped: {reason}")
+        say(f"  {count} skipped: {reason}")
     if len(reasons) > REASONS_SHOWN:
-        typer.echo(f"  and {len(reasons) - REASONS_SHOWN} more reasons, in findings.json")
-    typer.echo(f"{folder / 'report.html'}\n{analysis.notice}")
+        say(f"  and {len(reasons) - REASONS_SHOWN} more reasons, in findings.json")
+    say(str(folder / "report.html"))
+    say(analysis.notice)

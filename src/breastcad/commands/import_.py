@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastcad.commands.options import Out, Overwrite
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import Collection
@@ -39,7 +40,7 @@ def command(
 
     reader = reader_for(set_name, folder)
     if set_name == "auto":
-        typer.echo(f"Taken for {reader.name}: the folder holds {reader.needed}")
+        say(f"Taken for {reader.name}: the folder holds {reader.needed}")
     meanings = read_map(words) if words is not None else None
     output_folder(out, overwrite=overwrite)
     with bar(f"reading {reader.name}") as progress:
@@ -53,13 +54,18 @@ def command(
 def _tell(collection: Collection, out: Path) -> None:
     """Print the counts, the problems and the next step."""
     facts = collection.facts
-    typer.echo(f"{facts['title']}: {facts['licence']}. Cite: {facts['cite']}")
+    say(f"{facts['title']}: {facts['licence']}. Cite: {facts['cite']}")
     for name, count in facts["counts"].items():
-        typer.echo(f"  {name.replace('_', ' '):48}{count:>7,}")
+        say(f"  {name.replace('_', ' '):48}{count:>7,}")
+    for table, columns in facts.get("columns", {}).items():
+        say(f"  columns of {table}, theirs as ours: {', '.join(f'{theirs} as {ours}' for ours, theirs in columns.items())}")
+    kept = dict.fromkeys(f"x_{name}" for rows in (collection.images, collection.findings) for row in rows for name in row.extra)
+    if kept and "columns" in facts:
+        say(f"  columns that are none of ours, kept: {', '.join(kept)}")
     for problem in facts["problems"]:
-        typer.echo(f"  ! {problem}")
-    typer.echo(f"Written: {out}")
+        say(f"  ! {problem}")
+    say(f"Written: {out}")
     if facts["counts"]["read"]:
-        typer.echo(f"Next: breastcad split {out} --out SPLIT_FOLDER")
+        say(f"Next: breastcad split {out} --out SPLIT_FOLDER")
     else:
-        typer.echo("No image was read; give the folder that holds them to train or to measure.")
+        say("No image was read; give the folder that holds them to train or to measure.")

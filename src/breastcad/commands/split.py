@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from breastcad.commands.options import Out, Overwrite, Seed
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import Collection, ImageRow, SplitRow
@@ -120,13 +121,13 @@ def command(
     and by what --stratify names; how far they differ is said. The exit code is 1 if it leaks.
     """
     from breastcad.core.errors import AnswerNo
-    from breastcad.core.files import output_folder, read_collection, write_split
+    from breastcad.core.files import output_folder, write_split
     from breastcad.datasets.splits import counts, leaks
     from breastcad.datasets.strata import balance, traits_of
 
     asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
     _check(asked)
-    read = [read_collection(folder) for folder in collections]
+    read = [_read(folder) for folder in collections]
     images, remarks = _images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}
@@ -142,7 +143,7 @@ def command(
     table, differences = counts(rows, images), balance(rows, traits)
     write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table, "balance": differences})
     _tell(table, differences, [*facts["remarks"], *leaking])
-    typer.echo(f"Written: {out}")
+    say(f"Written: {out}")
 
 
 def _traits(stratify: str) -> tuple[str, ...]:
@@ -174,6 +175,18 @@ def _check(asked: Asked) -> None:
         raise InputError(f"--validation-share must lie between 0 and 1, got {asked.validation_share}")
 
 
+def _read(folder: Path) -> Collection:
+    """Read a collection; a fault names the folder as it was given: of several, and of a wrong path, the last part says too little."""
+    from breastcad.core.errors import InputError, ReadError
+    from breastcad.core.files import read_collection
+
+    try:
+        return read_collection(folder)
+    except ReadError as error:
+        said = f" {error.reason}" if Path(error.path) == folder else f": {error}"
+        raise InputError(f"'{folder}'{said}") from error
+
+
 def _images(collections: list[Collection]) -> tuple[list[ImageRow], list[str]]:
     """Return the images that are split, and what there is to say: those that are present or, where none is, all that the tables list."""
     from breastcad.core.errors import InputError
@@ -192,7 +205,7 @@ def _groups(collections: list[Collection], unread: dict[tuple[str, str], str], c
     from breastcad.datasets.cache import open_cache
     from breastcad.datasets.duplicates import joint_groups
 
-    with open_cache(lambda said: typer.echo(f"! {said}", err=True)) as cache, bar("looking for near-duplicates") as progress:
+    with open_cache(lambda said: say(f"! {said}", err=True)) as cache, bar("looking for near-duplicates") as progress:
         return joint_groups(collections, progress, unread=unread, cache=cache, copies=copies)
 
 
@@ -231,15 +244,15 @@ def _tell(table: list[dict[str, Any]], differences: list[dict[str, Any]], remark
     folds = sorted({line["outer"] for line in table})
     images = {(line["set"], line["label"], line["outer"], line["part"]): line["images"] for line in table}
     parts = "train", "validation", "test"
-    typer.echo(f"images: {' / '.join(parts)}")
-    typer.echo(f"  {'set':20}{'label':12}" + "".join(f"{f'fold {fold}':>18}" for fold in folds))
+    say(f"images: {' / '.join(parts)}")
+    say(f"  {'set':20}{'label':12}" + "".join(f"{f'fold {fold}':>18}" for fold in folds))
     for name, label in sorted({(line["set"], line["label"]) for line in table}):
         cells = (" / ".join(str(images.get((name, label, fold, part), 0)) for part in parts) for fold in folds)
-        typer.echo(f"  {name:20}{label:12}" + "".join(f"{cell:>18}" for cell in cells))
+        say(f"  {name:20}{label:12}" + "".join(f"{cell:>18}" for cell in cells))
     if inner:
-        typer.echo(f"What a fold does not test is parted into {inner} inner folds.")
+        say(f"What a fold does not test is parted into {inner} inner folds.")
     largest = {line["of"]: line for line in sorted(differences, key=lambda line: line["difference"])}  # the last of each trait stays
     said = (f"{name} {100 * line['difference']:.1f} ({line['value']}, {line['part']})" for name, line in sorted(largest.items()))
-    typer.echo(f"Largest difference between a part's share and the whole's, in points: {', '.join(said)}")
+    say(f"Largest difference between a part's share and the whole's, in points: {', '.join(said)}")
     for remark in remarks:
-        typer.echo(f"! {remark}")
+        say(f"! {remark}")

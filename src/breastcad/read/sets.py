@@ -36,6 +36,7 @@ from breastcad.read import (
     vindr_mammo,
 )
 from breastcad.read.maps import apply_birads, as_map
+from breastcad.read.nearest import what_is_there
 from breastcad.read.trees import Progress
 
 
@@ -100,9 +101,15 @@ def _recognised(folder: str | Path) -> Reader:
     below = [name for name, place in places.items() if place.resolve() == given or given in place.resolve().parents]
     # Published sets lie in files of these forms too: they count first.
     fitting = [READERS[name] for name in below or _places(folder, OWN) or places]
-    if len(fitting) != 1:
-        said = f"several sets ({', '.join(reader.name for reader in fitting)})" if fitting else "no set that is known here"
-        raise InputError(f"'{folder}' holds {said}; name the set: {', '.join(READERS)}")
+    if len(fitting) > 1:
+        raise InputError(f"'{folder}' holds several sets ({', '.join(reader.name for reader in fitting)}); name the set in place of auto")
+    if not fitting:
+        found, nearest = what_is_there(folder, {reader.name: reader.needed for reader in READERS.values()})
+        near = f"the nearest are {'; '.join(nearest)}; " if nearest else ""
+        raise InputError(
+            f"'{folder}' holds no set that is known here: {found}; {near}name the set in place of auto, or write a table of your images "
+            f"(csv); each set's files are listed in docs/data.md, see: breastcad import --help"
+        )
     return fitting[0]
 
 
