@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Out, Overwrite, Seed
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import Collection, ImageRow, PatchRow, SplitRow
@@ -39,10 +41,10 @@ def command(
     authors published as training and test, leaks.
     """
     from breastcad.core.errors import AnswerNo, InputError
-    from breastcad.core.files import output_folder, read_collection, read_split, write_json, write_text
+    from breastcad.core.files import output_folder, read_split, write_json, write_text
     from breastcad.report.audit_page import audit_page
 
-    read = [read_collection(folder) for folder in [*collections, *(against or [])]]
+    read = [given_collection(folder) for folder in [*collections, *(against or [])]]
     if patches is not None and split is None:
         raise InputError("--patches says where windows lie, not in which part they are: give --split too")
     rows = read_split(split) if split is not None else None
@@ -159,10 +161,10 @@ def _tell(checks: list[Check], told: list[dict[str, Any]]) -> None:
 
     for check in sorted(checks, key=lambda check: VERDICTS.index(check.verdict)):
         of = "" if check.of is None else f" of {check.of:,}"
-        typer.echo(f"  {check.verdict:8}{check.count:>7,}{of:12} {check.said}")
+        say(f"  {check.verdict:8}{check.count:>7,}{of:12} {check.said}")
     for one in told:
-        typer.echo(f"  shortcut {one['question']} (n {one['left_in']['images']:,})")
+        say(f"  shortcut {one['question']} (n {one['left_in']['images']:,})")
         for kind, words in (("left_in", "what stays visible"), ("taken_out", "the file, which no network sees")):
             found = one[kind]
             facts = ", ".join(f"{name} {loss:.2f}" for name, loss in found["ranked"][:3] if loss >= 0.005)
-            typer.echo(f"    AUC {found['area']:.2f} [{found['low']:.2f}, {found['high']:.2f}] by {words}{': ' if facts else ''}{facts}")
+            say(f"    AUC {found['area']:.2f} [{found['low']:.2f}, {found['high']:.2f}] by {words}{': ' if facts else ''}{facts}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Out, Overwrite, Seed
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def command(
     leak-demo.json. On mini-MIAS half a minute of one processor. Made-up films get their labels by lot: what is not chance there is leak.
     """
     from breastcad.commands.progress import bar
-    from breastcad.core.files import output_folder, read_collection, write_bytes, write_json, write_text
+    from breastcad.core.files import output_folder, write_bytes, write_json, write_text
     from breastcad.datasets.leak_demo import show_leak
     from breastcad.report.leak_demo import leak_picture, leak_text
 
-    read = None if collection is None else read_collection(collection)
+    read = None if collection is None else given_collection(collection)
     folder = output_folder(out, overwrite=overwrite)
     title = "made-up films, benign and malignant by lot" if read is None else str(read.facts.get("title") or read.facts.get("set") or "")
     copies = _made_up(seed) if read is None else _copies(read)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Out, Overwrite
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import PatchRow
@@ -46,12 +48,12 @@ def command(
     that only touches a lesion is 'unknown'. On mammograms, windows of which less than breast_share is breast are left out.
     """
     from breastcad.commands.progress import bar
-    from breastcad.core.files import output_folder, read_collection, read_split, write_patches
+    from breastcad.core.files import output_folder, read_split, write_patches
     from breastcad.patches.table import sliding, sliding_patches
 
     settings = sliding(setting or [])
     groups = None if split is None else {(row.set, row.id): row.group for row in read_split(split)}
-    read = [read_collection(folder) for folder in collections]
+    read = [given_collection(folder) for folder in collections]
     output_folder(out, overwrite=overwrite)
     rows: list[PatchRow] = []
     for folder, collection in zip(collections, read, strict=True):
@@ -59,7 +61,7 @@ def command(
             patches = sliding_patches(collection, settings, groups=groups, progress=progress)
         rows += patches.rows
         for remark in patches.remarks:
-            typer.echo(f"! {folder.name}: {remark}")
+            say(f"! {folder.name}: {remark}")
     write_patches(out / "patches.csv", rows)
     _tell(rows, out / "patches.csv")
 
@@ -69,5 +71,5 @@ def _tell(rows: list[PatchRow], path: Path) -> None:
     from collections import Counter
 
     for (name, label), count in sorted(Counter((row.set, row.label) for row in rows).items()):
-        typer.echo(f"  {name:20}{label:12}{count:>12,}")
+        say(f"  {name:20}{label:12}{count:>12,}")
     typer.echo(f"{len(rows):,} windows. Written: {path}")

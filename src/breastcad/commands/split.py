@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Out, Overwrite, Seed
 from breastcad.commands.saying import say
 
@@ -127,7 +128,7 @@ def command(
 
     asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
     _check(asked)
-    read = [_read(folder) for folder in collections]
+    read = [given_collection(folder) for folder in collections]
     images, remarks = _images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}
@@ -173,18 +174,6 @@ def _check(asked: Asked) -> None:
             raise InputError(f"{option} with --kind {', '.join(kind.value for kind in kinds)}, not with --kind {asked.kind.value}")
     if asked.validation_share is not None and not 0 < asked.validation_share < 1:
         raise InputError(f"--validation-share must lie between 0 and 1, got {asked.validation_share}")
-
-
-def _read(folder: Path) -> Collection:
-    """Read a collection; a fault names the folder as it was given: of several, and of a wrong path, the last part says too little."""
-    from breastcad.core.errors import InputError, ReadError
-    from breastcad.core.files import read_collection
-
-    try:
-        return read_collection(folder)
-    except ReadError as error:
-        said = f" {error.reason}" if Path(error.path) == folder else f": {error}"
-        raise InputError(f"'{folder}'{said}") from error
 
 
 def _images(collections: list[Collection]) -> tuple[list[ImageRow], list[str]]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Device, DeviceName
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import SplitRow
@@ -44,7 +46,7 @@ def command(
     import torch
 
     from breastcad.commands.progress import bar
-    from breastcad.core.files import read_collection, read_facts, read_split
+    from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.bundle import export_run
     from breastcad.train.run import open_run, train_run, undone_folds
@@ -54,14 +56,14 @@ def command(
     wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
     rows = _checked_rows(read_split(split), facts)
-    kept = open_cache(lambda said: typer.echo(f"! {said}", err=True)) if cache else None
+    kept = open_cache(lambda said: say(f"! {said}", err=True)) if cache else None
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
             update(done, total, text)
 
         run = open_run(out, settings, rows, facts, device=torch.device(wanted), progress=progress)
-        problems = train_run(run, [read_collection(folder) for folder in collections], _numbers(folds), cache=kept)
+        problems = train_run(run, [given_collection(folder) for folder in collections], _numbers(folds), cache=kept)
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)
@@ -77,14 +79,14 @@ def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
     nested = ["the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used"]
     for sentence in [*leaking, *(nested if any(row.inner for row in rows) else [])]:
-        typer.echo(f"! {sentence}", err=True)
+        say(f"! {sentence}", err=True)
     return rows
 
 
 def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> None:
     """Say what was left out, and what to do next."""
     for problem in problems:
-        typer.echo(f"left out: {problem}", err=True)
+        say(f"left out: {problem}", err=True)
     if left:
         typer.echo(f"folds that are left: {', '.join(map(str, left))}. When all are trained, the same command without --folds ends the run")
         return
