@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow
-from breastcad.datasets.describe import FINDING_FACETS, IMAGE_FACETS, Description, describe
+from breastcad.datasets.describe import FINDING_FACETS, HELD_BACK, IMAGE_FACETS, Description, describe
 from breastcad.read.sets import read_set
 
 
@@ -117,6 +117,14 @@ def test_only_what_is_present_is_counted_when_asked() -> None:
     found = described(only_present=True)
     assert (found.listed, found.present, found.findings) == (4, 4, 3)
     assert counts_of(found, "files") == {("present", "normal"): 2, ("present", "benign"): 1, ("present", "malignant"): 1}
+
+
+def test_a_makers_name_that_few_patients_have_is_held_back() -> None:
+    """An import takes it from DICOM headers; where a set names no patient it has told the word itself."""
+    rows = [film(str(n), f"p{n}", "normal", manufacturer="GE" if n < 3 else "for Jane") for n in range(5)]
+    assert counts_of(describe(Collection("", rows)), "manufacturer") == {("GE", "normal"): 3, (HELD_BACK, "normal"): 2}
+    nobody = [film(str(n), None, "normal", manufacturer="GE") for n in range(2)]
+    assert counts_of(describe(Collection("", nobody)), "manufacturer") == {("GE", "normal"): 2}
 
 
 def test_an_empty_collection_has_no_counts() -> None:

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from breastcad.core.records import Collection, ImageRow
 from breastcad.core.seeding import generator
 from breastcad.datasets import describe_tags
-from breastcad.datasets.describe_tags import SHUFFLES, TagExploration, _drawn, _shuffled_labels, explore_tags, partings_of
+from breastcad.datasets.describe import HELD_BACK
+from breastcad.datasets.describe_tags import (
+    SHUFFLES,
+    TagExploration,
+    _drawn,
+    _shuffled_labels,
+    explore_tags,
+    hidden_of,
+    partings_of,
+)
 from breastcad.phantom.sets import write_set
 from breastcad.read.sets import read_set
 
@@ -136,6 +145,48 @@ def test_names_never_come_out_of_the_files(cmmd: Collection) -> None:
         assert word not in told
 
 
+def test_what_somebody_typed_about_one_patient_is_held_back(cmmd: Collection) -> None:
+    """One woman's films hold her name, days with the day first and a remark in tags that may be told; a scanner's word, on all, is told."""
+    who = cmmd.images[0].patient_id
+    typed = {
+        **{"SoftwareVersions": "born 03.11.1954", "PaddleDescription": "Oma Kowalska 03/11/1954", "FilterType": "March 3rd"},
+        **{"BodyPartExamined": "KOWALSKA", "ManufacturerModelName": "new, 3. Mar 1954", "ViewPosition": "XCCL"},
+    }
+
+    def write(dataset: pydicom.FileDataset, image: ImageRow) -> None:
+        dataset.SoftwareVersions, dataset.PaddleDescription = "V1.2", "24x29 of 12.03.2019"
+        dataset.PatientAge = "061Y"
+        if image.patient_id == who:
+            dataset.update(typed)
+            dataset.PatientAge = "097Y"
+
+    found = _explored(_rewritten(cmmd, write))
+    told = {(row.facet, row.value) for row in found.counts}
+    assert {("SoftwareVersions", "V1.2"), ("PatientAge", "61"), ("ViewPosition", "XCCL"), ("BodyPartExamined", "BREAST")} <= told
+    for word in ("1954", "March", "Mar ", "Kowalska", "KOWALSKA", "2019", "97"):
+        assert not [value for _, value in told if word in value]
+    films = sum(image.patient_id == who for image in cmmd.images)
+    assert sum(row.n for row in found.counts if (row.facet, row.value) == ("FilterType", HELD_BACK)) == films
+    held = {tag.keyword: (tag.held_back, tag.distinct) for tag in found.tags if tag.held_back}
+    assert held["SoftwareVersions"] == held["PatientAge"] == (1, 2)
+    assert held["PaddleDescription"] == (2, 2)  # a day is held back however many have it
+
+
+@pytest.mark.parametrize("word", ["12.3.2019", "03/11/1954", "3-11-1954", "03111954", "March 3rd", "3. Mar 54", "on 3rd of no: sept 14"])
+def test_a_day_is_held_back_however_many_patients_have_it(word: str) -> None:
+    assert hidden_of("PaddleDescription", [word] * 9, [f"p{n}" for n in range(9)]) == {word}
+
+
+@pytest.mark.parametrize("word", ["V1.2.20103", "5.3.10", "24x29 cm", "Marlow 3", "LORAD 3 GENERATION", "Mayfair 2", "40001954"])
+def test_what_looks_like_a_day_and_is_none_is_told(word: str) -> None:
+    assert hidden_of("PaddleDescription", [word] * 3, ["p", "q", "r"]) == set()
+
+
+def test_patients_who_are_not_named_count_as_one() -> None:
+    assert hidden_of("Manufacturer", ["GE"] * 5, [None, None, None, "p", "p"]) == {"GE"}
+    assert hidden_of("Manufacturer", ["GE"] * 3, [None, "p", "q"]) == set()
+
+
 def test_broken_missing_and_other_files_stop_nothing(cmmd: Collection) -> None:
     paths = [Path(cmmd.root) / str(image.path) for image in cmmd.images]
     paths[0].write_bytes(paths[0].read_bytes()[:-5000])
@@ -144,6 +195,16 @@ def test_broken_missing_and_other_files_stop_nothing(cmmd: Collection) -> None:
     found = _explored(cmmd)
     assert (found.looked_at, found.read, len(found.unread)) == (len(paths), len(paths) - 3, 2)
     assert any("does not exist" in sentence for sentence in found.unread)
+
+
+def test_a_file_that_is_named_after_a_patient_and_cannot_be_read_is_told_by_its_image(cmmd: Collection) -> None:
+    image = cmmd.images[0]
+    path = Path(cmmd.root) / str(image.path)
+    path.rename(path.with_name("Jane_Zebra.dcm")).write_bytes(path.with_name("Jane_Zebra.dcm").read_bytes()[:-5000])
+    image.path = str(Path(str(image.path)).with_name("Jane_Zebra.dcm"))
+    (sentence,) = _explored(cmmd).unread
+    assert sentence.startswith(f"{image.image_id}: ")
+    assert "Zebra" not in sentence
 
 
 def test_a_tag_with_many_numbers_is_told_by_quartiles(cmmd: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,9 @@ def test_a_picture_or_mask_that_cannot_be_read_is_told_and_another_is_drawn(tmp_
     (shown,) = sheet.by_label["benign"]
     assert (shown.name, shown.outlined) == ("3", 0)
     assert "gone.png: does not exist" in sheet.unread
+    assert any(
+        sentence.startswith(("0: ", "1: ", "2: ")) for sentence in sheet.unread
+    )  # not by its file, which may be called after a patient
     gone = [image(f"gone{n}") for n in range(500)]
     assert len(sample_sheet(collection_of(tmp_path, gone), 2, generator(0)).unread) == 2 + MOST_FAULTS
 

@@ -110,6 +110,8 @@ def _write_tables(folder: Path, descriptions: list[Description], explorations: d
 
 def _tell(one: Description, exploration: TagExploration | None) -> None:
     """Print what a collection holds, what is wrong with it, and which tags stand out."""
+    from breastcad.datasets.describe import LEAST_PATIENTS
+
     labels: dict[str, int] = {}
     for row in one.counts:
         if row.facet == "files":
@@ -124,5 +126,7 @@ def _tell(one: Description, exploration: TagExploration | None) -> None:
         outstanding = [tag.keyword for tag in exploration.tags if tag.stands_out]
         told = f"stand out: {', '.join(outstanding)}" if outstanding else "none parts malignant images from the others beyond chance"
         typer.echo(f"  DICOM tags of {exploration.read:,} files: {told}")
+        if held := sum(tag.held_back for tag in exploration.tags):
+            typer.echo(f"  values that are held back, since fewer than {LEAST_PATIENTS} patients have them or they hold a day: {held:,}")
     if exploration is not None and exploration.unread:
         typer.echo(f"  ! files whose header could not be read: {len(exploration.unread):,} (first: {exploration.unread[0]})")

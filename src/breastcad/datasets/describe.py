@@ -23,6 +23,9 @@ from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow, w
 LABELS = tuple(sorted(SEVERITY, key=lambda label: (label == "unknown", SEVERITY[label])))
 """Labels in the order in which they are shown: normal, benign, malignant, unknown."""
 ALL = "all"
+LEAST_PATIENTS = 3
+"""A word that somebody may have typed into a header is told only where so many different patients have it."""
+HELD_BACK = "(held back)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +223,31 @@ def _row_of(name: str, quantity: str, label: str, numbers: ArrayLike) -> Numbers
 def _image_counts(name: str, images: Sequence[ImageRow]) -> list[Count]:
     rows = []
     for facet, value in IMAGE_FACETS.items():
-        rows += counted(name, facet, ((_word(value(image)), image.label) for image in images))
+        words = [_word(value(image)) for image in images]
+        if facet == "manufacturer":  # the one facet that an import may have from a DICOM header as somebody typed it
+            words = _without_rare(words, [image.patient_id for image in images])
+        rows += counted(name, facet, zip(words, (image.label for image in images), strict=True))
     return rows
+
+
+def of_few(values: Sequence[str], patients: Sequence[str | None]) -> set[str]:
+    """Return the values that fewer than `LEAST_PATIENTS` patients have; patients who are not named count as one.
+
+    Examples
+    --------
+    >>> of_few(["a", "a", "a", "b", "b", "b", ""], ["p", "q", "r", "p", "p", None, "p"])
+    {'b'}
+    """
+    who: dict[str, set[str | None]] = defaultdict(set)
+    for value, patient in zip(values, patients, strict=True):
+        who[value].add(patient)
+    return {value for value, found in who.items() if value and len(found) < LEAST_PATIENTS}
+
+
+def _without_rare(words: Sequence[str], patients: Sequence[str | None]) -> list[str]:
+    """Replace words of few patients; a set that names no patient has told its words itself."""
+    rare = of_few(words, patients) if any(patients) else set()
+    return [HELD_BACK if word in rare else word for word in words]
 
 
 def _finding_counts(name: str, findings: Sequence[FindingRow]) -> list[Count]:

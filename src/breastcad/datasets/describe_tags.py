@@ -1,11 +1,13 @@
 """What DICOM headers say of images with cancer and of the others: which tags are filled in, with which values, and how far they part.
 
 A tag that parts malignant images from the others is a shortcut that a model may learn, or a trace of how the set was put together.
-Which tags may be told at all is decided in `read.dicom_tags`.
+Which tags may be told at all is decided in `read.dicom_tags`; which of their values here: words that somebody may have typed only where
+several patients have them, since a day, a name or a remark may stand anywhere.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import dictionary_VR
 
 from breastcad.core.errors import ReadError
 from breastcad.core.records import Collection, ImageRow
-from breastcad.datasets.describe import Count, Numbers, counted, summed_up
+from breastcad.datasets.describe import HELD_BACK, Count, Numbers, counted, of_few, summed_up
 from breastcad.read.dicom import dicom_tags
-from breastcad.read.dicom_tags import SHOWN
+from breastcad.read.dicom_tags import HIDDEN, NOT_READABLE, SHOWN
 from breastcad.read.files import kind_of
 
 Progress = Callable[[int, int], None]
@@ -26,6 +29,31 @@ SHUFFLES = 200
 CHANCE = 0.99
 MOST_VALUES = 50
 """A tag with more numbers than this is told by its quartiles only."""
+_TOLD_AS_THEY_ARE = ("UI", "US", "SS", "US or SS", "IS", "DS")
+"""Representations of numbers, and of UIDs, whose standard names alone are read. All others may hold what somebody typed, AS an age."""
+_ONE_WORD_TERMS = """
+MG US CR DX DR MR CT SC OT ORIGINAL DERIVED PRIMARY SECONDARY AXIAL SUBTRACTION TOMOSYNTHESIS TOMO GENERATED_2D POST_PROCESSED
+LOW_ENERGY HIGH_ENERGY VOLUME PROJECTION MONOCHROME1 MONOCHROME2 RGB YBR_FULL YBR_FULL_422 YBR_ICT YBR_RCT IDENTITY INVERSE LINEAR
+LINEAR_EXACT SIGMOID LIN LOG DISP BREAST CHEST CC MLO ML LM LMO XCC XCCL XCCM FB SIO CV L R B U A P H F AR PR AL PL FR FL AFR PFR AFL
+PFL M O YES NO Y N 00 01 DV DI DF WSD SD SI DRW SYN ISO_10918_1 ISO_14495_1 ISO_15444_1 DIRECT SCINTILLATOR STORAGE FILM AREA SLOT
+RECTANGLE ROUND HEXAGONAL NONE MOLYBDENUM RHODIUM TUNGSTEN ALUMINUM SILVER COPPER NIOBIUM FIXED FOCUSED RECIPROCATING PARALLEL CROSSED
+MANUAL AUTOMATIC NORMAL ABORTED MAMMOGRAPHIC CARM COLUMN GEOMETRY FIDUCIAL SECTOR_PHASED SECTOR_MECH SECTOR_ANNULAR
+"""
+_STANDARD_TERMS = {
+    *_ONE_WORD_TERMS.split(),
+    *("FOR PRESENTATION", "FOR PROCESSING", "PALETTE COLOR", "ISO_IR 100", "ISO_IR 192", "CURVED LINEAR"),
+}
+"""Coded strings (CS) that the standard defines: told however few patients have them, since nobody typed them about one of them."""
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?)\.?"
+)
+_DAY = re.compile(
+    rf"(?<!\d)[0-3]?\d[-./ ][0-3]?\d[-./ ](?:19|20)\d\d(?!\d)|(?<!\d)[0-3]\d[01]\d(?:19|20)\d\d(?!\d)"
+    rf"|(?<![a-z]){_MONTH}\s*[0-3]?\d(?!\d)|(?<!\d)[0-3]?\d(?:st|nd|rd|th|\.)?[- ]*{_MONTH}(?![a-z])",
+    re.IGNORECASE,
+)
+"""A day with its day or month first, as `03.11.1954` or `March 3rd`; one with its year first never comes from `read.dicom_tags`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +62,7 @@ class TagFound:
 
     ``parting`` is the largest difference between the share of malignant images and that of the others which a rule on this tag alone
     can pick, in [0, 1]; ``chance`` is what `CHANCE` of the shuffled labels stay below. Both are None where a group is empty.
+    ``held_back`` of its ``distinct`` values are not told.
     """
 
     keyword: str
@@ -41,6 +70,7 @@ class TagFound:
     distinct: int
     parting: float | None
     chance: float | None
+    held_back: int = 0
 
     @property
     def stands_out(self) -> bool:
@@ -106,11 +136,12 @@ def explore_tags(
     found.others = int(np.median(headers.others))
     labels = [row.label for row in headers.rows]
     found.labels = {label: labels.count(label) for label in dict.fromkeys(labels)}
+    patients = [row.patient_id for row in headers.rows]
     shuffled = _shuffled_labels(headers.rows, generator)
     for keyword in SHOWN:
         values = [told.get(keyword) for told in headers.values]
         if any(value is not None for value in values):
-            _enter(found, name, keyword, values, labels, shuffled)
+            _enter(found, name, keyword, values, labels, hidden_of(keyword, values, patients), shuffled)
     found.tags.sort(key=lambda tag: (not tag.stands_out, -(tag.parting or 0), SHOWN.index(tag.keyword)))
     return found
 
@@ -137,7 +168,7 @@ def _read(root: Path, images: Sequence[ImageRow], found: TagExploration, progres
                 headers.values.append(tags.values)
                 headers.others.append(tags.others)
         except ReadError as error:
-            found.unread.append(str(error))
+            found.unread.append(str(ReadError(image.image_id, error.reason, error.private)))  # a file may be named after a patient
         if progress:
             progress(done, len(images))
     return headers
@@ -149,12 +180,14 @@ def _enter(
     keyword: str,
     values: Sequence[str | float | None],
     labels: Sequence[str],
+    hidden: set[str],
     shuffled: NDArray[np.bool_] | None,
 ) -> None:
-    """Add one tag: its values by label, its numbers, and how far it parts."""
-    pairs = [(_written(value), label) for value, label in zip(values, labels, strict=True)]
+    """Add one tag: its values by label but for those that are hidden, its numbers, and how far it parts."""
+    written = [_written(value) for value in values]
+    pairs = [(HELD_BACK if value in hidden else value, label) for value, label in zip(written, labels, strict=True)]
     filled = sum(value is not None for value in values)
-    distinct = len({value for value, _ in pairs if value})
+    distinct = len({value for value in written if value})
     numbers = [(float(value), label) for value, label in zip(values, labels, strict=True) if isinstance(value, int | float)]
     if distinct <= MOST_VALUES or not numbers:
         found.counts += counted(name, keyword, pairs)
@@ -166,7 +199,40 @@ def _enter(
         known = [place for place, label in enumerate(labels) if label != "unknown"]
         partings = partings_of([values[place] for place in known], shuffled).round(9)
         parting, chance = float(partings[0]), float(np.quantile(partings[1:], CHANCE))
-    found.tags.append(TagFound(keyword, filled, distinct, parting, chance))
+    found.tags.append(TagFound(keyword, filled, distinct, parting, chance, len(hidden)))
+
+
+def hidden_of(keyword: str, values: Sequence[str | float | None], patients: Sequence[str | None]) -> set[str]:
+    """Return the values of a tag that are not told: words of fewer than `LEAST_PATIENTS` patients, days, and ages of as few.
+
+    Parameters
+    ----------
+    keyword : str
+    values : (N,) sequence of str, float or None
+    patients : (N,) sequence of str or None
+        Of the same files.
+
+    Returns
+    -------
+    set of str
+        As they are written in tables. Numbers, names of UIDs and words that the standard defines are told.
+
+    Examples
+    --------
+    >>> sorted(hidden_of("PaddleDescription", ["24x29"] * 3 + ["for Jane"] + ["of 03.11.1954"] * 3, [*"pqr", "p", *"pqr"]))
+    ['for Jane', 'of 03.11.1954']
+    >>> hidden_of("ViewPosition", ["CC", "JANE"], ["p", "q"]), hidden_of("KVP", [28.0, 30.0], ["p", "q"])
+    ({'JANE'}, set())
+    """
+    representation = dictionary_VR(keyword)
+    if representation in _TOLD_AS_THEY_ARE:
+        return set()
+    written = [_written(value) for value in values]
+    hidden = of_few(written, patients) | {word for word in written if _DAY.search(word)}
+    harmless = {HIDDEN, NOT_READABLE}
+    if representation == "CS":
+        harmless |= {word for word in hidden if _STANDARD_TERMS.issuperset(word.split("\\"))}
+    return hidden - harmless
 
 
 def _written(value: str | float | None) -> str:

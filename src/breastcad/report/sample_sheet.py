@@ -82,7 +82,7 @@ def sample_sheet(collection: Collection, per_label: int, generator: np.random.Ge
             try:
                 shown.append(_sampled(image, findings.get(image.image_id, []), Path(collection.root), sheet.unread))
             except ReadError as error:
-                sheet.unread.append(str(error))
+                sheet.unread.append(str(ReadError(image.image_id, error.reason, error.private)))  # its file may be named after a patient
                 continue
             done += 1
             if progress:
