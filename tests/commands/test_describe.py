@@ -83,6 +83,38 @@ def test_tables_alone_are_described(run: Run, tmp_path: Path) -> None:
     assert _rows(tmp_path / "none" / "counts.csv") == []
 
 
+def test_the_parts_of_a_split_are_set_side_by_side_and_go_with_the_split(run: Run, made_up: Path, tmp_path: Path) -> None:
+    busi, inbreast, out = str(made_up / "busi"), str(made_up / "inbreast"), str(tmp_path / "out")
+    assert run("split", busi, inbreast, "--out", str(tmp_path / "split"), "--folds", "2")[0] == 0
+    fewer = ("--samples", "0", "--tags", "0")
+    code, told, _ = run("describe", busi, inbreast, "--split", str(tmp_path / "split"), "--fold", "1", "--out", out, *fewer)
+    assert code == 0
+    split = [row for row in _rows(tmp_path / "split" / "split.csv") if row["outer"] == "1"]
+    parts = Counter(row["part"] for row in split)
+    assert f"fold 1: {parts['train']} train" in told
+    rows = _rows(tmp_path / "out" / "parts.csv")
+    assert list(rows[0]) == ["facet", "value", "column", "n", "of", "percent", "apart"]
+    labels = Counter[str]()
+    for row in rows:
+        labels[row["column"]] += int(row["n"]) if row["facet"] == "label" else 0
+    assert labels == parts
+    assert {row["column"] for row in _rows(tmp_path / "out" / "sets.csv")} == {"busi", "inbreast"}
+    assert {row["set"] for row in _rows(tmp_path / "out" / "part_numbers.csv")} == set(parts)
+    assert "Parts of fold 1" in (tmp_path / "out" / "describe.html").read_text()
+    assert run("describe", busi, "--out", out, *fewer, "--overwrite")[0] == 0
+    assert not {"parts.csv", "sets.csv", "part_numbers.csv"} & {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_a_fold_that_is_none_is_refused_before_anything_is_written(run: Run, made_up: Path, tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("set,id,group,repeat,outer,inner,part\nbusi,benign (1),g,0,0,0,train\n")
+    asked = ("describe", str(made_up / "busi"), "--fold", "3", "--out", str(tmp_path / "o"))
+    code, _, err = run(*asked, "--split", str(tmp_path / "split.csv"))
+    assert (code, err) == (2, "breastcad: --fold must be an outer fold of the split (0), got 3\n")
+    code, _, err = run(*asked)
+    assert (code, err) == (2, "breastcad: --fold says which fold of a split: give --split too\n")
+    assert not (tmp_path / "o").exists()
+
+
 def test_one_set_given_twice_stays_two(run: Run, made_up: Path, tmp_path: Path) -> None:
     busi = str(made_up / "busi")
     assert run("describe", busi, busi, "--out", str(tmp_path), "--samples", "0", "--tags", "0")[0] == 0

@@ -123,6 +123,8 @@ def test_a_makers_name_that_few_patients_have_is_held_back() -> None:
     """An import takes it from DICOM headers; where a set names no patient it has told the word itself."""
     rows = [film(str(n), f"p{n}", "normal", manufacturer="GE" if n < 3 else "for Jane") for n in range(5)]
     assert counts_of(describe(Collection("", rows)), "manufacturer") == {("GE", "normal"): 3, (HELD_BACK, "normal"): 2}
+    mixed = [*rows, *(ImageRow("t", str(n), manufacturer="for Jane", label="normal") for n in range(2))]
+    assert counts_of(describe(Collection("", mixed)), "manufacturer")["for Jane", "normal"] == 2
     nobody = [film(str(n), None, "normal", manufacturer="GE") for n in range(2)]
     assert counts_of(describe(Collection("", nobody)), "manufacturer") == {("GE", "normal"): 2}
 

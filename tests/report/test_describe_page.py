@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.core.seeding import generator
-from breastcad.datasets.describe import Count, describe
+from breastcad.datasets.describe import HELD_BACK, Count, Description, describe
+from breastcad.datasets.describe_sides import PartedFold
 from breastcad.datasets.describe_tags import TagExploration, TagFound
-from breastcad.report.describe_page import SHOWN_VALUES, _card, _cards, describe_page
+from breastcad.report.describe_page import SHOWN_VALUES, _card, _cards, _sides, describe_page
 from breastcad.report.sample_sheet import LONG_SIDE_PX, MOST_FAULTS, SampleSheet, outline_of, sample_sheet
 
 
@@ -35,7 +36,7 @@ def test_the_page_opens_alone_and_says_what_it_is() -> None:
     page = describe_page([describe(collection_of(Path(), [image("a"), image("b", "malignant")], **facts))])
     for words in ("Research use only. Not a diagnosis.", "The Set", "research only", "A. Author, 2020", "two women have one name"):
         assert words in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # which sorts tables: test_sorting
     assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\(|@import|https?://", page)
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
@@ -93,6 +94,44 @@ def test_a_tag_that_stands_out_comes_with_its_values() -> None:
     assert "0 % of malignant, 80 % of the others" in page
     assert "1 of the files that were opened is not DICOM" in page
     assert "7 further elements" in page
+
+
+def test_what_is_held_back_is_said_where_the_tag_is() -> None:
+    counts = [Count("s", "Grid", HELD_BACK, "malignant", 3), Count("s", "Grid", "NONE", "benign", 4)]
+    found = TagExploration(7, 7, 7, {"malignant": 3, "benign": 4}, [TagFound("Grid", 7, 4, 0.8, 0.9, held_back=3)], counts)
+    page = describe_page([describe(collection_of(Path(), [image("a")]))], {"s": found})
+    assert "4 values, 3 held back" in page
+    assert "fewer than 3 patients" in page
+
+
+# ---- side by side ----
+
+
+def _described(name: str, views: str, **said: object) -> Description:
+    rows = [image(f"{name}{n}", view=view, **said) for n, view in enumerate(views.split())]
+    return describe(collection_of(Path(), rows), name)
+
+
+def test_collections_stand_side_by_side_with_what_parts_them() -> None:
+    one, other = _described("one", "CC CC CC MLO", density="B"), _described("other", "CC MLO")
+    sides = _sides([one, other])
+    (view,) = (side for side in sides.cards if side.card.title == "view")
+    assert [(value, [cell and cell.percent for cell in cells], apart) for value, cells, apart in view.lines] == [
+        ("CC", [75, 50], 25),
+        ("MLO", [25, 50], 25),
+    ]
+    assert ("density", "one") in sides.alone
+    page = describe_page([one, other])
+    assert page.count("Side by side</h2>") == 1
+    assert "▲&nbsp;25.0" in page
+    assert "Side by side" not in describe_page([one])
+
+
+def test_a_fold_is_shown_with_its_parts_and_what_is_in_none() -> None:
+    parts = [_described("train", "CC CC"), _described("test", "CC MLO")]
+    page = describe_page([_described("s", "CC")], parted=PartedFold(2, parts, ["images in no part: 7"]))
+    for words in ("Parts of fold 2", "images in no part: 7", "view CC (100.0 % of train, 50.0 % of test)"):
+        assert words in page
 
 
 # ---- the sheet ----

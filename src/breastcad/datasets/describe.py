@@ -225,7 +225,7 @@ def _image_counts(name: str, images: Sequence[ImageRow]) -> list[Count]:
     for facet, value in IMAGE_FACETS.items():
         words = [_word(value(image)) for image in images]
         if facet == "manufacturer":  # the one facet that an import may have from a DICOM header as somebody typed it
-            words = _without_rare(words, [image.patient_id for image in images])
+            words = _without_rare(words, images)
         rows += counted(name, facet, zip(words, (image.label for image in images), strict=True))
     return rows
 
@@ -244,10 +244,12 @@ def of_few(values: Sequence[str], patients: Sequence[str | None]) -> set[str]:
     return {value for value, found in who.items() if value and len(found) < LEAST_PATIENTS}
 
 
-def _without_rare(words: Sequence[str], patients: Sequence[str | None]) -> list[str]:
+def _without_rare(words: Sequence[str], images: Sequence[ImageRow]) -> list[str]:
     """Replace words of few patients; a set that names no patient has told its words itself."""
-    rare = of_few(words, patients) if any(patients) else set()
-    return [HELD_BACK if word in rare else word for word in words]
+    naming = {image.set for image in images if image.patient_id is not None}
+    typed = [(word, image.patient_id) for word, image in zip(words, images, strict=True) if image.set in naming]
+    rare = of_few([word for word, _ in typed], [patient for _, patient in typed])
+    return [HELD_BACK if word in rare and image.set in naming else word for word, image in zip(words, images, strict=True)]
 
 
 def _finding_counts(name: str, findings: Sequence[FindingRow]) -> list[Count]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastcad.report.html import environment
+from breastcad.report.sorting import sorting
 
 SHOWN = 40
 """Items of a check that the page lists; audit.json has all of them."""
@@ -21,4 +22,4 @@ def audit_page(audit: Mapping[str, Any]) -> str:
     """
     order = {"leak": 0, "warning": 1, "note": 2, "fine": 3}
     checks = sorted(audit["checks"], key=lambda check: order[check["verdict"]])
-    return environment().get_template("audit.html.j2").render(audit=audit, checks=checks, shown=SHOWN)
+    return environment().get_template("audit.html.j2").render(audit=audit, checks=checks, shown=SHOWN, **sorting())

@@ -1,26 +1,33 @@
 """The page that describes collections: what `datasets.describe` counted, as bars and boxes. Words are in templates/describe.html.j2.
 
-Bars are drawn by the page itself, without a script; a label has a colour and a texture, so that it is told without colour too.
+Bars are drawn by the page itself, without a script (the one it has sorts tables); a label has a colour and a texture, so that it is
+told without colour too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from breastcad import __version__
 from breastcad.core.records import NOTICE
-from breastcad.datasets.describe import ALL, FINDING_FACETS, LABELS, ORDERED, Count, Description, Missing, Numbers, natural
+from breastcad.datasets.describe import ALL, FINDING_FACETS, LABELS, LEAST_PATIENTS, ORDERED, Count, Description, Missing, Numbers, natural
+from breastcad.datasets.describe_sides import PartedFold, Share, furthest, shares
 from breastcad.datasets.describe_tags import TagExploration, TagFound
 from breastcad.report.html import environment
 from breastcad.report.sample_sheet import SampleSheet
+from breastcad.report.sorting import sorting
 
 SHOWN_VALUES = 12
 """Values of a facet that the page shows; counts.csv has all of them."""
 FEW_VALUES = 5
 """So many, where the rarer values together hold most."""
-_FIRST = ("view", "laterality", "density", "BI-RADS", "age, years", *FINDING_FACETS)
+FURTHEST = 5
+FAR_APART = 10
+"""Percentage points from which on a difference is marked."""
+_FIRST = ("set", "label", "view", "laterality", "density", "BI-RADS", "age, years", *FINDING_FACETS)
 _DESCRIPTORS = [facet for facet, column in FINDING_FACETS.items() if column in ("shape", "margin", "morphology", "distribution")]
 _LAST = ("images per patient", "exams per patient", "images per exam", "findings per image")
 
@@ -82,10 +89,38 @@ class ShownSet:
     sheet: SampleSheet | None = None
 
 
+class Column(NamedTuple):
+    """A collection or a part as it is set beside others: what it holds, and its labels."""
+
+    description: Description
+    labels: Bar
+
+
+@dataclass(slots=True)
+class SideCard:
+    """One facet side by side: of each value, the share of every column (None where it knows nothing of the facet)."""
+
+    card: Card
+    lines: list[tuple[str, list[Share | None], float]]
+
+
+@dataclass(slots=True)
+class Sides:
+    """Collections, or the parts of a split's fold, side by side; ``alone`` are facets that one column only knows."""
+
+    columns: list[Column]
+    cards: list[SideCard]
+    same: list[tuple[str, str]]
+    alone: list[tuple[str, str]]
+    numbers: list[tuple[str, list[Strip]]]
+    furthest: list[tuple[Share, Share]]
+
+
 def describe_page(
     descriptions: Sequence[Description],
     explorations: Mapping[str, TagExploration] | None = None,
     sheets: Mapping[str, SampleSheet] | None = None,
+    parted: PartedFold | None = None,
 ) -> str:
     """Return the page of some collections as HTML that opens alone.
 
@@ -96,11 +131,24 @@ def describe_page(
         What the headers say, by the name of the set.
     sheets : mapping of str to SampleSheet, optional
         Sampled images, by the name of the set.
+    parted : PartedFold, optional
+        The parts of a split's fold.
     """
     sets = [_shown(one, (explorations or {}).get(one.set), (sheets or {}).get(one.set)) for one in descriptions]
     template = environment().get_template("describe.html.j2")
     return template.render(
-        figure=figure, sets=sets, labels=LABELS, notice=NOTICE, version=__version__, title=", ".join(one.set for one in descriptions)
+        figure=figure,
+        sets=sets,
+        beside=_sides(descriptions) if len(descriptions) > 1 else None,
+        parted=parted,
+        parts=_sides(parted.parts) if parted else None,
+        far=FAR_APART,
+        least_patients=LEAST_PATIENTS,
+        labels=LABELS,
+        notice=NOTICE,
+        version=__version__,
+        title=", ".join(one.set for one in descriptions),
+        **sorting(),
     )
 
 
@@ -163,6 +211,46 @@ def _card(title: str, bars: list[Bar]) -> Card:
     left = by_count[FEW_VALUES if most_are_rare else SHOWN_VALUES :]
     kept = [bar for bar in known if bar not in left] + unknown
     return Card(title, kept, max(bar.n for bar in bars), len(left), sum(bar.n for bar in left), title in _DESCRIPTORS)
+
+
+# ---- side by side ----
+
+
+def _sides(columns: Sequence[Description]) -> Sides:
+    rows = shares(columns)
+    found = {(row.facet, row.value, row.column): row for row in rows}
+    merged: Counter[tuple[str, str]] = Counter()
+    knows: dict[str, set[str]] = {}
+    for row in rows:
+        merged[row.facet, row.value] += row.n
+        knows.setdefault(row.facet, set()).add(row.column)
+    cards = sorted(_cards([Count("", facet, value, "unknown", n) for (facet, value), n in merged.items()]), key=_place)
+    known = [card for card in cards if len(knows[card.title]) > 1]
+    several = [card for card in known if len(card.bars) > 1]
+    side_cards = []
+    for card in several:
+        lines = []
+        for bar in card.bars:
+            cells = [found.get((card.title, bar.value, column.set)) for column in columns]
+            lines.append((bar.value, cells, next(cell.apart or 0.0 for cell in cells if cell)))
+        side_cards.append(SideCard(card, lines))
+    return Sides(
+        columns=[Column(one, _labels_of(one.counts, "files")) for one in columns],
+        cards=side_cards,
+        same=[(card.title, card.bars[0].value) for card in known if len(card.bars) == 1],
+        alone=[(card.title, next(iter(knows[card.title]))) for card in cards if len(knows[card.title]) == 1],
+        numbers=_strips_side_by_side(columns, [card.title for card in several]),
+        furthest=furthest(rows, FURTHEST),
+    )
+
+
+def _strips_side_by_side(columns: Sequence[Description], titles: Sequence[str]) -> list[tuple[str, list[Strip]]]:
+    """Gather numbers of all labels by quantity, those that more than one column has and no card shows value by value."""
+    quantities: dict[str, list[Numbers]] = {}
+    for row in (row for column in columns for row in column.numbers if row.label == ALL and row.quantity not in titles):
+        quantities.setdefault(row.quantity, []).append(row)
+    several = {quantity: rows for quantity, rows in quantities.items() if len(rows) > 1}
+    return [(name, strips(rows)) for name, rows in several.items() if min(row.min for row in rows) < max(row.max for row in rows)]
 
 
 # ---- numbers ----
