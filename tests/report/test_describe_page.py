@@ -229,6 +229,12 @@ def test_a_path_that_leads_out_of_the_set_is_not_shown(tmp_path: Path) -> None:
     assert "outside the set's folder" in sheet.unread[0]
 
 
+def test_a_picture_that_was_squeezed_is_said_to_be(tmp_path: Path) -> None:
+    _written(tmp_path, "a")
+    sheet = sample_sheet(collection_of(tmp_path, [image("a", view="CC", aspect="lost")]), 1, generator(0))
+    assert sheet.by_label["benign"][0].words == "CC, squeezed: its proportions are lost"
+
+
 def test_a_uid_as_a_name_is_not_shown(tmp_path: Path) -> None:
     _written(tmp_path, "1.2.826.0.1.3680043.9")
     sheet = sample_sheet(collection_of(tmp_path, [image("1.2.826.0.1.3680043.9")]), 1, generator(0))

@@ -178,7 +178,7 @@ def _ring(row: float, col: float) -> NDArray[np.int32]:
 
 
 def _words(image: ImageRow, findings: Sequence[FindingRow]) -> str:
-    """Return side and view, what is found, BI-RADS and density: what a reader wants below a picture."""
+    """Return side and view, what is found, BI-RADS, density, and if it is squeezed: what a reader wants below a picture."""
     kinds = [row.kind for row in findings]
     named = [f"{kinds.count(kind)} {_MANY.get(kind, kind) if kinds.count(kind) > 1 else kind}" for kind in dict.fromkeys(kinds)]
     said = [
@@ -186,5 +186,6 @@ def _words(image: ImageRow, findings: Sequence[FindingRow]) -> str:
         ", ".join(named),
         f"BI-RADS {image.birads}" if image.birads else "",
         f"density {image.density}" if image.density else "",
+        "squeezed: its proportions are lost" if image.aspect == "lost" else "",
     ]
     return ", ".join(part for part in said if part)
