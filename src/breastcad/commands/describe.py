@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from breastcad.commands.given import given_collection
 from breastcad.commands.options import Out, Overwrite, Seed
+from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
     from breastcad.core.records import Collection
@@ -41,12 +43,12 @@ def command(
     collections sets.csv, of a split parts.csv and part_numbers.csv: shares side by side, and how far they are apart. The sample
     sheet holds images of the set: do not publish the page where the set's terms forbid it, or leave the sheet out.
     """
-    from breastcad.core.files import output_folder, read_collection, write_text
+    from breastcad.core.files import output_folder, write_text
     from breastcad.datasets.describe import describe, names_of
     from breastcad.report.describe_page import describe_page
 
     limit = _limit(tags)
-    read = [read_collection(folder) for folder in collections]
+    read = [given_collection(folder) for folder in collections]
     named = dict(zip(names_of(read), read, strict=True))
     parted = _parted(named, split, fold)
     folder = output_folder(out, overwrite=overwrite)
@@ -147,19 +149,17 @@ def _tell(one: Description, exploration: TagExploration | None) -> None:
         if row.facet == "files":
             labels[row.label] = labels.get(row.label, 0) + row.n
     said = ", ".join(f"{n:,} {label}" for label, n in labels.items())
-    typer.echo(
-        f"{one.set}: {one.listed:,} images listed, {one.present:,} present ({said}); {one.patients:,} patients, {one.findings:,} findings"
-    )
+    say(f"{one.set}: {one.listed:,} images listed, {one.present:,} present ({said}); {one.patients:,} patients, {one.findings:,} findings")
     for problem in one.facts.get("problems", []):
-        typer.echo(f"  ! {problem}")
+        say(f"  ! {problem}")
     if exploration is not None and exploration.read:
         outstanding = [tag.keyword for tag in exploration.tags if tag.stands_out]
         told = f"stand out: {', '.join(outstanding)}" if outstanding else "none parts malignant images from the others beyond chance"
-        typer.echo(f"  DICOM tags of {exploration.read:,} files: {told}")
+        say(f"  DICOM tags of {exploration.read:,} files: {told}")
         if held := sum(tag.held_back for tag in exploration.tags):
-            typer.echo(f"  values that are held back, since fewer than {LEAST_PATIENTS} patients have them or they hold a day: {held:,}")
+            say(f"  values that are held back, since fewer than {LEAST_PATIENTS} patients have them or they hold a day: {held:,}")
     if exploration is not None and exploration.unread:
-        typer.echo(f"  ! files whose header could not be read: {len(exploration.unread):,} (first: {exploration.unread[0]})")
+        say(f"  ! files whose header could not be read: {len(exploration.unread):,} (first: {exploration.unread[0]})")
 
 
 def _tell_parts(parted: PartedFold) -> None:
@@ -167,10 +167,8 @@ def _tell_parts(parted: PartedFold) -> None:
     from breastcad.datasets.describe_sides import furthest, shares
 
     said = ", ".join(f"{part.listed:,} {part.set}" for part in parted.parts)
-    typer.echo(f"fold {parted.fold}: {said} images")
+    say(f"fold {parted.fold}: {said} images")
     for remark in parted.remarks:
-        typer.echo(f"  {remark}")
+        say(f"  {remark}")
     for least, most in furthest(shares(parted.parts), 3):
-        typer.echo(
-            f"  {most.facet} {most.value or 'not known'}: {most.percent:.1f} % of {most.column}, {least.percent:.1f} % of {least.column}"
-        )
+        say(f"  {most.facet} {most.value or 'not known'}: {most.percent:.1f} % of {most.column}, {least.percent:.1f} % of {least.column}")
