@@ -67,7 +67,10 @@ def _tiny_facts(modality: str, folds: int, rows: int, cols: int) -> dict[str, An
         "modality": modality,
         "input": {"pipeline": {"US": "ultrasound", "MG": "mammogram"}[modality], "rows": rows, "cols": cols},
         "folds": folds,
-        "temperature": {"lesion": 1.0, "malignant": 1.0, "abnormal": 1.0},
+        "temperature": {name: [1.0] * folds for name in ("lesion", "malignant", "abnormal")},
+        "shift": {"abnormal": [0.0] * folds},
+        "abnormal_share": 0.0,
+        "marks": {"slope": [1.0] * folds, "intercept": [0.0] * folds},
         "classes": ["normal", "benign", "malignant"],
         "score_floor": 0.05,
         "mark_level": 0.5,
@@ -78,6 +81,7 @@ def _tiny_facts(modality: str, folds: int, rows: int, cols: int) -> dict[str, An
         "seen": {"US": "B-mode ultrasound", "MG": "scanned film"}[modality],
         "not_seen": "anything",
         "warnings": [],
+        "shortened": False,
     }
 
 

@@ -11,7 +11,7 @@ from breastcad.commands import main
 from breastcad.models import catalogue
 from breastcad.models.registry import NETWORKS
 
-FACTS = {"id": "us-made-up", "version": "0.3.0", "modality": "US", "trained_on": ["BUSI", "BUS-BRA"], "card": "us-made-up.md"}
+FACTS = {"id": "us-made-up", "version": "0.3.0", "modality": "US", "trained_on": ["BUSI", "BUS-BRA"]}
 
 
 @pytest.fixture
@@ -51,6 +51,20 @@ def test_show_prints_the_card(shelf: Path, capsys: pytest.CaptureFixture[str]) -
 def test_show_prints_the_facts_of_a_file_without_a_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("show", "us-made-up") == 0
     assert json.loads(capsys.readouterr().out) == FACTS
+
+
+def test_a_card_that_is_no_text_is_refused(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shelf / "us-made-up.md").write_bytes(b"# us\xff")
+    assert call("show", "us-made-up") == 2
+    assert capsys.readouterr().err == "breastcad: us-made-up.md: is no UTF-8 text (byte 4); save it as UTF-8\n"
+
+
+def test_facts_are_shown_in_letters_that_no_terminal_acts_on(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "read_metadata", lambda path: FACTS | {"note": "\x9b31m\ud800"})
+    assert call("show", "us-made-up") == 0
+    assert "\\u009b31m\\ud800" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("shelf")

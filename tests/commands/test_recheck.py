@@ -34,7 +34,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ours.md").write_text("# ours\n\n<!-- figures: results/ours -->\n<!-- end -->\n")
     fill_tables(tmp_path / "ours.md", tmp_path)
     monkeypatch.setattr(catalogue, "BUNDLED", tmp_path)
-    monkeypatch.setattr(catalogue, "read_metadata", lambda path: {"card": "ours.md"})
     return tmp_path
 
 

@@ -124,16 +124,6 @@ def test_a_films_findings_and_heat_map_are_in_the_films_frame(tiny_model: MakeMo
     assert looked.heat_map[:, 100].max() == 0
 
 
-def test_an_unknown_pipeline_is_refused(tiny_model: MakeModel) -> None:
-    with pytest.raises(ReadError, match="needs the pipeline 'sonar', which this breastcad does not have; update breastcad"):
-        Model(tiny_model("US", input={"pipeline": "sonar", "rows": 32, "cols": 48}))
-
-
-def test_an_input_without_a_size_is_refused(tiny_model: MakeModel) -> None:
-    with pytest.raises(ReadError, match="its input must have positive rows and cols, got 0 x 48"):
-        Model(tiny_model("US", input={"pipeline": "ultrasound", "rows": 0, "cols": 48}))
-
-
 def test_members_of_a_fold_are_averaged(tiny_model: MakeModel) -> None:
     """Black pixels: map logits -10 and -5, image logits -2 and -3. Networks add 0, .1, .2, .3: the folds' means are .05 and .25."""
     model = Model(tiny_model("US", folds=2, members=2))
@@ -158,10 +148,10 @@ def test_a_file_from_before_folds_had_members_has_one_a_fold(tiny_model: MakeMod
     assert outputs.logits.shape == (3, 1, 2)
 
 
-@pytest.mark.parametrize(("members", "said"), [(2, "3 folds of 2"), (0, "3 folds of 0"), ("1", "3 folds of 1")])
-def test_a_graph_of_another_number_of_networks_is_refused(tiny_model: MakeModel, members: object, said: str) -> None:
-    path = _with_members(tiny_model("US", folds=3), members)
-    with pytest.raises(ReadError, match=f"its graph has 3 networks, its metadata {said}; export the model again"):
+def test_a_graph_of_another_number_of_networks_is_refused(tiny_model: MakeModel) -> None:
+    path = _with_members(tiny_model("US", folds=3), 2)
+    said = r"its graph gives 'maps' of N x 3 x 2 x 8 x 12, its metadata \(folds times members\) say N x 6 x 2 x N x N; export"
+    with pytest.raises(ReadError, match=said):
         Model(path)
 
 

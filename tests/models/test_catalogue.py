@@ -88,36 +88,7 @@ def test_another_format_is_refused(tiny_model: MakeModel) -> None:
         read_metadata(tiny_model("US", format=2))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("temperature", {"abnormal": "hot"}),
-        ("temperature", {"malignant": [-1.0] * 3}),
-        ("temperature", {"malignant": 0}),
-        ("shift", {"abnormal": [1.0] * 7}),
-        ("shift", {"abnormal": float("nan")}),
-        ("shift", {"abnormal": 10**400}),
-        ("marks", [1]),
-    ],
-)
-def test_numbers_that_are_not_one_a_fold_are_refused(tiny_model: MakeModel, name: str, value: object) -> None:
-    with pytest.raises(ReadError, match=f"its metadata '{name}' must hold for each head a number( above 0)?, or one a fold"):
-        read_metadata(tiny_model("US", **{name: value}))
-
-
-@pytest.mark.parametrize(("name", "value"), [("temperature", None), ("max_marks", "8"), ("classes", "normal")])
-def test_metadata_without_what_inference_needs_are_refused(tiny_model: MakeModel, name: str, value: str | None) -> None:
-    with pytest.raises(ReadError, match=f"its metadata lack '{name}', or it is of the wrong type; export the model again"):
-        read_metadata(tiny_model("US", **{name: value}))
-
-
 def test_the_catalogue_loads_no_torch() -> None:
     code = "import sys, breastcad.models.catalogue; print([name for name in ('torch', 'onnx') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("classes", [["foo"], [], ["normal"], ["benign", "malignant", 3]])
-def test_unknown_classes_are_refused(tiny_model: MakeModel, classes: list[object]) -> None:
-    with pytest.raises(ReadError, match="its metadata 'classes' must be benign, malignant and perhaps normal; export the model again"):
-        read_metadata(tiny_model("US", classes=classes))

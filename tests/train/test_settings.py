@@ -32,6 +32,8 @@ def test_text_of_the_command_line_becomes_numbers() -> None:
         ("modality", "us", "setting 'modality' must be one of US, MG, got 'us'"),
         ("weights", "ImageNet", "setting 'weights' must be one of imagenet, none, got 'ImageNet'"),
         ("mark_level", "0", "setting 'mark_level' must be above 0, got 0.0"),
+        ("score_floor", "1.5", "setting 'score_floor' must be a number from 0 to 1, got '1.5'"),
+        ("model_id", "a\tb", r"setting 'model_id' must be printable text of 1 to 200 characters, got 'a\\tb'"),
         ("rate", "nan", "setting 'rate' must be finite, got nan"),
         ("average_decay", "1.5", "setting 'average_decay' is a share and must be at most 1, got 1.5"),
         ("augmentation.gamma", "[0, 1]", "setting 'augmentation.gamma' must be above 0, got 0.0, 1.0"),

@@ -35,12 +35,12 @@ def show_model(model: Annotated[str, typer.Argument(metavar="MODEL", help="A bun
     """Print a model's card, or the facts that its file holds."""
     import json
 
-    from breastcad.models.catalogue import find_model, read_metadata
+    from breastcad.evaluate.documents import read_document
+    from breastcad.models.catalogue import card_of, find_model, read_metadata
 
     path = find_model(model)
-    facts = read_metadata(path)
-    card = path.with_name(facts.get("card") or f"{path.stem}.md")
-    typer.echo(card.read_text(encoding="utf-8") if card.is_file() else json.dumps(facts, indent=1, ensure_ascii=False))
+    facts, card = read_metadata(path), card_of(path)
+    typer.echo(read_document(card) if card.is_file() else json.dumps(facts, indent=1))
 
 
 @app.command("networks")

@@ -43,10 +43,10 @@ def command(target: RunOrModel) -> None:
 def _card(model: str) -> Path:
     """Return the card that stands beside a model's file."""
     from breastcad.core.errors import InputError
-    from breastcad.models.catalogue import find_model, read_metadata
+    from breastcad.models.catalogue import card_of, find_model
 
     path = find_model(model)
-    card = path.with_name(read_metadata(path).get("card") or f"{path.stem}.md")
+    card = card_of(path)
     if not card.is_file():
         raise InputError(f"{path.name} has no card beside it ('{card.name}'); recheck the run folder it came from instead")
     return card

@@ -36,12 +36,14 @@ def read_document(path: str | Path) -> str:
     Raises
     ------
     ReadError
-        If it cannot be opened.
+        If it cannot be opened, or is no UTF-8.
     """
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ReadError(path, f"is no UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def quoted_tables(path: str | Path) -> list[QuotedTable]:

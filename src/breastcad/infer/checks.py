@@ -136,7 +136,7 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
         The model's metadata.
     """
     warnings = []
-    seen, given = str(facts.get("seen", "")), facts["input"]
+    seen, given = facts["seen"], facts["input"]
     rows, cols = _shown(picture).shape
     if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
         warnings.append(
@@ -146,4 +146,4 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
         warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
     if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:
         warnings.append(f"tiny: {rows} x {cols} pixels, where the model {facts['id']} sees {given['rows']} x {given['cols']}")
-    return [*warnings, *map(str, facts.get("warnings", []))]
+    return [*warnings, *facts["warnings"]]

@@ -48,7 +48,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
     """
     seen, outputs = model.run(picture.pixels, shown_part(picture))
     facts, shape = model.facts, (picture.pixels.shape[0], picture.pixels.shape[1])
-    numbers = image_numbers(outputs, facts["temperature"], facts["classes"], facts.get("shift"))
+    numbers = image_numbers(outputs, facts["temperature"], facts["classes"], facts["shift"])
     maps = lesion_maps(outputs, facts["temperature"])
     level = float(facts["mark_level"])
     marks = _scored_marks(maps, outputs, facts)
@@ -59,10 +59,10 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
     ]
     return Looked(
         numbers=numbers,
-        decision=decision(facts.get("operating_points", []), numbers.probability),
+        decision=decision(facts["operating_points"], numbers.probability),
         findings=findings,
         heat_map=_heat_map(maps, seen, shape),
-        masks=_outlines(parts, maps.lesion, seen, shape) if facts.get("outline") else None,
+        masks=_outlines(parts, maps.lesion, seen, shape) if facts["outline"] else None,
     )
 
 
@@ -74,7 +74,7 @@ def shown_part(picture: Picture) -> Box | None:
 def _scored_marks(maps: LesionMaps, outputs: Outputs, facts: Mapping[str, Any]) -> list[tuple[float, MapMark]]:
     """Return the marks and their calibrated scores, best first, none below the model's floor."""
     found = marks_from_map(maps.lesion, floor=MAP_FLOOR, level=float(facts["mark_level"]), max_marks=facts["max_marks"])
-    scored = [(mark_probability(outputs, facts.get("marks", {}), mark.peak), mark) for mark in found]
+    scored = [(mark_probability(outputs, facts["marks"], mark.peak), mark) for mark in found]
     return sorted((one for one in scored if one[0] >= float(facts["score_floor"])), key=lambda one: -one[0])
 
 

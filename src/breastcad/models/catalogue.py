@@ -1,50 +1,25 @@
 """Which model files there are, and what they say of themselves: the bundled ones, and a user's own. No torch, no networks.
 
-A model file is one .onnx with everything that inference needs in its metadata, under the key ``breastcad``, as JSON.
+A model file is one .onnx with everything that inference needs in its metadata (`metadata`).
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from breastcad.core.errors import InputError, ReadError
+from breastcad.models import metadata
 
 BUNDLED = Path(__file__).parent / "bundled"
 MODEL_OF_MODALITY: dict[str, str] = {"US": "us-lesion", "MG": "mg-lesion"}
-METADATA_KEY = "breastcad"
-METADATA_FORMAT = 1
-LARGEST_NUMBER = 1e6
-"""No temperature, shift or line is as large as this."""
 RUN_MODEL = "model.onnx"
-
-# What inference reads, and of what type it must be; the rest of the metadata is for people and for other programs.
-NEEDED: dict[str, type | tuple[type, ...]] = {
-    "id": str,
-    "version": str,
-    "modality": str,
-    "input": dict,
-    "temperature": dict,
-    "classes": list,
-    "score_floor": (int, float),
-    "mark_level": (int, float),
-    "max_marks": int,
-}
-_LOADING_ERRORS = (
-    runtime_errors.EPFail,
-    runtime_errors.Fail,
-    runtime_errors.InvalidArgument,
-    runtime_errors.InvalidGraph,
-    runtime_errors.InvalidProtobuf,
-    runtime_errors.NoSuchFile,
-    runtime_errors.NotImplemented,
-    runtime_errors.RuntimeException,
-)
+QUIET = 4
+"""onnxruntime's own lines on stderr: those of fatal faults only."""
+_EXTERNAL_DATA = b"\n\x08location"  # the key "location", as protocol buffers write a text of eight letters
 
 
 def bundled() -> list[str]:
@@ -95,14 +70,38 @@ def find_model(id_or_file: str | Path) -> Path:
     return bundled_path(str(id_or_file))
 
 
-def open_session(path: Path, *, optimise: bool = True) -> onnxruntime.InferenceSession:
-    """Load a model file into onnxruntime, on the processor.
+def card_of(path: Path) -> Path:
+    """Return where the card of a model file stands: beside it, under the same name."""
+    return path.with_suffix(".md")
+
+
+def read_model(path: Path) -> bytes:
+    """Read a model file.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be opened, or keeps weights in another file: findings.json has the checksum of this one only.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(path, f"cannot be opened ({error.strerror})") from error
+    if _EXTERNAL_DATA in content:
+        raise ReadError(path, "it keeps weights in another file, which is not read; export the model again")
+    return content
+
+
+def open_session(path: Path, content: bytes, *, optimise: bool = True) -> onnxruntime.InferenceSession:
+    """Load a model file's content into onnxruntime, on the processor.
 
     Parameters
     ----------
     path : Path
+        For the message.
+    content : bytes
     optimise : bool
-        False where only the metadata are wanted: loads faster, runs slower.
+        False where only the metadata are wanted: loads faster, runs slower, and computes nothing yet.
 
     Raises
     ------
@@ -110,13 +109,23 @@ def open_session(path: Path, *, optimise: bool = True) -> onnxruntime.InferenceS
         If the file is no ONNX model, or one that this onnxruntime cannot run.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = QUIET
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # Weights in another file that `read_model` did not see are looked for below a file, where nothing can be.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.resolve()))
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _LOADING_ERRORS as error:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        _ = [(node.name, node.shape) for node in (*session.get_inputs(), *session.get_outputs())], _own_metadata(session)  # are they text?
+    except Exception as error:  # whatever a damaged file does to onnxruntime
         raise ReadError(path, f"onnxruntime cannot load it ({type(error).__name__}); give an .onnx file that breastcad wrote") from error
+    return session
+
+
+def _own_metadata(session: onnxruntime.InferenceSession) -> str | None:
+    text: str | None = session.get_modelmeta().custom_metadata_map.get(metadata.KEY)
+    return text
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -127,17 +136,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     ReadError
         If the file is no ONNX model, or its metadata are not breastcad's.
     """
-    return metadata_of(open_session(Path(path), optimise=False), Path(path))
-
-
-def _has_numbers(given: Any, folds: Any, *, positive: bool) -> bool:
-    """Say if each of some values is a number of a sane size, or a list of one a fold."""
-    if not isinstance(given, dict):
-        return False
-    lists = [values if isinstance(values, list) else [values] for values in given.values()]
-    numbers = [value for values in lists for value in values]
-    sane = all(type(value) in (int, float) and abs(value) < LARGEST_NUMBER and (value > 0 or not positive) for value in numbers)
-    return sane and all(len(values) in (1, folds) for values in lists)
+    path = Path(path)
+    return metadata_of(open_session(path, read_model(path), optimise=False), path)
 
 
 def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
@@ -146,25 +146,6 @@ def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, 
     Raises
     ------
     ReadError
-        If they are missing, of another format, or lack something that inference needs.
+        As `metadata.parsed` does.
     """
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ReadError(path, f"has no metadata '{METADATA_KEY}', so it is no model of breastcad; export one with: breastcad train")
-    try:
-        facts = json.loads(text)
-    except ValueError as error:
-        raise ReadError(path, f"its metadata '{METADATA_KEY}' are not JSON ({error})") from error
-    if not isinstance(facts, dict) or facts.get("format") != METADATA_FORMAT:
-        found = facts.get("format") if isinstance(facts, dict) else None
-        raise ReadError(path, f"its metadata are of format {found!r}, but this breastcad reads format {METADATA_FORMAT}; update breastcad")
-    for name, kind in NEEDED.items():
-        if not isinstance(facts.get(name), kind):
-            raise ReadError(path, f"its metadata lack '{name}', or it is of the wrong type; export the model again")
-    for name in ("temperature", "shift", "marks"):
-        if not _has_numbers(facts.get(name, {}), facts.get("folds"), positive=name == "temperature"):
-            above = " above 0" if name == "temperature" else ""
-            raise ReadError(path, f"its metadata '{name}' must hold for each head a number{above}, or one a fold; export the model again")
-    if not {"benign", "malignant"} <= set(map(str, facts["classes"])) <= {"normal", "benign", "malignant"}:
-        raise ReadError(path, "its metadata 'classes' must be benign, malignant and perhaps normal; export the model again")
-    return facts
+    return metadata.parsed(path, _own_metadata(session))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_bytes
+from breastcad.models.metadata import KEY
 
 if TYPE_CHECKING:
     from breastcad.models.lesion_network import LesionNetwork
@@ -52,7 +53,7 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
     networks : list of LesionNetwork
         In evaluation mode, on the CPU.
     metadata : dict
-        What inference needs, put under the key ``breastcad``.
+        What inference needs, put under the key `metadata.KEY`.
     shape : (int, int)
         Rows and columns of the input.
 
@@ -75,7 +76,7 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
     model = halved(exact)
     model.producer_name = "breastcad"
     entry = model.metadata_props.add()
-    entry.key, entry.value = "breastcad", json.dumps(metadata)
+    entry.key, entry.value = KEY, json.dumps(metadata)
     content = model.SerializeToString()
     largest = float(np.median([largest_difference(together, content, image[None]) for image in images]))
     _refuse(largest, TOLERANCE)

@@ -10,20 +10,28 @@ import breastcad
 from breastcad.core.files import read_predictions
 from breastcad.core.records import PredictionRow
 from breastcad.evaluate.metrics import confusion, threshold_for_sensitivity
+from breastcad.models.catalogue import RUN_MODEL
 from breastcad.models.export import export_networks
+from breastcad.models.metadata import FORMAT, checked
 from breastcad.train.run import Run, trained_networks
 
 SENSITIVITY = 0.90
 
 
 def export_run(run: Run) -> float:
-    """Write a run's model.onnx; return how far its outputs are from the networks' (as `export_networks` does)."""
+    """Write a run's model.onnx; return how far its outputs are from the networks' (as `export_networks` does).
+
+    Raises
+    ------
+    InputError
+        As `metadata.checked` and `export_networks` do; nothing is written.
+    """
     trained = trained_networks(run)[: run.settings.model_folds]
     networks, facts = [member.cpu() for members, _ in trained for member in members], [fold for _, fold in trained]
     fitted = [fold["calibration"] for fold in facts]
-    settings = run.settings
+    settings, path = run.settings, run.folder / RUN_MODEL
     metadata: dict[str, Any] = {
-        "format": 1,
+        "format": FORMAT,
         "id": settings.model_id,
         "version": breastcad.__version__,
         "modality": settings.modality,
@@ -45,7 +53,7 @@ def export_run(run: Run) -> float:
         "not_seen": NOT_SEEN[settings.modality],
         "shortened": settings.shortened,
     }
-    return export_networks(run.folder / "model.onnx", networks, metadata, (settings.rows, settings.cols))
+    return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols))
 
 
 SEEN = {"US": "B-mode ultrasound of the breast", "MG": "scanned film mammograms"}

@@ -12,6 +12,7 @@ import yaml
 
 from breastcad.augment.drawing import Strength
 from breastcad.core.errors import InputError
+from breastcad.models.metadata import FIELDS
 from breastcad.models.registry import network_spec
 from breastcad.preprocess.inputs import PIPELINES
 
@@ -143,6 +144,11 @@ SHARES = (
     "average_decay", "warm_up", "mark_level", "augmentation.flip_columns", "augmentation.flip_rows",
     "augmentation.healed", "augmentation.decoy", "augmentation.zoomed", "augmentation.window",
 )  # fmt: skip
+# Settings that the model file repeats, and under which name: else a training would end without one.
+IN_THE_MODEL = {
+    "model_id": "id", "score_floor": "score_floor", "mark_level": "mark_level", "max_marks": "max_marks",
+    "model_folds": "folds", "members": "members",
+}  # fmt: skip
 ABOVE_ZERO = ("mark_level", "augmentation.scale", "augmentation.gamma", "augmentation.window_side")
 
 
@@ -161,6 +167,9 @@ def _checked(settings: Settings) -> Settings:
     for name, numbers in _flat(asdict(settings)):
         if not isinstance(numbers, str):
             _check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
+    for name, of_model in IN_THE_MODEL.items():
+        if not FIELDS[of_model].fits(getattr(settings, name)):
+            raise InputError(f"setting '{name}' must be {FIELDS[of_model].words}, got {str(getattr(settings, name))[:50]!r}")
     return settings
 
 
