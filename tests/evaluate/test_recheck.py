@@ -133,14 +133,6 @@ def test_parts_and_groups_must_be_those_of_the_split(repository) -> None:
     assert found.recomputed.startswith("'train'")
 
 
-def test_a_test_image_of_the_split_without_a_prediction_differs(repository) -> None:
-    path = repository / "results/ours/split.csv"
-    path.write_text(path.read_text() + "without,forgotten,g99,0,0,0,test\n")
-    (found,) = recheck(repository / "results/ours").differences
-    assert "'forgotten' of 'without'" in found.what
-    assert found.written == "no row"
-
-
 def test_a_run_outside_results_is_checked_without_documents(whole_run, tmp_path) -> None:
     shutil.copytree(whole_run, tmp_path / "run")
     write_metrics(tmp_path / "run/metrics.json", "run", figures(whole_run))
@@ -230,3 +222,145 @@ def test_tables_of_other_runs_are_not_asked(repository) -> None:
     (repository / "RESULTS.md").write_text("<!-- figures: results/theirs -->\nmissing\n<!-- end -->\n")
     done = recheck(repository / "results/ours")
     assert (done.tables, done.differences) == (2, [])
+
+
+# ---- tables that were damaged or changed by hand ----
+
+
+def cell(column, value, *words):
+    """Return a change of one cell, in the first row below the header that holds all words."""
+
+    def change(lines):
+        number = next(k for k, line in enumerate(lines) if k and all(word in line for word in words))
+        cells = lines[number].split(",")
+        cells[lines[0].split(",").index(column)] = value
+        return [*lines[:number], ",".join(cells), *lines[number + 1 :]]
+
+    return change
+
+
+def without_fold(lines):
+    place = lines[0].split(",").index("outer")
+    return [line for line in lines if line.split(",")[place] != "1"]
+
+
+def change_table(repository, name, change):
+    path = repository / "results/ours" / name
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "marks.csv", "lesions.csv", "split.csv"])
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        (lambda old: b"", "is (empty|not JSON)"),
+        (lambda old: old[: len(old) // 2], "cells, the header|is not JSON"),
+        (lambda old: b"\xff" + old, "is no"),
+    ],
+    ids=["empty", "half", "not-text"],
+)
+def test_files_cut_short_are_refused(repository, name, cut, said) -> None:
+    path = repository / "results/ours" / name
+    path.write_bytes(cut(path.read_bytes()))
+    with pytest.raises(ReadError, match=rf"^{name}: .*({said})"):
+        recheck(repository / "results/ours")
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "lesions.csv"])
+def test_files_that_are_missing_are_refused(repository, name) -> None:
+    (repository / "results/ours" / name).unlink()
+    with pytest.raises(ReadError, match=rf"^{name}: cannot be opened"):
+        recheck(repository / "results/ours")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("predictions.csv", cell("group", "", ",test,"), "row 2: 'group' is empty; every row must have one"),
+        ("predictions.csv", cell("outer", "", ",validation,"), "row 3: 'outer' is empty"),
+        ("predictions.csv", cell("outer", "9" * 4000 + "x"), "line 2: 'outer' must be a number, got '9{60}'$"),
+        ("predictions.csv", cell("level", "images", ",validation,"), "'level' of 'i0' must be one of patch, image, breast, patient, got"),
+        ("predictions.csv", cell("probability_malignant", "nan", ",test,"), "line 2: 'probability_malignant' must be a finite number"),
+        ("predictions.csv", cell("probability_malignant", "1.5", ",test,"), r"row 2: 'probability_malignant' must lie in \[0, 1\]"),
+        ("predictions.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
+        ("predictions.csv", cell("label", "unknown", ",validation,"), "gives 'i0' of 'with-normals' more than one label: normal, unknown"),
+        ("predictions.csv", cell("group", "g7", ",validation,"), "gives 'i0' of 'with-normals' more than one group: g0, g7"),
+        ("marks.csv", cell("score", ""), "row 2: 'score' is empty"),
+        ("marks.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
+        ("lesions.csv", cell("group", "other"), "puts 'f1' of .* in group 'other', predictions.csv in 'g1'; both are of one training"),
+        ("lesions.csv", cell("pathology", "cancer"), "'pathology' of 'f1' must be one of unknown, normal, benign, malignant, got 'cancer'"),
+        ("split.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
+        ("split.csv", cell("group", ""), "row 2: 'group' is empty"),
+    ],
+)  # fmt: skip
+def test_tables_changed_by_hand_are_refused(repository, name, change, said) -> None:
+    change_table(repository, name, change)
+    with pytest.raises(ReadError, match=f"^{name}: {said}"):
+        recheck(repository / "results/ours")
+
+
+def test_images_of_inner_folds_need_no_prediction(repository) -> None:
+    change_table(repository, "split.csv", lambda lines: [*lines, "without,i0,g0,0,0,1,validation"])
+    assert recheck(repository / "results/ours").differences == []
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_an_image_of_the_split_without_a_prediction_differs(repository, part) -> None:
+    change_table(repository, "split.csv", lambda lines: [*lines, f"without,forgotten,g99,0,0,0,{part}"])
+    (found,) = recheck(repository / "results/ours").differences
+    assert ("'forgotten' of 'without'" in found.what, found.written) == (True, "no row")
+
+
+def test_a_validation_row_left_out_differs(repository) -> None:
+    change_table(repository, "predictions.csv", lambda lines: [line for k, line in enumerate(lines) if k != 2])
+    (found,) = recheck(repository / "results/ours").differences
+    assert (found.written, found.recomputed) == ("no row", "'validation', 'g0'")
+
+
+def test_rows_in_another_order_agree(repository) -> None:
+    for name in ("predictions.csv", "marks.csv", "lesions.csv", "split.csv"):
+        change_table(repository, name, lambda lines: [lines[0], *reversed(lines[1:])])
+    assert recheck(repository / "results/ours").differences == []
+
+
+def test_a_fold_left_out_is_found(repository) -> None:
+    change_table(repository, "predictions.csv", without_fold)
+    with pytest.raises(ReadError, match=r"^lesions.csv: names the image .* which is not among the test rows of predictions.csv"):
+        recheck(repository / "results/ours")
+    for name in ("marks.csv", "lesions.csv"):
+        change_table(repository, name, without_fold)
+    found = recheck(repository / "results/ours").differences
+    assert any("differ from split.csv" in one.what for one in found)
+    assert any(one.what.startswith("n of auc") for one in found)
+
+
+def test_a_fold_left_out_of_the_split_too_is_found_in_the_figures(repository) -> None:
+    for name in ("predictions.csv", "marks.csv", "lesions.csv", "split.csv"):
+        change_table(repository, name, without_fold)
+    assert any(one.what.startswith("n of auc") for one in recheck(repository / "results/ours").differences)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("value", 10**400, "'value' of .* must be a finite number, got 1000"),
+        ("value", True, "'value' of .* must be a finite number, got True"),
+        ("low", "0.5", "'low' of .* must be a finite number, got '0.5'"),
+        ("value", float("nan"), "'value' of .* must be a finite number, got nan"),
+        ("n", "5" * 10_000, "'n' of .* must be a whole number, got '555"),
+        ("name", "\ud800", "'name' must be printable text of at most 2000 characters"),
+        ("set", "\x1b[31m", "'set' must be printable text"),
+        ("level", "x" * 10**6, "'level' must be printable text"),
+    ],
+)
+def test_figures_that_are_none_are_refused_in_few_words(repository, key, value, said) -> None:
+    change_metrics(repository, lambda content: content["figures"][0].update({key: value}))
+    with pytest.raises(ReadError, match=said) as refused:
+        recheck(repository / "results/ours")
+    assert len(str(refused.value)) < 250
+
+
+def test_a_document_that_is_no_text_is_refused(repository) -> None:
+    (repository / "RESULTS.md").write_bytes(b"# \xff")
+    with pytest.raises(ReadError, match=r"^RESULTS.md: is no UTF-8 text \(byte 2\); save it as UTF-8"):
+        recheck(repository / "results/ours")

@@ -279,7 +279,7 @@ def _value(path: Path, kind: type, cell: str, name: str, number: int) -> Any:
     try:
         value = kind(cell)
     except ValueError as error:
-        raise ReadError(path, f"line {number}: '{name}' must be a number, got '{cell}'") from error
+        raise ReadError(path, f"line {number}: '{name}' must be a number, got '{cell[:60]}'") from error
     if kind is float and not math.isfinite(value):
         raise ReadError(path, f"line {number}: '{name}' must be a finite number, got '{cell}'; leave it empty where it is not known")
     if name in _TEXT_FORMS:

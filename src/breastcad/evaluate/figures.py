@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.files import read_json, write_json
 
 FORMAT = "breastcad-metrics/1"
+LONGEST_TEXT = 2000
 TABLE_NOTE = (
     "Interval: 95 %, over groups (patients with their near-duplicates). n: images; of `given box`, lesions. Positive: images of the class"
     " looked for; for figures of marks, lesions."
@@ -83,15 +85,16 @@ def read_metrics(path: str | Path) -> tuple[str, list[Figure]]:
 def _figure(entry: dict) -> Figure:
     values = {column.name: entry[column.name] for column in fields(Figure)}
     for name in ("name", "set", "part", "level", "how"):
-        if not isinstance(values[name], str):
-            raise TypeError(f"'{name}' must be text, got {values[name]!r}")
+        if not (isinstance(values[name], str) and values[name].isprintable() and len(values[name]) <= LONGEST_TEXT):
+            raise TypeError(f"'{name}' must be printable text of at most {LONGEST_TEXT} characters, got {reprlib.repr(values[name])}")
     for name in ("n", "clusters", "positives"):
         if type(values[name]) is not int and not (name == "positives" and values[name] is None):
-            raise TypeError(f"'{name}' of '{values['name']}' must be a whole number, got {values[name]!r}")
+            raise TypeError(f"'{name}' of '{values['name']}' must be a whole number, got {reprlib.repr(values[name])}")
     for name in ("value", "low", "high"):
-        values[name] = float(values[name])
-        if not math.isfinite(values[name]):
-            raise ValueError(f"'{name}' of '{values['name']}' is {values[name]}")
+        number = values[name]
+        if type(number) not in (int, float) or not abs(number) <= sys.float_info.max:
+            raise ValueError(f"'{name}' of '{values['name']}' must be a finite number, got {reprlib.repr(number)}")
+        values[name] = float(number)
     return Figure(**values)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_lesions, read_marks, read_predictions
-from breastcad.core.records import LesionRow, MarkRow, PredictionRow
+from breastcad.core.records import SEVERITY, LesionRow, MarkRow, PredictionRow
 
 PART = "test"
+LEVELS = ("patch", "image", "breast", "patient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +60,80 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     Raises
     ------
     ReadError
-        If a table is missing or broken, holds a row twice, gives one image two labels or groups, or names an image or lesion that the
-        table it refers to does not have.
+        If a table is missing or broken, has an empty cell or holds a row twice, gives one image two labels or groups, or names an
+        image, lesion or group that the table it refers to does not have.
     InputError
         If the run has no test rows at this level.
     """
     folder = Path(folder)
     path = folder / "predictions.csv"
     rows = read_predictions(path)
-    _refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
+    refuse_empty(path, rows)
+    _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])
+    refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
     tests = [row for row in rows if row.level == level and row.part == PART]
     if not tests:
         levels = sorted({row.level for row in rows if row.part == PART})
         raise InputError(f"{folder.name}: predictions.csv has no test rows at level '{level}'; it has: {', '.join(levels) or 'none'}")
     validations = [row for row in rows if row.level == level and row.part == "validation"]
-    samples = _samples(path, tests)
+    _refuse_two_faces(path, [*tests, *validations])
+    samples = _samples(tests)
     if level != "image" or not (folder / "marks.csv").exists():
         return RunTables(level, samples, tests, validations, None, None)
     lesions, marks = read_lesions(folder / "lesions.csv"), read_marks(folder / "marks.csv")
+    refuse_empty(folder / "lesions.csv", lesions)
+    refuse_empty(folder / "marks.csv", marks)
+    _refuse_others(folder / "lesions.csv", "pathology", tuple(SEVERITY), [(row.lesion_id, row.pathology) for row in lesions])
     _check_marks(folder, tests, lesions, marks)
     return RunTables(level, samples, tests, validations, lesions, marks)
 
 
-def _refuse_twice(path: Path, keys: Iterable[Hashable]) -> None:
+def refuse_empty(path: Path, rows: Sequence[object]) -> None:
+    """Refuse a table with an empty cell in a column that has a value in every row, having no default: ReadError."""
+    if not rows:
+        return
+    record: typing.Any = type(rows[0])
+    hints = typing.get_type_hints(record)
+    needed = [column.name for column in fields(record) if column.default is MISSING]
+    needed = [name for name in needed if type(None) not in typing.get_args(hints[name])]
+    for line, row in enumerate(rows, start=2):
+        for name in needed:
+            if getattr(row, name) is None:
+                raise ReadError(path, f"row {line}: '{name}' is empty; every row must have one")
+
+
+def _refuse_others(path: Path, column: str, words: Sequence[str], said: Iterable[tuple[str, str]]) -> None:
+    for name, word in said:
+        if word not in words:
+            raise ReadError(path, f"'{column}' of '{name}' must be one of {', '.join(words)}, got '{word}'")
+
+
+def refuse_twice(path: Path, keys: Iterable[Hashable]) -> None:
+    """Refuse a table that holds a row twice, rows being told apart by `keys`: ReadError."""
     seen = set()
     for key in keys:
         if key in seen:
-            raise ReadError(path, f"holds the row {key} twice")
+            raise ReadError(path, f"holds the row {key} twice; keep one")
         seen.add(key)
 
 
-def _samples(path: Path, tests: Sequence[PredictionRow]) -> list[Sample]:
+def _refuse_two_faces(path: Path, rows: Iterable[PredictionRow]) -> None:
+    """Refuse an image that has one label or group here and another there."""
+    first: dict[tuple[str, str], PredictionRow] = {}
+    for row in rows:
+        known = first.setdefault((row.set, row.id), row)
+        for what in ("label", "group"):
+            values = sorted({getattr(known, what), getattr(row, what)})
+            if len(values) > 1:
+                raise ReadError(path, f"gives '{row.id}' of '{row.set}' more than one {what}: {', '.join(values)}")
+
+
+def _samples(tests: Sequence[PredictionRow]) -> list[Sample]:
     rows_of: dict[tuple[str, str], list[PredictionRow]] = {}
     for row in tests:
         rows_of.setdefault((row.set, row.id), []).append(row)
     samples = []
     for (set_name, name), rows in rows_of.items():
-        for what in ("label", "group"):
-            values = sorted({getattr(row, what) for row in rows})
-            if len(values) > 1:
-                raise ReadError(path, f"gives '{name}' of '{set_name}' more than one {what}: {', '.join(values)}")
         shared = [key for key in rows[0].probability if all(key in row.probability for row in rows)]
         probability = {key: sum(row.probability[key] for row in rows) / len(rows) for key in shared}
         overlaps = [row.dice for row in rows if row.dice is not None]
@@ -107,13 +143,18 @@ def _samples(path: Path, tests: Sequence[PredictionRow]) -> list[Sample]:
 
 
 def _check_marks(folder: Path, tests: Sequence[PredictionRow], lesions: Sequence[LesionRow], marks: Sequence[MarkRow]) -> None:
-    tested = {(row.set, row.id, row.repeat, row.outer) for row in tests}
-    _refuse_twice(folder / "lesions.csv", ((*image_of(row), row.lesion_id) for row in lesions))
+    tested = {(row.set, row.id, row.repeat, row.outer): row.group for row in tests}
+    refuse_twice(folder / "lesions.csv", ((*image_of(row), row.lesion_id) for row in lesions))
+    refuse_twice(folder / "marks.csv", ((*image_of(row), row.row, row.col, row.score, row.lesion_id) for row in marks))
     known = {(*image_of(row), row.lesion_id) for row in lesions}
     for file, rows in (("lesions.csv", lesions), ("marks.csv", marks)):
         stray = next((row for row in rows if image_of(row) not in tested), None)
         if stray:
             raise ReadError(folder / file, f"names the image {image_of(stray)}, which is not among the test rows of predictions.csv")
+    moved = next((row for row in lesions if row.group != tested[image_of(row)]), None)
+    if moved:
+        reason = f"puts '{moved.lesion_id}' of {image_of(moved)} in group '{moved.group}', predictions.csv in '{tested[image_of(moved)]}'"
+        raise ReadError(folder / "lesions.csv", f"{reason}; both are of one training")
     stray_hit = next((row for row in marks if row.lesion_id is not None and (*image_of(row), row.lesion_id) not in known), None)
     if stray_hit:
         raise ReadError(
