@@ -21,6 +21,31 @@ HAS_FILMS = demo.films_folder() is not None
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
+def stand_in_facts(name: str, modality: str, pipeline: str) -> dict[str, object]:
+    return {
+        "format": 1,
+        "id": name,
+        "version": "0.0.1",
+        "modality": modality,
+        "input": {"pipeline": pipeline, "rows": 64, "cols": 64},
+        "folds": 2,
+        "temperature": {"malignant": [1.0, 1.0], "abnormal": [1.0, 1.0]},
+        "shift": {"abnormal": [0.0, 0.0]},
+        "abnormal_share": 0.0,
+        "marks": {"slope": [1.0, 1.0], "intercept": [0.0, 0.0]},
+        "classes": ["normal", "benign", "malignant"],
+        "score_floor": 0.05,
+        "mark_level": 0.5,
+        "max_marks": 2,
+        "outline": False,
+        "operating_points": [],
+        "trained_on": [],
+        "seen": "nothing",
+        "not_seen": "anything at all",
+        "shortened": False,
+    }
+
+
 def write_stand_in(folder: Path, name: str, modality: str, pipeline: str) -> None:
     """Write a model file of two folds whose maps are grey levels of 8 x 8 pixels and whose logits are the highest of them."""
     constants = {"level": np.float32(0.5), "fold": np.float32(0.2), "fold axis": np.array([1]), "map axes": np.array([3, 4])}
@@ -40,21 +65,7 @@ def write_stand_in(folder: Path, name: str, modality: str, pipeline: str) -> Non
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, 64, 64])
     graph = helper.make_graph(nodes, name, [image], outputs, [numpy_helper.from_array(value, key) for key, value in constants.items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    facts = {
-        "format": 1,
-        "id": name,
-        "version": "0.0.1",
-        "modality": modality,
-        "input": {"pipeline": pipeline, "rows": 64, "cols": 64},
-        "folds": 2,
-        "temperature": {"lesion": 1.0, "malignant": 1.0, "abnormal": 1.0},
-        "classes": ["normal", "benign", "malignant"],
-        "score_floor": 0.05,
-        "mark_level": 0.5,
-        "max_marks": 2,
-        "not_seen": "anything at all",
-    }
-    helper.set_model_props(model, {"breastcad": json.dumps(facts)})
+    helper.set_model_props(model, {"breastcad": json.dumps(stand_in_facts(name, modality, pipeline))})
     onnx.save(model, folder / f"{name}.onnx")
 
 
