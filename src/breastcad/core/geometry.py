@@ -123,4 +123,7 @@ def ellipse_mask(shape: tuple[int, int], box: Box) -> NDArray[np.bool_]:
     row, col = box_centre(box)
     rows = (np.arange(shape[0]) + 0.5 - row) / ((box[2] - box[0]) / 2)
     cols = (np.arange(shape[1]) + 0.5 - col) / ((box[3] - box[1]) / 2)
-    return rows[:, None] ** 2 + cols[None, :] ** 2 <= 1
+    mask = np.zeros(shape, np.bool_)
+    down, across = np.abs(rows) <= 1, np.abs(cols) <= 1  # a small lesion of a whole film costs what its box does
+    mask[np.ix_(down, across)] = rows[down, None] ** 2 + cols[across] ** 2 <= 1
+    return mask
