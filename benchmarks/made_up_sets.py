@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> None:
             collection = read_set("auto", Path(folder) / "set")
             seconds = time.perf_counter() - start
         counts, told[name] = collection.facts["counts"], collection.facts["problems"]
-        cells = (counts[key] for key in ("listed", "read", "findings", "findings_with_place"))
-        print(f"| `{name}` | {collection.facts['reader']} | {' | '.join(map(str, cells))} | {len(told[name])} | {seconds:.1f} |", flush=True)
+        cells = (str(counts[key]) for key in ("listed", "read", "findings", "findings_with_place"))
+        print(f"| `{name}` | {collection.facts['reader']} | {' | '.join(cells)} | {len(told[name])} | {seconds:.1f} |", flush=True)
     for name, sentences in told.items() if SENTENCES in arguments else ():
         print(f"\n{name}\n" + "\n".join(f"- {sentence}" for sentence in sentences))
 
