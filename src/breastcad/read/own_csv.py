@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import LONGEST_CELL
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
+from breastcad.core.tables import LONGEST_CELL
 from breastcad.read.maps import NO_FINDING, SetMap, as_map
 from breastcad.read.masks import put_mask
 from breastcad.read.own_boxes import with_box
