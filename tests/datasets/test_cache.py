@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import re
@@ -123,6 +124,29 @@ def test_the_version_of_the_code_is_that_of_every_source_and_package(monkeypatch
     finally:
         monkeypatch.undo()
         code_version.cache_clear()
+
+
+def _imported(path: Path, found: set[Path]) -> set[Path]:
+    """Add a source file of breastcad, and all that it imports of breastcad, by whatever way."""
+    if path in found or not path.is_file():
+        return found
+    found.add(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "breastcad":
+            place = SRC.joinpath(*node.module.split("."))
+            for name in ("", *(alias.name for alias in node.names)):
+                for file in (place / name / "__init__.py", (place / name).with_suffix(".py")):
+                    _imported(file, found)
+    return found
+
+
+def test_the_code_holds_every_source_that_what_is_kept_depends_on() -> None:
+    """What is kept is made by these two: all that they import must make entries anew, but for the cache itself."""
+    root = SRC / "breastcad"
+    found = _imported(root / "datasets" / "duplicates.py", set()) | _imported(root / "train" / "samples.py", set())
+    held = {path for pattern in module.CODE for path in root.glob(pattern)} | set(root.rglob("__init__.py"))
+    assert {path.relative_to(root).as_posix() for path in found - held} <= {"datasets/cache.py"}
+    assert root / "datasets" / "copies.py" in found
 
 
 # ---- files that change ----

@@ -276,8 +276,8 @@ def test_files_that_are_missing_are_refused(repository, name) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("predictions.csv", cell("group", "", ",test,"), "row 2: 'group' is empty; every row must have one"),
-        ("predictions.csv", cell("outer", "", ",validation,"), "row 3: 'outer' is empty"),
+        ("predictions.csv", cell("group", "", ",test,"), "line 2: 'group' is empty; every row must have one"),
+        ("predictions.csv", cell("outer", "", ",validation,"), "line 3: 'outer' is empty"),
         ("predictions.csv", cell("outer", "9" * 4000 + "x"), "line 2: 'outer' must be a number, got '9{60}'$"),
         ("predictions.csv", cell("level", "images", ",validation,"), "'level' of 'i0' must be one of patch, image, breast, patient, got"),
         ("predictions.csv", cell("probability_malignant", "nan", ",test,"), "line 2: 'probability_malignant' must be a finite number"),
@@ -285,12 +285,12 @@ def test_files_that_are_missing_are_refused(repository, name) -> None:
         ("predictions.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
         ("predictions.csv", cell("label", "unknown", ",validation,"), "gives 'i0' of 'with-normals' more than one label: normal, unknown"),
         ("predictions.csv", cell("group", "g7", ",validation,"), "gives 'i0' of 'with-normals' more than one group: g0, g7"),
-        ("marks.csv", cell("score", ""), "row 2: 'score' is empty"),
+        ("marks.csv", cell("score", ""), "line 2: 'score' is empty"),
         ("marks.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
         ("lesions.csv", cell("group", "other"), "puts 'f1' of .* in group 'other', predictions.csv in 'g1'; both are of one training"),
         ("lesions.csv", cell("pathology", "cancer"), "'pathology' of 'f1' must be one of unknown, normal, benign, malignant, got 'cancer'"),
         ("split.csv", lambda lines: [*lines, lines[1]], "holds the row .* twice; keep one"),
-        ("split.csv", cell("group", ""), "row 2: 'group' is empty"),
+        ("split.csv", cell("group", ""), "line 2: 'group' is empty"),
     ],
 )  # fmt: skip
 def test_tables_changed_by_hand_are_refused(repository, name, change, said) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
@@ -188,20 +189,22 @@ def read_collection(folder: str | Path) -> Collection:
     Raises
     ------
     ReadError
-        If the folder is not a collection, a table is none that `read_table` takes, or a label in its tables is none of ours.
+        If the folder is no collection, or a table is none that `read_table` takes, lists an image twice, or has a label not ours.
     """
     folder = Path(folder)
     if not (folder / "collection.json").is_file():
         raise ReadError(folder, "is no collection (it has no collection.json); make one with: breastcad import SET FOLDER --out COLLECTION")
     facts = read_json(folder / "collection.json")
-    if not isinstance(facts, dict) or not isinstance(facts.get("root"), str):
-        raise ReadError(folder / "collection.json", "names no 'root', the folder that paths are relative to; import the set again")
+    _check_facts(folder / "collection.json", facts)
     root = (folder / facts.pop("root")).resolve()
     facts.pop("format", None)
     images = read_table(folder / "images.csv", ImageRow)
     findings = read_table(folder / "findings.csv", FindingRow)
     _check_labels(folder / "images.csv", [(row.image_id, row.label) for row in images])
     _check_labels(folder / "findings.csv", [(row.finding_id, row.pathology) for row in findings])
+    (twice, times), *_ = Counter((row.set, row.image_id) for row in images).most_common(1) or [(("", ""), 1)]
+    if times > 1:
+        raise ReadError(folder / "images.csv", f"lists the image '{twice[1]}' {times} times; keep one row, or import the set again")
     regions = folder / "regions.csv"
     return Collection(
         root=str(root),
@@ -210,6 +213,14 @@ def read_collection(folder: str | Path) -> Collection:
         regions=read_table(regions, RegionRow) if regions.is_file() else [],
         facts=facts,
     )
+
+
+def _check_facts(path: Path, facts: Any) -> None:
+    if not isinstance(facts, dict) or not isinstance(facts.get("root"), str) or not facts["root"].isprintable():
+        raise ReadError(path, "names no 'root', the folder that paths are relative to; import the set again")
+    said = facts.get("problems", [])
+    if not isinstance(facts.get("set", ""), str) or not isinstance(said, list) or not all(isinstance(one, str) for one in said):
+        raise ReadError(path, "must have a text as 'set' and a list of sentences as 'problems'; import the set again")
 
 
 def _check_labels(path: Path, labels: list[tuple[str, str]]) -> None:
@@ -222,7 +233,8 @@ def _check_labels(path: Path, labels: list[tuple[str, str]]) -> None:
 
 
 def write_split(folder: str | Path, rows: Sequence[SplitRow], facts: dict[str, Any]) -> None:
-    """Write split.csv and split.json (how it was made, seed, what leaks were allowed)."""
+    """Write split.csv and, last, split.json (how it was made, seed, what leaks were allowed); an older one goes first."""
+    (Path(folder) / "split.json").unlink(missing_ok=True)
     write_table(Path(folder) / "split.csv", SplitRow, rows)
     write_json(Path(folder) / "split.json", {"format": "breastcad-split/1", **facts})
 

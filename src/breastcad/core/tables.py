@@ -72,6 +72,13 @@ def _columns(record: Any) -> dict[str, type]:
     return columns
 
 
+@cache
+def _needed(record: Any) -> frozenset[str]:
+    """Return the fields that have a value in every row: those without a default that may not be None."""
+    hints = typing.get_type_hints(record)
+    return frozenset(one.name for one in fields(record) if one.default is MISSING and type(None) not in typing.get_args(hints[one.name]))
+
+
 def _open_fields(record: Any) -> list[str]:
     return [column.name for column in fields(record) if column.name in _OPEN_COLUMNS]
 
@@ -126,6 +133,8 @@ def _record(path: Path, record: type[Row], places: list[tuple[str, str | None, t
     values: dict[str, Any] = {}
     for (name, key, kind), cell in zip(places, cells, strict=True):
         if key is None:
+            if not cell and name in _needed(cast(Any, record)):
+                raise ReadError(path, f"line {number}: '{name}' is empty; every row must have one")
             values[name] = _value(path, kind, cell, name, number) if cell or kind is not str else None
         else:
             values.setdefault(name, {})

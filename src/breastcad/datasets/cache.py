@@ -44,7 +44,17 @@ SETTLED_NS = 2_000_000_000
 MOST_MAPS = 20_000
 """Entries that a process maps; further ones are read into memory, since Linux allows 65,530 mappings and others need some."""
 MOST_DIGESTS = 500_000
-CODE = ("core/geometry.py", "datasets/duplicates.py", "patches/rois.py", "preprocess/*.py", "read/*.py", "train/samples.py")
+CODE = (
+    "core/*.py",
+    "datasets/copies.py",
+    "datasets/duplicates.py",
+    "datasets/thumbnails.py",
+    "evaluate/marks.py",
+    "patches/rois.py",
+    "preprocess/*.py",
+    "read/*.py",
+    "train/samples.py",
+)
 """The sources that an entry may depend on. Any edit makes all entries anew: dear for who edits these files, and never wrong."""
 PACKAGES = (
     "numpy",

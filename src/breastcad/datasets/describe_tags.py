@@ -8,7 +8,6 @@ several patients have them, since a day, a name or a remark may stand anywhere.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -302,12 +301,3 @@ def partings_of(values: Sequence[str | float | None], labellings: NDArray[np.boo
     if numeric:
         return np.asarray(np.abs(difference.cumsum(axis=1)).max(axis=1))
     return np.asarray(np.abs(difference).sum(axis=1) / 2)
-
-
-def by_value(counts: Sequence[Count], keyword: str) -> dict[str, dict[str, int]]:
-    """Return a tag's (or a facet's) values, each with its counts by label."""
-    table: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in counts:
-        if row.facet == keyword:
-            table[row.value][row.label] = row.n
-    return dict(table)

@@ -13,7 +13,7 @@ from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
 from breastcad.evaluate.figures import Figure, read_metrics
 from breastcad.evaluate.run_figures import figures
-from breastcad.evaluate.run_tables import refuse_empty, refuse_twice
+from breastcad.evaluate.run_tables import refuse_twice
 
 TOLERANCE = 1e-9
 _NUMBERS = ("value", "low", "high", "n", "positives", "clusters")
@@ -151,7 +151,6 @@ def _agree(written: float | None, recomputed: float | None) -> bool:
 def _compare_parts(folder: Path, name: str) -> list[Difference]:
     """Return a difference where predictions.csv gives other parts or groups than split.csv, or leaves an image out: the first."""
     split = read_split(folder)
-    refuse_empty(folder / "split.csv", split)
     refuse_twice(folder / "split.csv", ((row.set, row.id, row.repeat, row.outer, row.inner) for row in split))
     parts = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in split}
     rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
@@ -68,7 +67,6 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     folder = Path(folder)
     path = folder / "predictions.csv"
     rows = read_predictions(path)
-    refuse_empty(path, rows)
     _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])
     refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
     tests = [row for row in rows if row.level == level and row.part == PART]
@@ -81,25 +79,9 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     if level != "image" or not (folder / "marks.csv").exists():
         return RunTables(level, samples, tests, validations, None, None)
     lesions, marks = read_lesions(folder / "lesions.csv"), read_marks(folder / "marks.csv")
-    refuse_empty(folder / "lesions.csv", lesions)
-    refuse_empty(folder / "marks.csv", marks)
     _refuse_others(folder / "lesions.csv", "pathology", tuple(SEVERITY), [(row.lesion_id, row.pathology) for row in lesions])
     _check_marks(folder, tests, lesions, marks)
     return RunTables(level, samples, tests, validations, lesions, marks)
-
-
-def refuse_empty(path: Path, rows: Sequence[object]) -> None:
-    """Refuse a table with an empty cell in a column that has a value in every row, having no default: ReadError."""
-    if not rows:
-        return
-    record: typing.Any = type(rows[0])
-    hints = typing.get_type_hints(record)
-    needed = [column.name for column in fields(record) if column.default is MISSING]
-    needed = [name for name in needed if type(None) not in typing.get_args(hints[name])]
-    for line, row in enumerate(rows, start=2):
-        for name in needed:
-            if getattr(row, name) is None:
-                raise ReadError(path, f"row {line}: '{name}' is empty; every row must have one")
 
 
 def _refuse_others(path: Path, column: str, words: Sequence[str], said: Iterable[tuple[str, str]]) -> None:
