@@ -78,6 +78,25 @@ def test_a_split_by_image_leaks_and_one_by_group_does_not(run: Run, busi: Path, 
         assert said[0] == code, said
 
 
+def test_a_split_of_other_images_is_refused_and_one_of_some_more_is_said(run: Run, busi: Path, tmp_path: Path) -> None:
+    rows = [SplitRow("busi", image.image_id, image.image_id, part="train") for image in read_collection(busi).images]
+    write_split(tmp_path / "others", [replace(row, set="others") for row in rows], {})
+    code, _, err = run("audit", str(busi), "--split", str(tmp_path / "others"), "--out", str(tmp_path / "out"), "--no-pixels")
+    assert (code, "no image of these collections is in the split" in err, (tmp_path / "out").exists()) == (2, True, False)
+    write_split(tmp_path / "more", [*rows, SplitRow("busi", "elsewhere", "elsewhere", part="test")], {})
+    assert run("audit", str(busi), "--split", str(tmp_path / "more"), "--out", str(tmp_path / "out"), "--no-pixels")[0] == 0
+    found = {check["name"]: check for check in _audit(tmp_path / "out")["checks"]}
+    assert found["images not here"]["items"] == ["busi elsewhere"]
+
+
+@pytest.mark.parametrize("command", ["audit", "split", "patches"])
+def test_an_image_in_two_collections_is_refused(run: Run, busi: Path, tmp_path: Path, command: str) -> None:
+    write_collection(tmp_path / "again", read_collection(busi))
+    code, _, err = run(command, str(busi), str(tmp_path / "again"), "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "both hold an image 'benign (1)' of a set 'busi': give each collection once" in err
+
+
 def test_the_same_scenes_are_looked_for_in_another_collection(run: Run, busi: Path, tmp_path: Path) -> None:
     other = read_collection(busi)
     for row in [*other.images, *other.findings]:

@@ -200,6 +200,33 @@ def test_a_label_that_is_none_of_ours_is_refused(tmp_path: Path, name: str) -> N
         files.read_collection(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"problems": None}, "must have a text as 'set' and a list of sentences as 'problems'"),
+        ({"problems": [3]}, "a list of sentences as 'problems'"),
+        ({"set": 3}, "must have a text as 'set'"),
+        ({"root": "a\0b"}, "names no 'root'"),
+    ],
+)
+def test_a_collection_whose_facts_were_damaged_is_refused(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+    files.write_collection(tmp_path, Collection(str(tmp_path), [ImageRow("s", "1")], facts={"set": "s", "problems": []}))
+    facts = files.read_json(tmp_path / "collection.json")
+    assert files.read_collection(tmp_path).facts["set"] == "s"
+    files.write_json(tmp_path / "collection.json", {**facts, **changed})
+    with pytest.raises(ReadError, match=said):
+        files.read_collection(tmp_path)
+
+
+def test_an_image_listed_twice_and_an_empty_id_are_refused(tmp_path: Path) -> None:
+    files.write_collection(tmp_path, Collection(str(tmp_path), [ImageRow("s", "1"), ImageRow("s", "2"), ImageRow("s", "2")]))
+    with pytest.raises(ReadError, match=r"images\.csv: lists the image '2' 2 times; keep one row"):
+        files.read_collection(tmp_path)
+    files.write_collection(tmp_path, Collection(str(tmp_path), [ImageRow("s", "1"), ImageRow("s", "")]))
+    with pytest.raises(ReadError, match=r"images\.csv: line 3: 'image_id' is empty; every row must have one"):
+        files.read_collection(tmp_path)
+
+
 def test_missing_table_and_json_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"marks.csv: cannot be opened \(No such file"):
         files.read_marks(tmp_path / "marks.csv")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from breastcad.commands.given import given_collection
+from breastcad.commands.given import given_collections
 from breastcad.commands.options import Out, Overwrite, Seed
 from breastcad.commands.saying import say
 
@@ -44,11 +44,13 @@ def command(
     from breastcad.core.files import output_folder, read_split, write_json, write_text
     from breastcad.report.audit_page import audit_page
 
-    read = [given_collection(folder) for folder in [*collections, *(against or [])]]
+    read = given_collections([*collections, *(against or [])])
     if patches is not None and split is None:
         raise InputError("--patches says where windows lie, not in which part they are: give --split too")
     rows = read_split(split) if split is not None else None
     windows = _windows(patches) if patches is not None else None
+    if rows and not {(row.set, row.id) for row in rows} & _known(read, windows):
+        raise InputError(f"no image of these collections is in the split '{split}'; give the collections that it was made of")
     folder = output_folder(out, overwrite=overwrite)
     checks, audit = _audited(read, (rows, windows), seed, pixels=pixels)
     write_json(folder / "audit.json", audit)
@@ -58,6 +60,12 @@ def command(
     leaking = [check for check in checks if check.verdict == "leak"]
     if leaking:
         raise AnswerNo(f"{leaking[0].said}: {leaking[0].count:,}; {folder.name}/audit.html says which")
+
+
+def _known(collections: list[Collection], windows: list[PatchRow] | None) -> set[tuple[str, str]]:
+    """Return what a split may name: images, and windows where there are any, by (set, id)."""
+    images = {(image.set, image.image_id) for one in collections for image in one.images}
+    return images | {(window.set, window.sample_id) for window in windows or ()}
 
 
 def _windows(patches: Path) -> list[PatchRow]:
@@ -85,7 +93,8 @@ def _audited(
     findings = [row for one in read for row in one.findings]
     found, seen, told, left, looked_at = _seen(read, seed) if pixels else (None, [], [], ["pixels (--no-pixels)"], 0)
     rowwise = [*mixed_findings(images, findings), *contradictions(images, findings), *gaps(images, findings), *remarks_of(read)]
-    checks = [*_leaks(images, parted, found), *repeated_views(images), *rowwise, *seen]
+    known = _known(read, parted[1])
+    checks = [*_leaks(images, parted, found, known), *repeated_views(images), *rowwise, *seen]
     return checks, {
         "format": "breastcad-audit/1",
         "breastcad": __version__,
@@ -101,9 +110,11 @@ def _audited(
     }
 
 
-def _leaks(images: list[ImageRow], parted: tuple[list[SplitRow] | None, list[PatchRow] | None], found: Scenes | None) -> list[Check]:
+def _leaks(
+    images: list[ImageRow], parted: tuple[list[SplitRow] | None, list[PatchRow] | None], found: Scenes | None, known: set[tuple[str, str]]
+) -> list[Check]:
     """Look for what is in two parts: of the split and its windows, without a split of what the sets' authors published."""
-    from breastcad.datasets.audit import published_parts, split_parts
+    from breastcad.datasets.audit import not_here, published_parts, split_parts
     from breastcad.datasets.audit_windows import window_parts
 
     rows, windows = parted
@@ -111,7 +122,7 @@ def _leaks(images: list[ImageRow], parted: tuple[list[SplitRow] | None, list[Pat
         return published_parts(images, [*found.near, *found.copies] if found else ())
     groups, copies = (found.groups, found.copies) if found else (None, [])
     cut = window_parts(windows, rows, groups, copies) if windows else []
-    return [*split_parts(rows, images, groups, copies), *cut]
+    return [not_here(rows, known), *split_parts(rows, images, groups, copies), *cut]
 
 
 def _seen(collections: list[Collection], seed: int) -> tuple[Scenes | None, list[Check], list[dict[str, Any]], list[str], int]:

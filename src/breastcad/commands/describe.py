@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from breastcad.commands.given import given_collection
+from breastcad.commands.given import given_collection, given_collections
 from breastcad.commands.options import Out, Overwrite, Seed
 from breastcad.commands.saying import say
 
@@ -48,7 +48,7 @@ def command(
     from breastcad.report.describe_page import describe_page
 
     limit = _limit(tags)
-    read = [given_collection(folder) for folder in collections]
+    read = [given_collection(folder) for folder in collections] if split is None else given_collections(collections)
     named = dict(zip(names_of(read), read, strict=True))
     parted = _parted(named, split, fold)
     folder = output_folder(out, overwrite=overwrite)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from breastcad.commands.given import given_collection
+from breastcad.commands.given import given_collections
 from breastcad.commands.options import Out, Overwrite
 from breastcad.commands.saying import say
 
@@ -53,7 +53,7 @@ def command(
 
     settings = sliding(setting or [])
     groups = None if split is None else {(row.set, row.id): row.group for row in read_split(split)}
-    read = [given_collection(folder) for folder in collections]
+    read = given_collections(collections)
     output_folder(out, overwrite=overwrite)
     rows: list[PatchRow] = []
     for folder, collection in zip(collections, read, strict=True):

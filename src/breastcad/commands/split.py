@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from breastcad.commands.given import given_collection
+from breastcad.commands.given import given_collections
 from breastcad.commands.options import Out, Overwrite, Seed
 from breastcad.commands.saying import say
 
@@ -128,7 +128,7 @@ def command(
 
     asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
     _check(asked)
-    read = [given_collection(folder) for folder in collections]
+    read = given_collections(collections)
     images, remarks = _images(read)
     output_folder(out, overwrite=overwrite)
     unread: dict[tuple[str, str], str] = {}

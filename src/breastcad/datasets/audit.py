@@ -108,6 +108,14 @@ def split_parts(
     return checks
 
 
+def not_here(rows: Iterable[SplitRow], known: Container[Key]) -> Check:
+    """Look for rows of a split whose image, or window, is not among those that are looked at, by (set, id)."""
+    listed = sorted({(row.set, row.id) for row in rows})
+    names = tuple(f"{name} {found}" for name, found in listed if (name, found) not in known)
+    said = "images of the split that are not in these collections: what they share with others is not seen"
+    return Check("images not here", WARNING if names else FINE, said, len(names), len(listed), names)
+
+
 def fold_name(fold: tuple[int, int, int]) -> str:
     """Return what (repeat, outer, inner) is called.
 
@@ -160,7 +168,8 @@ def _parted_groups(rows: Sequence[SplitRow], groups: Mapping[Key, str] | None, w
         parts[group].add(row.part)
         members[group].append(row.id)
     parted = sorted(group for group, found in parts.items() if len(found) > 1)
-    named = "as found anew" if groups else "as the split names them"
+    anew = sum((row.set, row.id) in (groups or {}) for row in rows)
+    named = "as found anew" if anew == len(rows) else "as the split names them" if not anew else "as found anew, or as the split names them"
     items = tuple(f"{group}: {', '.join(members[group][:4])}{' ...' if len(members[group]) > 4 else ''}" for group in parted)
     return [
         Check("groups on both sides", LEAK if parted else FINE, f"{where}: groups ({named}) in two parts", len(parted), len(parts), items)

@@ -85,9 +85,9 @@ def kind_of(path: str | Path) -> str | None:
         If it is missing, no regular file, cannot be opened or is empty.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ReadError(path, "is no file" if path.exists() else "does not exist")
     try:
+        if not path.is_file():
+            raise ReadError(path, "is no file" if path.exists() else "does not exist")
         with open(path, "rb") as stream:
             head = stream.read(140)
     except OSError as error:
