@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     collections = [read_collection(path) for path in arguments[1:]]
     groups = {(row.set, row.image_id): "" for c in collections for row in c.images if row.present}
     samples, problems = load_samples(collections, groups, settings.pipeline, settings.rows, settings.cols)
-    largest = {"map logits": 0.0, "image logits": 0.0, "map probability": 0.0, "image probability": 0.0}
+    apart: dict[str, list[float]] = {"map logits": [], "image logits": [], "map probability": [], "image probability": []}
     seconds = {"torch": 0.0, "onnxruntime": 0.0}
     with torch.inference_mode():
         for number, sample in enumerate(samples):
@@ -58,13 +58,15 @@ def main(arguments: list[str]) -> None:
                 seconds["torch"] += (middle - started) / TIMED_IMAGES
                 seconds["onnxruntime"] += (ended - middle) / TIMED_IMAGES
             for name, one, other in zip(("map", "image"), wanted, given, strict=True):
-                largest[f"{name} logits"] = max(largest[f"{name} logits"], float(np.abs(one - other).max()))
-                apart = np.abs(1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other)))
-                largest[f"{name} probability"] = max(largest[f"{name} probability"], float(apart.max()))
+                apart[f"{name} logits"].append(float(np.abs(one - other).max()))
+                apart[f"{name} probability"].append(float(np.abs(1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))).max()))
     print(f"{settings.model_id}: {len(samples)} images ({len(problems)} not read), {torch.get_num_threads()} threads\n")
-    print("| what | largest difference |\n|---|---|")
-    for name, value in largest.items():
-        print(f"| {name} | {value:.5f} |")
+    print(
+        "| largest difference of an image | median image | 99 % of images at most | worst image | images above 0.02 |\n|---|---|---|---|---|"
+    )
+    for name, values in apart.items():
+        middle, most = np.percentile(values, [50, 99])
+        print(f"| {name} | {middle:.5f} | {most:.5f} | {max(values):.5f} | {sum(value > 0.02 for value in values)} |")
     print(f"\n| one image, all {len(networks.networks)} networks | ms |\n|---|---|")
     for name, value in seconds.items():
         print(f"| {name} | {1000 * value:.1f} |")
