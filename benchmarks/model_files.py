@@ -61,9 +61,7 @@ def main(arguments: list[str]) -> None:
                 apart[f"{name} logits"].append(float(np.abs(one - other).max()))
                 apart[f"{name} probability"].append(float(np.abs(1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))).max()))
     print(f"{settings.model_id}: {len(samples)} images ({len(problems)} not read), {torch.get_num_threads()} threads\n")
-    print(
-        "| largest difference of an image | median image | 99 % of images at most | worst image | images above 0.02 |\n|---|---|---|---|---|"
-    )
+    print("| largest difference in | median image | 99 % of images | worst image | images above 0.02 |\n|---|---|---|---|---|")
     for name, values in apart.items():
         middle, most = np.percentile(values, [50, 99])
         print(f"| {name} | {middle:.5f} | {most:.5f} | {max(values):.5f} | {sum(value > 0.02 for value in values)} |")
