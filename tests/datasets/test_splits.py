@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -329,8 +330,10 @@ def test_counts_add_up(drawn: tuple[list[ImageRow], dict[tuple[str, str], str]])
 
 # ---- as published ----
 
+DEALT = "validation is dealt out of training: no image of a published validation part is left"
 
-def _published(parts: str, folds: str = "") -> list[ImageRow]:
+
+def _published(parts: str, folds: Sequence[str] = "") -> list[ImageRow]:
     """Return images a, b, c, ...: t for test, r for training, v for validation, - for none; and the fold of each."""
     words = {"t": "test", "r": "train", "v": "validation", "-": None}
     fold_of = folds or " " * len(parts)
@@ -346,13 +349,21 @@ def test_official_takes_the_published_parts_and_deals_validation_out_of_training
     part_of = {row.id: row.part for row in rows}
     assert {name for name, part in part_of.items() if part == "test"} == {"a", "h"}
     assert sorted(part_of.values()) == ["test", "test", "train", "train", "train", "train", "train", "validation"]
-    assert remarks == ["1 image has no published part and got no row (first: s 'i')"]
+    assert remarks == ["1 image has no published part and got no row (first: s 'i')", DEALT]
+
+
+def test_a_part_that_is_none_is_refused_and_not_dealt_anew() -> None:
+    images = _published("trvr")
+    images[1].part = "extra"
+    with pytest.raises(InputError, match="s 'b' is of the part 'extra', not train, validation, test; import the set again"):
+        official(images, {image.image_id: image.image_id for image in images}, seed=1)
 
 
 def test_official_keeps_a_published_validation_part() -> None:
     images = _published("trvr")
-    rows, _ = official(images, {image.image_id: image.image_id for image in images}, seed=1)
+    rows, remarks = official(images, {image.image_id: image.image_id for image in images}, seed=1)
     assert [row.part for row in rows] == ["test", "train", "validation", "train"]
+    assert remarks == []
 
 
 def test_official_leaks_what_its_authors_leak_and_cleaned_does_not() -> None:
@@ -364,7 +375,15 @@ def test_official_leaks_what_its_authors_leak_and_cleaned_does_not() -> None:
     assert leaks(cleaned) == []
     assert [row.id for row in cleaned if row.part == "test"] == ["a"]
     assert {row.id for row in cleaned} == set("abdefg")
-    assert remarks == ["group 'woman' lies on both sides: s 'c' left out of training"]
+    assert remarks == ["group 'woman' lies on both sides: s 'c' left out of training", DEALT]
+
+
+def test_a_published_validation_part_of_which_nothing_is_left_is_said() -> None:
+    images = _published("tvrrrrrr")
+    groups = {**{image.image_id: image.image_id for image in images}, "a": "woman", "b": "woman"}
+    rows, remarks = official(images, groups, seed=1, clean=True)
+    assert "validation" in {row.part for row in rows}
+    assert remarks[-1] == DEALT
 
 
 def test_published_folds_are_tested_one_after_the_other() -> None:
@@ -382,6 +401,31 @@ def test_a_published_fold_that_is_not_here_is_left_out_and_said() -> None:
     rows, remarks = official(images, {image.image_id: image.image_id for image in images}, seed=1, folds=5)
     assert {row.outer for row in rows} == {0, 3}
     assert remarks == [f"published fold {fold} has no image that is here; it is left out" for fold in (2, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "remarks"),
+    [
+        ("0123401234", ["s: published folds of 5 are counted from 0, which is taken as the first"]),
+        ([f"{fold}.0" for fold in (1, 2, 3, 4, 5) * 2], []),
+    ],
+)
+def test_folds_counted_from_0_or_written_with_a_point_are_understood(cells: Sequence[str], remarks: list[str]) -> None:
+    images = _published("-" * 10, cells)
+    rows, told = official(images, {image.image_id: image.image_id for image in images}, seed=1, folds=5)
+    assert [[row.id for row in rows if row.part == "test" and row.outer == outer] for outer in range(5)] == [
+        list(pair) for pair in ("af", "bg", "ch", "di", "ej")
+    ]
+    assert told == remarks
+
+
+@pytest.mark.parametrize(
+    ("cells", "image"), [("1236", "d"), ("0125", "a"), (["1", "2.5", "3", "4"], "b"), ("1x34", "b"), (["1", "2", "-1", "3"], "c")]
+)
+def test_folds_that_there_cannot_be_are_refused(cells: Sequence[str], image: str) -> None:
+    images = _published("----", cells)
+    with pytest.raises(InputError, match=f"s '{image}' has '.*' for a published fold of 5; folds are whole numbers from 1 to 5"):
+        official(images, {image.image_id: image.image_id for image in images}, seed=1, folds=5)
 
 
 def test_sets_without_published_parts_are_refused() -> None:

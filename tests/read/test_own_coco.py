@@ -220,6 +220,12 @@ def test_images_lie_where_coco_puts_them(coco: Callable[..., Path], tmp_path: Pa
     assert (row.path, row.part, row.present) == ("images/train2017/a.png", "train", 1)
 
 
+@pytest.mark.parametrize(("word", "part"), [("Val", "validation"), ("extra", None), ("", "train")])
+def test_an_images_own_part_counts_before_its_files(coco: Callable[..., Path], word: str, part: str | None) -> None:
+    (row,) = own_coco.read(coco([{**PICTURE, "attributes": {"split": word}}], name="train.json")).images
+    assert row.part == part
+
+
 def test_alike_names_are_kept_apart_and_an_image_listed_twice_is_one(coco: Callable[..., Path], tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / "a.bmp")
     pictures = [PICTURE, {**PICTURE, "id": 2, "file_name": "a.bmp"}, {**PICTURE, "id": "x"}]

@@ -126,6 +126,25 @@ def test_what_columns_may_hold_is_made_ours_or_kept_beside(own: Put) -> None:
     assert second.extra == kept
 
 
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("train", "Train", "TRAINING"), "train"),
+        (("val", "Valid", "validation", "dev"), "validation"),
+        (("test", "Test", "testing"), "test"),
+    ],
+)
+def test_words_for_parts_are_understood_in_any_case(own: Put, words: tuple[str, ...], part: str) -> None:
+    table = "path,split\n" + "".join(f"{number}.png,{word}\n" for number, word in enumerate(words))
+    assert {row.part for row in own_csv.read(own(table)).images} == {part}
+
+
+def test_another_word_for_a_part_is_told_and_kept_beside(own: Put) -> None:
+    collection = own_csv.read(own("path,split\na.png,test\nb.png,extra\n"))
+    assert [(row.part, row.extra) for row in collection.images] == [("test", {}), (None, {"split": "extra"})]
+    assert "cells of 'split' that cannot be understood as part, kept under x_: 1 (b: extra)" in _problems(collection)
+
+
 def test_a_column_without_a_name_is_no_column_of_ours(own: Put) -> None:
     """As pandas writes its index."""
     (row,) = own_csv.read(own(",path\n0,a.png\n")).images

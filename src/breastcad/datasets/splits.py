@@ -13,6 +13,7 @@ from typing import Any
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import PARTS, ImageRow, SplitRow
+from breastcad.datasets.published import published_folds, published_parts
 from breastcad.datasets.strata import Traits, dealt, strata_of
 
 Groups = Mapping[str, str] | Mapping[tuple[str, str], str]
@@ -243,44 +244,47 @@ def official(
     rows : list of SplitRow
         Of parts, outer 0; of folds, outer 0 for the fold that its authors call 1.
     remarks : list of str
-        What was left out or moved.
+        What was left out or moved, and if validation was dealt out.
 
     Raises
     ------
     InputError
-        If no image has a published part, or fold.
+        If no image has a published part, or fold, or one has a part or fold that there cannot be.
     ValueError
         If an image has no group, or the share is not in [0, 1).
     """
     _check_share("validation_share", validation_share)
     present = _present(images)
     group_of = _group_of(present, groups)
+    remarks: list[str] = []
     if folds is None:
-        published = {_key(image): image.part for image in present if image.part}
+        published = published_parts(present)
         tests = [{key for key, part in published.items() if part == TEST}]
     else:
-        fold_of = {_key(image): image.extra[f"fold_{folds}"] for image in present if image.extra.get(f"fold_{folds}")}
+        fold_of, remarks = published_folds(present, folds)
         published = dict.fromkeys(fold_of, TRAIN)
-        tests = [{key for key, fold in fold_of.items() if fold == str(number)} for number in range(1, folds + 1)]
+        tests = [{key for key, fold in fold_of.items() if fold == number} for number in range(folds)]
     if not any(tests):
         what = "parts" if folds is None else f"folds of {folds}"
         raise InputError(
             f"no image that is here is in a test part of published {what} (docs/data.md says which sets have them); take --kind kfold"
         )
-    remarks = _without_part(present, published)
+    remarks += _without_part(present, published)
     rows = []
     for outer, test in enumerate(tests):
         if not test:
             remarks.append(f"published fold {outer + 1} has no image that is here; it is left out")
             continue
         rows += _official_fold(present, group_of, published, test, (seed, outer, validation_share), clean=clean, remarks=remarks)
+    if folds is None and any(row.part == VALIDATION and published[row.set, row.id] == TRAIN for row in rows):
+        remarks.append("validation is dealt out of training: no image of a published validation part is left")
     return rows, remarks
 
 
 def _official_fold(
     present: Sequence[ImageRow],
     group_of: Mapping[tuple[str, str], str],
-    published: Mapping[tuple[str, str], str | None],
+    published: Mapping[tuple[str, str], str],
     test: set[tuple[str, str]],
     settings: tuple[int, int, float],
     *,
@@ -299,20 +303,16 @@ def _official_fold(
     part_of = {
         group: PARTS[part] for group, part in dealt(strata_of(open_ones, group_of), [1 - share, share], seed, "official", outer).items()
     }
-    rows = []
-    for image in present:
-        key = _key(image)
-        if key in test:
-            rows.append(SplitRow(*key, group_of[key], outer=outer, part=TEST))
+    rows = [SplitRow(*key, group_of[key], outer=outer, part=TEST) for key in map(_key, present) if key in test]
     for image in rest:
         key = _key(image)
-        part = (published[key] or TRAIN) if validating else part_of[group_of[key]]
+        part = published[key] if validating else part_of[group_of[key]]
         rows.append(SplitRow(*key, group_of[key], outer=outer, part=part))
     order = {_key(image): place for place, image in enumerate(present)}
     return sorted(rows, key=lambda row: order[row.set, row.id])
 
 
-def _without_part(present: Sequence[ImageRow], published: Mapping[tuple[str, str], str | None]) -> list[str]:
+def _without_part(present: Sequence[ImageRow], published: Mapping[tuple[str, str], str]) -> list[str]:
     missing = [image for image in present if _key(image) not in published]
     return (
         [f"{_images(len(missing))} no published part and got no row (first: {missing[0].set} '{missing[0].image_id}')"] if missing else []

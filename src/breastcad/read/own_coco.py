@@ -21,6 +21,7 @@ from breastcad.read.own_rows import (
     FINDING_NAMES,
     IMAGE_NAMES,
     KINDS,
+    PARTS,
     PLACES,
     Own,
     cell_of,
@@ -43,7 +44,6 @@ MAX_BYTES = 300_000_000
 UNANNOTATED = "no annotation"
 """The word under which a map may say what an image without an annotation is."""
 _HEAD_BYTES = 65_536
-_PARTS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 _IMAGE_NAMES = {ours: known for ours, known in IMAGE_NAMES.items() if ours not in ("image_id", "path", "rows", "cols")}
 _FINDING_NAMES = {ours: known for ours, known in FINDING_NAMES.items() if ours not in (*PLACES, "col0", "row1", "col1", "height", "width")}
 _ANNOTATION_KEYS = ("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd", "attributes")
@@ -219,7 +219,7 @@ def _image(
     state: _State,
 ) -> ImageRow:
     row = image_row(name, cells, columns, state.own)
-    row.part = row.part or part
+    row.part = row.part if cell_of(cells, columns, "part") else part
     sides = [item.get(key) for key in ("height", "width")]
     row.rows, row.cols = (side if type(side) is int and 0 < side < 10**6 else None for side in sides)
     if row.rows and row.cols:
@@ -232,12 +232,12 @@ def _image(
 def _part(path: Path) -> str | None:
     """Return the part that a file's name, or its folder's, says."""
     words = [word for name in (path.stem, path.parent.name) for word in re.split(r"[^a-z]+", name.lower())]
-    return next((_PARTS[word] for word in words if word in _PARTS), None)
+    return next((PARTS[word] for word in words if word in PARTS), None)
 
 
 def _part_folders(path: Path) -> list[str]:
     """Return the names of the folder in which a part's images may lie: ``instances_train2017.json`` has its in ``train2017``."""
-    return [word for word in re.split(r"[^a-z0-9]+", path.stem.lower()) if word.strip("0123456789") in _PARTS]
+    return [word for word in re.split(r"[^a-z0-9]+", path.stem.lower()) if word.strip("0123456789") in PARTS]
 
 
 # ---- annotations ----

@@ -83,6 +83,12 @@ KINDS = {
     **dict.fromkeys(("distortion", "architectural distortion"), "distortion"),
     "other": "other",
 }
+PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Words for the part of a split that an image, a file or a folder is of; case does not count."""
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 _MODALITIES = {"mg": "MG", "mammography": "MG", "mammogram": "MG", "us": "US", "ultrasound": "US"}
 _SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".dcm", ".tif", ".tiff", ".bmp", ".pgm")
@@ -183,6 +189,7 @@ _FORMS: dict[str, Callable[[str], Any]] = {
     "aspect": _choice({"kept": "kept", "lost": "lost"}),
     "density": _choice({letter.lower(): letter for letter in "ABCD"}),
     "origin": _choice({word: word for word in ("real", "phantom", "synthetic", "augmented")}),
+    "part": _choice(PARTS),
     "frame": lambda cell: cell if cell.isascii() and cell.isdigit() else None,
 }
 
