@@ -77,6 +77,36 @@ def test_full_folder_is_refused_unless_overwritten(mias: Path, tmp_path: Path, c
     assert read_collection(out).regions == []
 
 
+@pytest.mark.parametrize(
+    ("read", "out", "said"),
+    [
+        (("own",), "own", "is the folder that is read"),
+        (("own/images.csv",), "own", "is the folder that is read"),
+        (("other", "--tables", "own"), "own", "is the folder that is read"),
+        (("other", "--tables", "own/images.csv"), "other/../own", "is the folder that is read"),
+        (("other",), "own", "holds 'images.csv' and is no collection"),
+    ],
+)
+def test_nothing_is_written_over_ones_own_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: tuple[str, ...], out: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("own", "other"):
+        write_set("csv", tmp_path / name, n=3, seed=1)
+    before = {path: path.read_bytes() for path in (tmp_path / "own").glob("*.*")}
+    assert _run("csv", *read, "--out", out, "--overwrite") == 2
+    assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "own").glob("*.*")} == before
+
+
+def test_nothing_is_written_into_the_root_that_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set("coco", tmp_path / "own", n=3, seed=1)
+    before = sorted(tmp_path.rglob("*"))
+    assert _run("coco", tmp_path / "own" / "annotations" / "instances_default.json", "--out", tmp_path / "own", "--overwrite") == 2
+    assert "is the folder that is read, and nothing in that is changed; name another" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_map_file_explains_words(mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (mias / "Info.txt").write_text("mdb001 G CIRC P 300 200 40\n")
     assert _run("mini-mias", mias, "--out", tmp_path / "a") == 2

@@ -42,13 +42,34 @@ def command(
     if set_name == "auto":
         say(f"Taken for {reader.name}: the folder holds {reader.needed}")
     meanings = read_map(words) if words is not None else None
+    _check_apart(out, folder, tables or folder)
     output_folder(out, overwrite=overwrite)
     with bar(f"reading {reader.name}") as progress:
         collection = read_with(reader, folder, tables=tables, words=meanings, progress=progress)
+    _check_apart(out, Path(collection.root))
     for name in ("collection.json", "regions.csv"):
         (out / name).unlink(missing_ok=True)  # an old collection that is half overwritten is none
     write_collection(out, collection)
     _tell(collection, out)
+
+
+def _check_apart(out: Path, *places: Path) -> None:
+    """Refuse to write into the folder that is read, or over tables of no collection: they may be the user's only ones."""
+    from breastcad.core.errors import InputError, ReadError
+    from breastcad.core.files import read_json
+
+    own = [place if place.is_dir() else place.parent for place in places]
+    if out.exists() and any(out.samefile(place) for place in own if place.exists()):
+        raise InputError(f"--out '{out}' is the folder that is read, and nothing in that is changed; name another")
+    held = [name for name in ("images.csv", "findings.csv", "regions.csv", "collection.json") if (out / name).is_file()]
+    if not held:
+        return
+    try:
+        facts = read_json(out / "collection.json")
+    except ReadError:
+        facts = None
+    if not isinstance(facts, dict) or not str(facts.get("format")).startswith("breastcad-collection/"):
+        raise InputError(f"'{out}' holds '{held[0]}' and is no collection; name another folder with --out, or move that file away")
 
 
 def _tell(collection: Collection, out: Path) -> None:
