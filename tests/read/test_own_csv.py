@@ -165,6 +165,43 @@ def test_names_without_suffix_with_backslashes_and_alike_stems_are_found(own: Pu
     ]
 
 
+def test_dots_of_a_name_without_suffix_are_no_suffix(own: Put, tmp_path: Path) -> None:
+    own("x\n")
+    (tmp_path / "images").mkdir()
+    for name in ("1.2.840.0", "1.2.840.10"):
+        shutil.copy(tmp_path / "a.png", tmp_path / "images" / f"{name}.png")
+    rows = own_csv.read(own("path\n1.2.840.0\n1.2.840.10.png\n", "image,x,y,width,height\n1.2.840.10,1,1,3,3\n")).images
+    assert [(row.image_id, row.path) for row in rows] == [
+        ("1.2.840.0", "images/1.2.840.0.png"),
+        ("1.2.840.10", "images/1.2.840.10.png"),
+    ]
+
+
+@pytest.mark.parametrize("word", ["N/A", "nan", "None", "NULL", "unknown", "-"])
+def test_a_word_for_nothing_is_no_patient(own: Put, word: str) -> None:
+    collection = own_csv.read(own(f"path,patient,study\na.png,{word},{word}\nb.png,{word},E1\n"))
+    assert [(row.patient_id, row.exam_id) for row in collection.images] == [(None, None), (None, "E1")]
+    assert f"cells of 'patient' that cannot be understood as patient_id, kept under x_: 2 (a: {word}, b: {word})" in _problems(collection)
+    assert "images without a patient: two of one woman may come apart in a split: 2 (a, b)" in _problems(collection)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        *((name, cell) for name in ("rows", "cols", "bit_depth") for cell in ("-5", "0", "1e9", "1_0", "7.5")),
+        *(("spacing_mm", cell) for cell in ("0", "-0.1", "1e300", "1e-9", "0.0_7")),
+        *(("age", cell) for cell in ("1_0", "-1", "150")),
+        *(("days_from_first", cell) for cell in ("1e8", "0.5")),
+    ],
+)
+def test_numbers_that_cannot_be_are_told_and_kept_beside(own: Put, column: str, cell: str) -> None:
+    collection = own_csv.read(own(f"path,{column}\nmissing.png,{cell}\n"))
+    (row,) = collection.images
+    assert row.extra == {column: cell}
+    assert (row.rows, row.cols, row.bit_depth, row.spacing_row_mm, row.age, row.days_from_first) == (None,) * 6
+    assert f"cells of '{column}' that cannot be understood as {column.replace('spacing', 'spacing_row')}, kept" in _problems(collection)
+
+
 def test_a_written_collection_can_be_read_as_a_table_of_ones_own(own: Put, tmp_path: Path) -> None:
     collection = own_csv.read(
         own("path,label,note\na.png,benign,n\nb.png,normal,\n", "image_id,row0,col0,row1,col1,pathology\na,1,2,3,4,benign\n")

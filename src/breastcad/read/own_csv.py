@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
@@ -27,6 +27,7 @@ from breastcad.read.own_rows import (
     others,
     own_facts,
     put_file,
+    stem_of,
 )
 from breastcad.read.tables import number_of, table_rows
 from breastcad.read.trees import Progress
@@ -172,11 +173,11 @@ def _images(
     first: dict[str, str] = {}
     for cells in rows:
         path = cell_of(cells, columns, "path")
-        files_of.setdefault(_stem(path), set()).add(path)
+        files_of.setdefault(stem_of(path), set()).add(path)
     known = {**columns, **{f"finding {name}": theirs for name, theirs in in_rows.items()}}
     for number, cells in enumerate(rows, start=1):
         path = cell_of(cells, columns, "path")
-        name = cell_of(cells, columns, "image_id") or (_stem(path) if files_of[_stem(path)] == {path} else path)
+        name = cell_of(cells, columns, "image_id") or (stem_of(path) if files_of[stem_of(path)] == {path} else path)
         if not name:
             own.fault("rows that name no image, left out", f"row {number}")
         elif name not in images:
@@ -196,12 +197,6 @@ def _images(
     return images, findings
 
 
-def _stem(path: str) -> str:
-    """Return a path without its suffix, with ``/``."""
-    name = PurePosixPath(path.replace("\\", "/"))
-    return str(name.with_suffix("")) if name.name else path
-
-
 def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> tuple[dict[str, str], list[FindingRow]]:
     """Make the findings of a table of their own, joined by the image's id or path; with the columns that they are of."""
     rows = table_rows(table, delimiter=_delimiter(table))
@@ -219,7 +214,7 @@ def _beside(table: Path, images: dict[str, ImageRow], own: Own) -> tuple[dict[st
     for number, cells in enumerate(own.hold_back(rows, columns.values()), start=1):
         name = cells[columns["image_id"]]
         plain = name.replace("\\", "/")
-        image = images.get(name) or by_path.get(plain) or by_path.get(f"images/{plain}") or images.get(_stem(name))
+        image = images.get(name) or by_path.get(plain) or by_path.get(f"images/{plain}") or images.get(stem_of(name))
         if image is None:
             own.fault("findings of images that are not listed, left out", f"{table.name}, row {number}: {name[:60]}")
         else:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from breastcad.core.errors import InputError, ReadError
@@ -20,7 +20,7 @@ from breastcad.read.dicom_rows import UNREADABLE, put_dicom
 from breastcad.read.files import kind_of
 from breastcad.read.maps import SetMap
 from breastcad.read.own_identifiers import identifying, is_of_a_person
-from breastcad.read.tables import number_of
+from breastcad.read.tables import number_of, word_of
 from breastcad.read.trees import Faults, counts, inside, put_picture, told
 
 _LABEL_WORDS = ("label", "pathology", "class", "diagnosis", "classification")
@@ -91,7 +91,8 @@ PARTS = {
 """Words for the part of a split that an image, a file or a folder is of; case does not count."""
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 _MODALITIES = {"mg": "MG", "mammography": "MG", "mammogram": "MG", "us": "US", "ultrasound": "US"}
-_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".dcm", ".tif", ".tiff", ".bmp", ".pgm")
+_NOBODY = ("n/a", "#n/a", "na", "<na>", "nan", "none", "null", "nil", "unknown", "not available", "missing", "-", "?")
+_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".tif", ".tiff", ".bmp", ".pgm")
 
 
 def plain(name: str) -> str:
@@ -159,33 +160,39 @@ def day_of(cell: str) -> str | None:
         return None
 
 
-def _whole(cell: str) -> int | None:
-    number = number_of(cell)
-    return int(number) if number is not None and number == int(number) and abs(number) < 1e9 else None
+def _number(low: float, below: float, *, whole: bool = False) -> Callable[[str], Any]:
+    """Return what reads a number from `low` on and below `below`, None for what is none such."""
+
+    def read(cell: str) -> float | None:
+        number = number_of(cell)
+        if number is None or not low <= number < below or (whole and number != int(number)):
+            return None
+        return int(number) if whole else number
+
+    return read
 
 
-def _positive(cell: str) -> float | None:
-    number = number_of(cell)
-    return number if number is not None and number > 0 else None
+def _name(cell: str) -> str | None:
+    return word_of(cell, _NOBODY)
 
 
-def _age(cell: str) -> float | None:
-    number = number_of(cell)
-    return number if number is not None and 0 <= number < 150 else None
-
-
+_NUMBERS: dict[str, Callable[[str], Any]] = {
+    "days_from_first": _number(-1e5, 1e5, whole=True),
+    "age": _number(0, 150),
+    "rows": _number(1, 1e6, whole=True),
+    "cols": _number(1, 1e6, whole=True),
+    "bit_depth": _number(1, 65, whole=True),
+    "spacing_row_mm": _number(1e-4, 100),
+    "spacing_col_mm": _number(1e-4, 100),
+}
 _FORMS: dict[str, Callable[[str], Any]] = {
+    **_NUMBERS,
+    "patient_id": _name,
+    "exam_id": _name,
     "date": day_of,
-    "days_from_first": _whole,
-    "age": _age,
     "modality": _choice(_MODALITIES),
     "laterality": _choice(_SIDES),
     "view": str.upper,
-    "rows": _whole,
-    "cols": _whole,
-    "bit_depth": _whole,
-    "spacing_row_mm": _positive,
-    "spacing_col_mm": _positive,
     "aspect": _choice({"kept": "kept", "lost": "lost"}),
     "density": _choice({letter.lower(): letter for letter in "ABCD"}),
     "origin": _choice({word: word for word in ("real", "phantom", "synthetic", "augmented")}),
@@ -298,7 +305,7 @@ def _value(ours: str, cell: str, own: Own) -> Any:
         return own.said.get(cell.lower()) or LABELS.get(cell.lower())
     if ours == "laterality" and cell.lower() in own.said.sides:
         return own.said.sides[cell.lower()].upper()
-    if own.decimal_comma and _FORMS.get(ours) in (_positive, _age, _whole):
+    if own.decimal_comma and ours in _NUMBERS:
         cell = cell.replace(",", ".")
     return _FORMS.get(ours, str)(cell)
 
@@ -312,6 +319,18 @@ def others(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, st
 # ---- files ----
 
 
+def stem_of(path: str) -> str:
+    """Return a path without the suffix of a picture, with ``/``; what follows another dot is of the name.
+
+    Examples
+    --------
+    >>> stem_of("images\\\\a.PNG"), stem_of("1.2.840.0"), stem_of(".png")
+    ('images/a', '1.2.840.0', '.png')
+    """
+    name = PurePosixPath(path.replace("\\", "/"))
+    return str(name.with_suffix("") if name.suffix.lower() in _SUFFIXES else name) if name.name else path
+
+
 def find_file(cell: str, places: Sequence[Path], root: Path) -> Path | None:
     """Return the file that a cell names: in one of some folders, also without its suffix; None if it is not there.
 
@@ -322,7 +341,7 @@ def find_file(cell: str, places: Sequence[Path], root: Path) -> Path | None:
     """
     name = cell.replace("\\", "/").replace("\0", "?")
     for place in places:
-        for suffix in _SUFFIXES if not Path(name).suffix else ("",):
+        for suffix in ("",) if Path(name).suffix.lower() in _SUFFIXES[1:] else _SUFFIXES:
             path = place / f"{name}{suffix}"
             if os.path.isfile(path):
                 inside(path, root)

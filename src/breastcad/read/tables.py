@@ -181,11 +181,11 @@ def number_of(cell: str) -> float | None:
 
     Examples
     --------
-    >>> number_of("57"), number_of("not available"), number_of(""), number_of("nan")
-    (57.0, None, None, None)
+    >>> number_of("57"), number_of("not available"), number_of(""), number_of("nan"), number_of("1_0")
+    (57.0, None, None, None, None)
     """
     try:
-        number = float(cell)
+        number = float(cell.replace("_", "?"))  # Python's own 1_000
     except ValueError:
         return None
     return number if math.isfinite(number) else None
