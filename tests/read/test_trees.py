@@ -172,3 +172,7 @@ def test_a_picture_outside_the_set_is_not_read(tmp_path: Path) -> None:
     row = ImageRow("s", "a")
     assert put_picture(row, root / "b" / ".." / "a.png", root) is None
     assert row.path == "a.png"
+
+
+def test_what_is_told_is_cut_where_a_cell_is_enormous() -> None:
+    assert told("broken", ["a" * 99_999 + ": " + "b" * 99_999, "c" * 60]) == [f"broken: 2 ({'a' * 57}...: {'b' * 117}..., {'c' * 60})"]

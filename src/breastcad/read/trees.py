@@ -187,6 +187,8 @@ def _folders(folder: Path) -> list[Path]:
 def told(what: str, items: Sequence[str], shown: int = 4) -> list[str]:
     """Return one sentence for collection.json that counts items and names the first ones; none where there are none.
 
+    An item is a name, or ``name: reason``; both are cut where they are long, since cells of others' tables may be enormous.
+
     Examples
     --------
     >>> told("images that cannot be read", ["b.png", "a.png"]), told("images that cannot be read", [])
@@ -194,7 +196,12 @@ def told(what: str, items: Sequence[str], shown: int = 4) -> list[str]:
     """
     if not items:
         return []
-    return [f"{what}: {len(items):,} ({', '.join(items[:shown])}{', ...' if len(items) > shown else ''})"]
+    named = [_cut(name, 60) + colon + _cut(why, 120) for name, colon, why in (item.partition(": ") for item in items[:shown])]
+    return [f"{what}: {len(items):,} ({', '.join(named)}{', ...' if len(items) > shown else ''})"]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def counts(images: Sequence[ImageRow], findings: Sequence[FindingRow]) -> dict[str, int]:
