@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,24 @@ def test_a_workbook_is_read_as_a_table_is(own: Put, tmp_path: Path) -> None:
     book.save(tmp_path / "list.xlsx")
     (row,) = own_csv.read(tmp_path).images
     assert (row.path, row.age, row.label) == ("a.png", 44, "malignant")
+
+
+def test_days_of_a_workbook_are_days_and_patients_that_it_made_days_are_told(own: Put, tmp_path: Path) -> None:
+    (own("x\n") / "images.csv").unlink()
+    book = openpyxl.Workbook()
+    day = datetime.datetime(2021, 1, 31)
+    for cells in (("image", "patient", "date"), ("a.png", day, day), ("b.png", "20210131", None)):
+        book.active.append(cells)
+    book.save(tmp_path / "list.xlsx")
+    collection = own_csv.read(tmp_path)
+    assert [(row.patient_id, row.date) for row in collection.images] == [("2021-01-31", "2021-01-31"), ("20210131", None)]
+    assert "images whose patient id is a day, as a workbook makes of 3-1: 1;" in _problems(collection)
+
+
+def test_the_line_that_tells_excel_what_parts_the_cells_is_taken_at_its_word(own: Put) -> None:
+    rows = own_csv.read(own("sep=;\npath;age;label\na.png;44,5;benign\n", "sep=|\nimage|kind,of|pathology\na.png|x,y|malignant\n"))
+    assert [(row.path, row.age, row.label) for row in rows.images] == [("a.png", 44.5, "benign")]
+    assert [(row.pathology, row.extra) for row in rows.findings] == [("malignant", {"kind,of": "x,y"})]
 
 
 def test_what_columns_may_hold_is_made_ours_or_kept_beside(own: Put) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import openpyxl
@@ -65,6 +66,19 @@ def workbook(path: Path, rows: list[list[object]], sheet: str = "all") -> Path:
         book.active.append(row)
     book.save(path)
     return path
+
+
+@pytest.mark.parametrize("first", ["sep=,\n", '"sep=,"\r\n', "\ufeffSEP=,\n"])
+def test_the_line_that_tells_excel_what_parts_the_cells_is_no_header(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}path,size\nsep=1,2\n", encoding="utf-8", newline="")
+    assert table_rows(path, ["path"]) == [{"path": "sep=1", "size": "2"}]
+
+
+def test_a_day_of_a_workbook_is_written_without_a_clock(tmp_path: Path) -> None:
+    days = [datetime.datetime(2021, 1, 31), datetime.date(2021, 1, 31), datetime.datetime(2021, 1, 31, 12, 30)]
+    path = workbook(tmp_path / "a.xlsx", [["day"], *([day] for day in days)])
+    assert [row["day"] for row in table_rows(path)] == ["2021-01-31", "2021-01-31", "2021-01-31 12:30:00"]
 
 
 def test_workbook_is_read_as_a_csv_table_is(tmp_path: Path) -> None:

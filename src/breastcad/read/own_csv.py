@@ -29,7 +29,7 @@ from breastcad.read.own_rows import (
     put_file,
     stem_of,
 )
-from breastcad.read.tables import number_of, table_rows
+from breastcad.read.tables import number_of, separator, table_rows
 from breastcad.read.trees import Progress
 
 NAME = "csv"
@@ -77,15 +77,15 @@ def table_of(table: Path) -> list[Cells]:
 
 
 def _delimiter(table: Path) -> str:
-    """Return what parts the cells of a CSV file: the sign that its header has most of."""
+    """Return what parts the cells of a CSV file: what its first line says for Excel, else the sign that its header has most of."""
     if table.suffix.lower() in (".xlsx", ".xls"):
         return ","
     try:
         with open(table, encoding="utf-8-sig", errors="replace") as stream:
-            header = re.sub(r'"[^"]*"', "", stream.readline(100_000))
+            header = stream.readline(100_000)
     except OSError as error:
         raise ReadError(table, f"cannot be opened ({error.strerror})") from error
-    return max(",;\t|", key=header.count)
+    return separator(header) or max(",;\t|", key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def read(

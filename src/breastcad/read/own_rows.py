@@ -397,6 +397,11 @@ def own_facts(reader: str, what: str, images: list[ImageRow], findings: list[Fin
     revealing = sum(is_of_a_person(row.patient_id or "") for row in images)
     if revealing:
         problems.append(f"images whose patient id is a name, an address or a number of the person: {revealing:,}; give pseudonyms")
+    days = sum(bool(day_of(row.patient_id or "")) and not (row.patient_id or "").isdigit() for row in images)
+    if days:
+        problems.append(
+            f"images whose patient id is a day, as a workbook makes of 3-1: {days:,}; see what it was, and make the column text"
+        )
     problems += told(
         "images without a patient: two of one woman may come apart in a split", [r.image_id for r in images if not r.patient_id]
     )

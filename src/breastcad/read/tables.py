@@ -6,8 +6,10 @@ What a set's columns mean is in the set's own module.
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,8 +41,8 @@ def table_rows(path: str | Path, needed: Iterable[str] = (), *, sheet: str | Non
     Returns
     -------
     list of dict
-        A row each, column to cell, both without blanks and line ends at their ends. Empty lines are left out. Whole numbers of
-        a workbook are written without a point.
+        A row each, column to cell, both without blanks and line ends at their ends. Empty lines are left out, and a
+        first line ``sep=;`` as Excel takes it. Whole numbers of a workbook are written without a point, the days of a .xlsx ``YYYY-MM-DD``.
 
     Raises
     ------
@@ -92,9 +94,23 @@ def _csv_lines(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(plain_text(path), newline=""), delimiter=delimiter)
     try:
         for cells in reader:
+            if reader.line_num == 1 and separator(delimiter.join(cells)):
+                continue
             yield reader.line_num, cells
     except csv.Error as error:
         raise ReadError(path, f"is no CSV table (line {reader.line_num}: {error})") from error
+
+
+def separator(line: str) -> str | None:
+    """Return what a first line for Excel says that parts the cells, None of any other line.
+
+    Examples
+    --------
+    >>> separator("sep=;"), separator("separate;cells")
+    (';', None)
+    """
+    match = re.fullmatch(r'"?sep=([,;\t|])"?', line.strip("\r\n"), re.IGNORECASE)
+    return match[1] if match else None
 
 
 def _workbook_lines(path: Path, sheet: str | None) -> Iterator[tuple[int, list[str]]]:
@@ -133,6 +149,8 @@ def _xls_rows(path: Path, sheet: str | None) -> list[tuple[Any, ...]]:
 def _cell_text(cell: Any) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
+        return cell.date().isoformat()
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
