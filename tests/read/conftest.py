@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from breastcad.phantom.sets import write_set
 
@@ -34,3 +37,18 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return folders[name, n]
 
     return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes images a, b (8 x 10) and a table, and gives the folder."""
+
+    def put(table: str, findings: str = "", name: str = "images.csv") -> Path:
+        for image in ("a", "b"):
+            Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / f"{image}.png")
+        (tmp_path / name).write_text(table, encoding="utf-8")
+        if findings:
+            (tmp_path / "findings.csv").write_text(findings, encoding="utf-8")
+        return tmp_path
+
+    return put
