@@ -75,6 +75,8 @@ def test_full_folder_is_refused_unless_overwritten(mias: Path, tmp_path: Path, c
     assert "is not empty; name another folder with --out, or add --overwrite" in capsys.readouterr().err
     assert _run("mini-mias", mias, "--out", out, "--overwrite") == 0
     assert read_collection(out).regions == []
+    (out / "collection.json").unlink()  # as an import leaves it that was stopped while it wrote
+    assert _run("mini-mias", mias, "--out", out, "--overwrite") == 0
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_full_folder_is_refused_unless_overwritten(mias: Path, tmp_path: Path, c
         (("own/images.csv",), "own", "is the folder that is read"),
         (("other", "--tables", "own"), "own", "is the folder that is read"),
         (("other", "--tables", "own/images.csv"), "other/../own", "is the folder that is read"),
-        (("other",), "own", "holds 'images.csv' and is no collection"),
+        (("other",), "own", "holds a 'images.csv' that no import wrote"),
     ],
 )
 def test_nothing_is_written_over_ones_own_tables(

@@ -55,21 +55,19 @@ def command(
 
 def _check_apart(out: Path, *places: Path) -> None:
     """Refuse to write into the folder that is read, or over tables of no collection: they may be the user's only ones."""
-    from breastcad.core.errors import InputError, ReadError
-    from breastcad.core.files import read_json
+    from breastcad.core.errors import InputError
+    from breastcad.core.records import FindingRow, ImageRow, RegionRow
+    from breastcad.core.tables import to_text
 
     own = [place if place.is_dir() else place.parent for place in places]
     if out.exists() and any(out.samefile(place) for place in own if place.exists()):
         raise InputError(f"--out '{out}' is the folder that is read, and nothing in that is changed; name another")
-    held = [name for name in ("images.csv", "findings.csv", "regions.csv", "collection.json") if (out / name).is_file()]
-    if not held:
+    if (out / "collection.json").is_file():
         return
-    try:
-        facts = read_json(out / "collection.json")
-    except ReadError:
-        facts = None
-    if not isinstance(facts, dict) or not str(facts.get("format")).startswith("breastcad-collection/"):
-        raise InputError(f"'{out}' holds '{held[0]}' and is no collection; name another folder with --out, or move that file away")
+    for name, record in (("images.csv", ImageRow), ("findings.csv", FindingRow), ("regions.csv", RegionRow)):
+        header = to_text(record, []).rstrip().encode()  # ours, perhaps of an import that was stopped
+        if (out / name).is_file() and not (out / name).read_bytes().startswith(header):
+            raise InputError(f"'{out}' holds a '{name}' that no import wrote; name another folder with --out, or move that file away")
 
 
 def _tell(collection: Collection, out: Path) -> None:
