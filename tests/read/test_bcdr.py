@@ -154,6 +154,26 @@ def test_an_outline_of_another_size_has_no_place_and_a_missing_image_is_listed(t
     assert "outlines that leave their image, as of a film of another size, not used: 1 (img_4_7_1_LCC-1)" in _problems(collection)
 
 
+@pytest.mark.parametrize("order", [("Benign", "Malign"), ("Malign", "Benign")])
+def test_an_outline_that_two_rows_classify_otherwise_is_one_finding_of_the_worst_label(tmp_path: Path, order: tuple[str, str]) -> None:
+    collection = bcdr.read(_make(tmp_path, [_line(word=word) for word in order]))
+    assert [(row.finding_id, row.pathology, row.extra["classification"]) for row in collection.findings] == [
+        ("img_4_7_1_LCC-1", "malignant", "Malign")
+    ]
+    assert "outlines that several rows classify otherwise, of which the worst counts: 1 (img_4_7_1_LCC-1)" in _problems(collection)
+
+
+def test_rows_without_points_are_no_outline_of_one_place(tmp_path: Path) -> None:
+    collection = bcdr.read(_make(tmp_path, [_line(points=("", ""), word=word) for word in ("Benign", "Malign")]))
+    assert [row.pathology for row in collection.findings] == ["benign", "malignant"]
+
+
+def test_an_image_that_tables_give_to_two_women_is_said(tmp_path: Path) -> None:
+    collection = bcdr.read(_make(tmp_path, [_line(), "9" + _line()[1:], "9" + _line(word="Malign")[1:]]))
+    assert [row.patient_id for row in collection.images] == ["patient_4"]
+    assert "images that tables give to several women, of whom the first counts: 1 (img_4_7_1_LCC)" in _problems(collection)
+
+
 @pytest.mark.quirk("BCDR-Q4")
 def test_subsets_that_overlap_are_one_set(tmp_path: Path) -> None:
     _make(tmp_path, [_line()])

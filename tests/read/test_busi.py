@@ -167,6 +167,17 @@ def test_faulty_files_do_not_stop_the_import_and_are_said(tmp_path: Path) -> Non
         assert sentence in problems
 
 
+def test_a_name_that_stands_in_two_class_folders_has_the_worst_label_and_is_said(tmp_path: Path) -> None:
+    for folder in ("benign", "malignant", "normal"):
+        _save_image(tmp_path / folder, "benign (1)")
+        _save_mask(tmp_path / folder, "benign (1)_mask", (3, 5, 12, 20))
+    collection = busi.read(tmp_path)
+    assert [(row.image_id, row.label, row.path) for row in collection.images] == [("benign (1)", "malignant", "malignant/benign (1).png")]
+    assert [(row.pathology, row.mask_path) for row in collection.findings] == [("malignant", "malignant/benign (1)_mask.png")]
+    said = "files whose name stands in a folder of a worse label too, which counts: 4 (benign/benign (1).png, benign/benign (1)_mask.png,"
+    assert said in _problems(collection)
+
+
 def test_folder_of_another_name_is_refused_unless_explained(tmp_path: Path) -> None:
     _save_image(tmp_path / "benign", "benign (1)")
     _save_image(tmp_path / "atypia", "atypia (1)")

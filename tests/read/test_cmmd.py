@@ -86,6 +86,14 @@ def test_a_breast_whose_films_are_missing_has_rows_that_are_not_present(made_up:
     assert "1-1.dcm: is no DICOM file" in _problems(collection)
 
 
+def test_an_abnormality_of_another_name_is_kept_as_other_and_said(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
+    header = "ID1,LeftRight,Age,number,abnormality,classification,subtype\n"
+    (tmp_path / "CMMD_clinicaldata.csv").write_text(f"{header}D1-0001,L,44,2,lump,Benign,\nD1-0002,L,44,2,Both,Benign,\n")
+    collection = cmmd.read(made_up("cmmd", 4) / "CMMD", tables=tmp_path)
+    assert {row.kind for row in collection.findings if row.image_id.startswith("D1-0001")} == {"other"}
+    assert "breasts whose abnormality is neither calcification, mass nor both, kept as 'other': 1 (D1-0001 L)" in _problems(collection)
+
+
 def test_without_the_table_labels_are_unknown_and_an_unknown_word_is_refused(made_up: Callable[[str, int], Path], tmp_path: Path) -> None:
     shutil.copytree(made_up("cmmd", 4), tmp_path / "set")
     (tmp_path / "set" / TABLE).unlink()

@@ -32,6 +32,15 @@ def test_rod_q1_q3_sizes_are_read_and_numbers_may_repeat(tmp_path: Path) -> None
     assert [row.label for row in collection.images] == ["benign", "benign", "malignant"]
 
 
+def test_two_files_of_one_name_are_one_image_and_it_is_said(tmp_path: Path) -> None:
+    place = _make(tmp_path) / "us-dataset" / "originals" / "benign"
+    Image.fromarray(np.full((9, 9), 90, np.uint8)).save(place / "us10.png")
+    collection = rodrigues.read(tmp_path)
+    assert {row.image_id: (row.rows, row.cols) for row in collection.images} == SIZES
+    assert len(collection.images) == len(SIZES)
+    assert "files of another's name, of which the first is read: 1 (benign/us10.png)" in collection.facts["problems"]
+
+
 def test_findings_have_no_place_and_it_is_said(tmp_path: Path) -> None:
     collection = rodrigues.read(_make(tmp_path) / "us-dataset")
     assert [(row.geometry, row.pathology) for row in collection.findings] == [("none", "benign"), ("none", "benign"), ("none", "malignant")]

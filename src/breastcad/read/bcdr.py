@@ -80,22 +80,23 @@ def read(
     """
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: bool(_bases(spot)), "folders such as patient_4/study_7")
-    images, files, outlines = _listed(place, root)
     reading = Reading(_FACTS, root, progress)
+    images, files, outlines = _listed(place, reading)
     for image in reading.each(images.values()):
         reading.add(image, next((path for path in files[image.image_id] if path.is_file()), None))
-        own = [_finding(image, number, cells, words, reading) for number, cells in enumerate(outlines[image.image_id], start=1)]
+        own = [_finding(image, number, rows, words, reading) for number, rows in enumerate(outlines[image.image_id], start=1)]
         _label(image, own, words)
         reading.findings += own
     return _finish(reading)
 
 
-def _listed(place: Path, root: Path) -> tuple[dict[str, ImageRow], dict[str, list[Path]], dict[str, list[dict[str, str]]]]:
-    """Read all tables; give by image id its row, where its file may lie, and its outlines, each once."""
+def _listed(place: Path, reading: Reading) -> tuple[dict[str, ImageRow], dict[str, list[Path]], dict[str, list[list[dict[str, str]]]]]:
+    """Read all tables; give by image id its row, where its file may lie, and its outlines, of each the rows that classify it otherwise."""
     images: dict[str, ImageRow] = {}
     files: dict[str, list[Path]] = {}
-    outlines: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
-    bases = _bases(root)
+    outlines: dict[str, dict[tuple[str, ...], dict[str, dict[str, str]]]] = {}
+    several: dict[str, None] = {}
+    bases = _bases(reading.root)
     for path in _tables(place):
         subset, of_outlines = _named(path)
         for cells in table_rows(path, (*_NEEDED, *_POINTS, "classification") if of_outlines else _NEEDED):
@@ -103,12 +104,16 @@ def _listed(place: Path, root: Path) -> tuple[dict[str, ImageRow], dict[str, lis
             if not image_id:
                 continue
             image = images.setdefault(image_id, _image(image_id, cells))
+            if image.patient_id != f"patient_{cells['patient_id']}":
+                several[image_id] = None
             image.extra["subsets"] = " ".join(sorted({*image.extra.get("subsets", "").split(), subset}))
             files.setdefault(image_id, []).extend(base / cells["image_filename"] for base in (path.parent, *bases))
             own = outlines.setdefault(image_id, {})
             if of_outlines:  # of an image that two subsets share, an outline stands in both
-                own.setdefault(tuple(cells[name] for name in (*_POINTS, "classification")), cells)
-    return images, files, {image_id: list(own.values()) for image_id, own in outlines.items()}
+                points = tuple(cells[name] for name in _POINTS)
+                own.setdefault(points if any(points) else (cells["classification"],), {}).setdefault(cells["classification"], cells)
+    reading.fault("images that tables give to several women, of whom the first counts", *several)
+    return images, files, {image_id: [list(rows.values()) for rows in own.values()] for image_id, own in outlines.items()}
 
 
 def _places(place: Path) -> list[Path]:
@@ -148,8 +153,13 @@ def _image(image_id: str, cells: Mapping[str, str]) -> ImageRow:
     )
 
 
-def _finding(image: ImageRow, number: int, cells: Mapping[str, str], words: Mapping[str, str] | None, reading: Reading) -> FindingRow:
-    """Make an outline a finding; one that cannot be of this image keeps no place."""
+def _finding(image: ImageRow, number: int, rows: list[dict[str, str]], words: Mapping[str, str] | None, reading: Reading) -> FindingRow:
+    """Make an outline, by the worst of its rows, a finding; one that cannot be of this image keeps no place."""
+    labels = [label_of(cells["classification"], _LABELS, words, f"{image.image_id}, classification") for cells in rows]
+    pathology = worst_label(labels)
+    cells = rows[labels.index(pathology)]
+    if len(rows) > 1:
+        reading.fault("outlines that several rows classify otherwise, of which the worst counts", f"{image.image_id}-{number}")
     named = [name for name in _KINDS if number_of(cells.get(f"mammography_{name}", "")) == 1]
     row = FindingRow(
         set=NAME,
@@ -157,15 +167,15 @@ def _finding(image: ImageRow, number: int, cells: Mapping[str, str], words: Mapp
         image_id=image.image_id,
         lesion_id=f"{image.patient_id} {cells['lesion_id']}" if cells.get("lesion_id") else None,
         kind=_KINDS[named[0]] if named else "other",
-        pathology=label_of(cells["classification"], _LABELS, words, f"{image.image_id}, classification"),
+        pathology=pathology,
         extra={"classification": cells["classification"], "flags": " ".join(named)},
     )
     said = _CODES.get(cells.get("image_view", ""))
     if said and said != (image.laterality, image.view):
         reading.fault("outlines whose image_view contradicts the file's name, which counts", row.finding_id)
-    cols, rows = ([number_of(word) for word in cells[name].split()] for name in _POINTS)
-    points = [(y, x) for y, x in zip(rows, cols, strict=False) if y is not None and x is not None]
-    if len(points) < 3 or not len(points) == len(rows) == len(cols):
+    across, down = ([number_of(word) for word in cells[name].split()] for name in _POINTS)
+    points = [(y, x) for y, x in zip(down, across, strict=False) if y is not None and x is not None]
+    if len(points) < 3 or not len(points) == len(down) == len(across):
         reading.fault("outlines that cannot be understood, not used", row.finding_id)
     elif image.present and any(not (0 <= y <= (image.rows or 0) and 0 <= x <= (image.cols or 0)) for y, x in points):
         reading.fault("outlines that leave their image, as of a film of another size, not used", row.finding_id)

@@ -71,7 +71,8 @@ def read(
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: (spot / _IMAGES).is_dir(), f"the folder {_IMAGES}")
     reading = Reading(_FACTS, root, progress)
-    for cells in reading.each(table_rows(_tables(place)[0], _COLUMNS)):
+    once = reading.once(table_rows(_tables(place)[0], _COLUMNS), _name, lambda cells: _label(cells, words))
+    for cells in reading.each(once.values()):
         image = _image(cells, words)
         path = root / _IMAGES / cells["Image_filename"]
         reading.add(image, path if path.is_file() else None)
@@ -83,12 +84,20 @@ def _tables(place: Path) -> list[Path]:
     return sorted(path for path in place.glob(_TABLE) if path.suffix.lower() in (".xlsx", ".csv"))
 
 
+def _name(cells: dict[str, str]) -> str:
+    return Path(cells["Image_filename"]).stem
+
+
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells["Classification"], _LABELS, words, f"CaseID {cells['CaseID']}")
+
+
 def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
     centimetres = number_of(cells["Pixel_size"])
     spacing = round(10 * centimetres, 9) if centimetres else None
     return ImageRow(
         set=NAME,
-        image_id=Path(cells["Image_filename"]).stem,
+        image_id=_name(cells),
         patient_id=f"case {cells['CaseID']}",
         exam_id=f"case {cells['CaseID']}",
         age=number_of(cells["Age"]),
@@ -97,7 +106,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
         spacing_row_mm=spacing,
         spacing_col_mm=spacing,
         birads=word_of(cells["BIRADS"], _NONE),
-        label=label_of(cells["Classification"], _LABELS, words, f"CaseID {cells['CaseID']}"),
+        label=_label(cells, words),
         extra={name.lower(): cells[name] for name in _KEPT if word_of(cells[name], _NONE)},
     )
 

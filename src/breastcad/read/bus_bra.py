@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
 from breastcad.core.geometry import Box
@@ -68,7 +69,8 @@ def read(
     listed = table_rows(place / _TABLE, _COLUMNS)
     folds = {count: _folds(place / f"{count}-fold-cv.csv") for count in (5, 10)}
     reading = Reading(_FACTS, root, progress)
-    for cells in reading.each(listed):
+    once = reading.once(listed, itemgetter("ID"), lambda cells: _label(cells, words))
+    for cells in reading.each(once.values()):
         image = _image(cells, words)
         image.extra |= {f"fold_{count}": fold[cells["ID"]] for count, fold in folds.items() if cells["ID"] in fold}
         path = root / "Images" / f"{cells['ID']}.png"
@@ -89,6 +91,10 @@ def _folds(path: Path) -> dict[str, str]:
     return {row["ID"]: row["kFold"] for row in table_rows(path, ("ID", "kFold"))}
 
 
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells["Pathology"], _LABELS, words, f"{_TABLE}, {cells['ID']}")
+
+
 def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
     return ImageRow(
         set=NAME,
@@ -99,7 +105,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
         aspect="kept",
         manufacturer=cells["Device"].split("@")[0].strip() or None,
         birads=cells["BIRADS"] or None,
-        label=label_of(cells["Pathology"], _LABELS, words, f"{_TABLE}, {cells['ID']}"),
+        label=_label(cells, words),
         extra={name.lower(): cells[name] for name in ("Side", "Device", "Width", "Height")},
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from breastcad.core.records import Collection, FindingRow, ImageRow
+from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow
 from breastcad.read.masks import put_mask
 from breastcad.read.reading import Reading
 from breastcad.read.tables import label_of
@@ -67,8 +67,8 @@ def read(
         If there are no class folders, or a class folder's name is no label.
     """
     root = find(folder)
-    entries = _entries(root)
     reading = Reading(_FACTS, root, progress)
+    entries = _entries(root, words, reading)
     for image_id, entry in reading.each(entries.items()):
         row = _image(image_id, entry, words)
         reading.add(row, entry.path)
@@ -84,16 +84,23 @@ def _has_files(folder: Path) -> bool:
     return any(_FILE.fullmatch(path.name) for path in folder.iterdir())
 
 
-def _entries(root: Path) -> dict[str, _Entry]:
+def _label(word: str, words: Mapping[str, str] | None) -> str:
+    return label_of(word, _LABELS, words, f"folder '{word}'")
+
+
+def _entries(root: Path, words: Mapping[str, str] | None, reading: Reading) -> dict[str, _Entry]:
     """Gather files by image, sorted by class and number (names sort ``(10)`` before ``(2)``)."""
     entries: dict[str, _Entry] = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and _has_files(path))
+    for folder in sorted(folders, key=lambda folder: -SEVERITY[_label(folder.name, words)]):
         for path in sorted(folder.iterdir()):
             match = _FILE.fullmatch(path.name)
             if match is None:
                 continue
             entry = entries.setdefault(match["image"], _Entry(folder.name, int(match["number"])))
-            if match["mask"]:
+            if entry.word != folder.name:
+                reading.fault("files whose name stands in a folder of a worse label too, which counts", f"{folder.name}/{path.name}")
+            elif match["mask"]:
                 entry.masks[int(match["part"] or 0)] = path
             else:
                 entry.path = path
@@ -107,7 +114,7 @@ def _image(image_id: str, entry: _Entry, words: Mapping[str, str] | None) -> Ima
         modality="US",
         aspect="kept",
         manufacturer="GE",
-        label=label_of(entry.word, _LABELS, words, f"folder '{entry.word}'"),
+        label=_label(entry.word, words),
         extra={"class": entry.word, "masks": str(len(entry.masks))},
     )
 

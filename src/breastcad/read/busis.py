@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
@@ -60,13 +61,14 @@ def read(
     """
     root = find(folder)
     table = _table(Path(tables) if tables else root)
-    types = {number: cells["tumor type"] for cells in _rows(table) if (number := _number(cells["img name"])) is not None}
+    listed = [(f"case{number}", cells["tumor type"]) for cells in _rows(table) if (number := _number(cells["img name"])) is not None]
     files, masks = _numbered(root / "Original"), _numbered(root / "GT")
     reading = Reading(_FACTS, root, progress)
-    for number in reading.each(sorted({*types, *files})):
+    types = dict(reading.once(listed, itemgetter(0), lambda row: label_of(row[1], _LABELS, words, row[0])).values())
+    for number in reading.each(sorted({*(int(name.removeprefix("case")) for name in types), *files})):
         row = ImageRow(set=NAME, image_id=f"case{number}", modality="US", aspect="kept")
-        if number in types:
-            row.label = label_of(types[number], _LABELS, words, f"case{number}")
+        if row.image_id in types:
+            row.label = label_of(types[row.image_id], _LABELS, words, row.image_id)
         elif table:
             reading.fault("images that the table does not list, label unknown", row.image_id)
         reading.add(row, files.get(number))

@@ -135,6 +135,7 @@ def read(
     place = find_tree(tables, lambda spot: bool(_table_paths(spot)), "the tables of CBIS-DDSM") if tables is not None else root
     rows = [row for path, kind, part in _table_paths(place) for row in _read_table(path, kind, part, words)]
     state = _State(_FACTS, root, progress, files=find_files(root, [(row.image_id, row.number, row.paths) for row in rows]))
+    rows = list(state.once(rows, lambda row: f"{row.image_id}_{row.number}", lambda row: row.pathology).values())
     for part in _parts(root):
         _read_films(part, state)
     by_image: dict[str, list[_Row]] = {}

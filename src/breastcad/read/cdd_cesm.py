@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from breastcad.core.errors import ReadError
-from breastcad.core.records import Collection, FindingRow, ImageRow
+from breastcad.core.records import Collection, FindingRow, ImageRow, worst_label
 from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, number_of, table_rows, word_of
 from breastcad.read.trees import Progress, find_tree, told
@@ -87,12 +87,19 @@ def read(
     files = {path.stem.strip().upper(): path for home in _folders(root) for path in sorted(home.iterdir()) if path.suffix.lower() == ".jpg"}
     reading = Reading(_FACTS, root, progress)
     shapes = _shapes(place, reading)
+    labels: dict[str, list[str]] = {}
+    for cells in listed:
+        labels.setdefault(cells["Image_name"], []).append(_label(cells, words))
+    odd = [name for name, said in labels.items() if len(set(said)) > 1]
+    reading.fault("images whose rows have several labels, of which the worst counts for each", *odd)
     seen: set[str] = set()
     for cells in reading.each(listed):
-        row = _image(cells, words)
+        row = _image(cells)
+        row.label = worst_label(labels[row.image_id])
         twin = row.image_id in seen
         if twin:
             reading.fault("rows that stand twice, the second probably of another view; kept as '... again', not present", row.image_id)
+        while row.image_id in seen:
             row.image_id += " again"
         seen.add(row.image_id)
         reading.add(row, None if twin else files.get(row.image_id.upper()))
@@ -110,7 +117,11 @@ def _folders(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir() and path.name.endswith("images of CDD-CESM"))
 
 
-def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells[_PATHOLOGY], _LABELS, words, f"image {cells['Image_name']}")
+
+
+def _image(cells: dict[str, str]) -> ImageRow:
     name = cells["Image_name"]
     categories = [part for part in cells["BIRADS"].split("$") if part.isdigit()]
     return ImageRow(
@@ -126,7 +137,6 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None) -> ImageRow:
         aspect="kept",
         density=word_of(cells["Breast density (ACR)"], ["_"]),
         birads=max(categories, default=None),
-        label=label_of(cells[_PATHOLOGY], _LABELS, words, f"image {name}"),
         extra={
             key: cells[column] for key, column in (("birads", "BIRADS"), ("findings", "Findings"), ("tags", "Tags"), ("machine", "Machine"))
         },

@@ -51,12 +51,13 @@ def read(
     -------
     Collection
         The table names no files: a breast whose images are not there has two rows, its CC and its MLO, with ``present`` 0.
-        **A breast without a row is unknown, not normal.** ``lesion_id`` joins the views of a breast.
+        **A breast without a row is unknown, not normal.** ``lesion_id`` joins the views of a breast. An
+        abnormality of another name than the set's is a finding of kind ``other``, and told.
 
     Raises
     ------
     InputError
-        If there is neither a table nor a woman's folder, or a classification or abnormality is unknown.
+        If there is neither a table nor a woman's folder, or a classification is unknown.
     ReadError
         If the table lacks a column.
     """
@@ -64,9 +65,10 @@ def read(
     place = find_tree(tables, lambda spot: bool(_tables(spot)), "CMMD's clinical table") if tables is not None else root
     table = _tables(place) or _tables(root.resolve().parent)
     rows = table_rows(table[0], _COLUMNS, delimiter=_delimiter(table[0])) if table else []
-    breasts = {(cells["ID1"], cells["LeftRight"]): cells for cells in rows}
     women = {path.name: path for path in _women(root)}
     reading = Reading(_FACTS, root, progress)
+    once = reading.once(rows, lambda cells: f"{cells['ID1']} {cells['LeftRight']}", lambda cells: _label(cells, words))
+    breasts = {(cells["ID1"], cells["LeftRight"]): cells for cells in once.values()}
     for patient in reading.each(sorted({patient for patient, _ in breasts} | set(women))):
         found = _present(patient, women.get(patient), reading)
         seen = {row.laterality for row in found}
@@ -76,6 +78,8 @@ def read(
             cells = breasts.get((patient, row.laterality or ""))
             _say(row, cells, words)
             reading.findings += _findings(row, cells)
+    odd = [name for name, cells in once.items() if cells["abnormality"].lower() not in _KINDS]
+    reading.fault("breasts whose abnormality is neither calcification, mass nor both, kept as 'other'", *odd)
     return _finish(reading, rows, breasts)
 
 
@@ -128,12 +132,16 @@ def _absent(patient: str, side: str, view: str) -> ImageRow:
     )
 
 
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells["classification"], _LABELS, words, f"{cells['ID1']} {cells['LeftRight']}")
+
+
 def _say(row: ImageRow, cells: dict[str, str] | None, words: Mapping[str, str] | None) -> None:
     """Enter what the table says of the breast."""
     row.extra["group"] = (row.patient_id or "")[:2]
     if cells is None:
         return
-    row.label = label_of(cells["classification"], _LABELS, words, f"{row.patient_id} {row.laterality}")
+    row.label = _label(cells, words)
     row.age = number_of(cells["Age"])
     row.extra |= {name: cells[name] for name in ("abnormality", "subtype") if cells[name]}
 
@@ -160,7 +168,7 @@ def _finish(reading: Reading, rows: list[dict[str, str]], breasts: Mapping[tuple
     problems += ["most of the group D2 is malignant and of D1 half: x_group tells the label and may be no feature"] if rows else []
     problems += told("breasts without a row of the table, label unknown and not normal", _unlabelled(reading.images, breasts))
     women: dict[str, list[str]] = {}
-    for cells in rows:
+    for cells in breasts.values():
         women.setdefault(cells["ID1"], []).append(cells["classification"].lower())
     problems += told("women with a benign and a malignant breast", sorted(who for who, found in women.items() if len(set(found)) > 1))
     present = [row for row in reading.images if row.present]
@@ -170,8 +178,8 @@ def _finish(reading: Reading, rows: list[dict[str, str]], breasts: Mapping[tuple
     extra = {
         "published": 5202,
         "table_rows": len(rows),
-        "benign_breasts": sum(cells["classification"].lower() == "benign" for cells in rows),
-        "malignant_breasts": sum(cells["classification"].lower() == "malignant" for cells in rows),
+        "benign_breasts": sum(cells["classification"].lower() == "benign" for cells in breasts.values()),
+        "malignant_breasts": sum(cells["classification"].lower() == "malignant" for cells in breasts.values()),
         "women_with_two_rows": sum(len(found) > 1 for found in women.values()),
     }
     return reading.finish(problems, extra)

@@ -92,7 +92,11 @@ def read(
     """
     root = find(folder)
     reading = Reading(_FACTS, root, progress)
-    for path in reading.each(_cases(root)):
+    cases: dict[str, Path] = {}
+    for path in _cases(root):
+        if cases.setdefault(path.name, path) != path:
+            reading.fault("cases that lie in several folders, of which the first is read", path.name)
+    for path in reading.each(cases.values()):
         try:
             _read_case(path, words, reading)
         except ReadError as error:
@@ -106,17 +110,24 @@ def _read_case(path: Path, words: Mapping[str, str] | None, reading: Reading) ->
     match = _ICS.fullmatch(path.name)
     lines = [" ".join(line.split()) for line in _text(path).splitlines()]
     said = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if line}
-    listed = [found for line in lines if (found := _VIEW.fullmatch(line))]
+    listed = [found.groupdict() for line in lines if (found := _VIEW.fullmatch(line))]
     if match is None or not listed:
         raise ReadError(path, "lists no view (lines such as 'LEFT_CC LINES 4544 PIXELS_PER_LINE 3120 ...')")
-    for view in listed:
-        _read_view(path.parent, f"{match[1]}_{match[2]}", said, view, words, reading)
+    case = f"{match[1]}_{match[2]}"
+    # Of a view that is listed twice the line with outlines says the worse.
+    once = reading.once(listed, lambda view: _stem(case, view), lambda view: "benign" if view["overlay"] == "OVERLAY" else "normal")
+    for view in once.values():
+        _read_view(path.parent, case, said, view, words, reading)
+
+
+def _stem(case: str, view: Mapping[str, str]) -> str:
+    return f"{case}_1.{view['side']}_{view['view']}"
 
 
 def _read_view(
-    folder: Path, case: str, said: Mapping[str, str], view: re.Match[str], words: Mapping[str, str] | None, reading: Reading
+    folder: Path, case: str, said: Mapping[str, str], view: Mapping[str, str], words: Mapping[str, str] | None, reading: Reading
 ) -> None:
-    stem = f"{case}_1.{view['side']}_{view['view']}"
+    stem = _stem(case, view)
     micron = number_of(view["micron"])
     row = ImageRow(
         set=NAME,

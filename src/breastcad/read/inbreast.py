@@ -5,6 +5,7 @@ from __future__ import annotations
 import plistlib
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def read(
     listed = [cells for cells in listed if cells["File Name"]]  # the .xls ends with totals
     files = _dicoms(root)
     reading = Reading(_FACTS, root, progress)
-    for cells in reading.each(listed):
+    once = reading.once(listed, itemgetter("File Name"), lambda cells: _label(cells, words))
+    for cells in reading.each(once.values()):
         image = _image(cells, files, words)
         reading.add(image, files.get(image.image_id))
         reading.findings += _findings(image, reading)
@@ -106,8 +108,12 @@ def _dicoms(root: Path) -> dict[str, Path]:
     return {match["image"]: path for path in found if (match := _FILE.fullmatch(path.name))}
 
 
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells["Bi-Rads"].lower(), _LABELS, words, f"image {cells['File Name']}, Bi-Rads")
+
+
 def _image(cells: dict[str, str], files: Mapping[str, Path], words: Mapping[str, str] | None) -> ImageRow:
-    image_id, category = cells["File Name"], cells["Bi-Rads"]
+    image_id = cells["File Name"]
     match = _FILE.fullmatch(files[image_id].name) if image_id in files else None
     patient = match["patient"].lower() if match else None
     return ImageRow(
@@ -120,8 +126,8 @@ def _image(cells: dict[str, str], files: Mapping[str, Path], words: Mapping[str,
         laterality=word_of(cells["Laterality"]),
         view=word_of(cells["View"]),
         density=_DENSITIES.get(cells["ACR"]),
-        birads=category,
-        label=label_of(category.lower(), _LABELS, words, f"image {image_id}, Bi-Rads"),
+        birads=cells["Bi-Rads"],
+        label=_label(cells, words),
         extra={name.lower().replace(" ", "_"): cells[name] for name in _KEPT if cells.get(name)},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from breastcad.core.errors import ReadError
@@ -41,7 +41,7 @@ class _Line:
     severity: str | None
     circle: tuple[float, float, float] | None
     note: str | None
-    where: str
+    where: str = field(compare=False)
 
 
 def find(folder: str | Path) -> Path:
@@ -79,13 +79,13 @@ def read(
     """
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: bool(_films(spot)), "films mdb001.pgm, mdb002.pgm, ...")
-    lines = _lines(_tables(place)[0])
+    reading = Reading(_FACTS, root, progress)
+    lines = list(reading.once(_lines(_tables(place)[0]), _name, lambda line: _label(line, words)).values())
     films = _films(root)
     by_image: dict[str, list[_Line]] = {}
     for line in lines:
         by_image.setdefault(line.image_id, []).append(line)
     unlisted = sorted(set(films) - set(by_image))
-    reading = Reading(_FACTS, root, progress)
     for image_id in reading.each([*by_image, *unlisted]):
         row = _image(image_id, by_image.get(image_id, []), words)
         reading.add(row, films.get(image_id), "films that are there but cannot be read")
@@ -105,6 +105,11 @@ def _numbered(table: Path) -> list[tuple[int, str]]:
     """Return the lines of a text that begin with a film's name, and their numbers; prose, headers and empty lines are left out."""
     lines = enumerate(table.read_text("latin-1").splitlines(), start=1)
     return [(number, text) for number, text in lines if _LINE.match(text)]
+
+
+def _name(line: _Line) -> str:
+    """Name what a line lists: a film, and where it is abnormal the place in it."""
+    return " ".join([line.image_id, line.word, *(f"{number:g}" for number in line.circle or ())])
 
 
 def _lines(table: Path) -> list[_Line]:
@@ -191,10 +196,15 @@ def _finding(finding_id: str, line: _Line, words: Mapping[str, str] | None) -> F
 
 def _finish(reading: Reading, lines: list[_Line]) -> Collection:
     present = {row.image_id: row for row in reading.images if row.present}
+    words: dict[str, set[str]] = {}
+    for line in lines:
+        words.setdefault(line.image_id, set()).add(line.word)
     read_lines = [line for line in lines if line.image_id in present]
     placeless = [_said(row) for row in reading.findings if row.geometry == "none"]
     over = [row.finding_id for row in reading.findings if row.row0 is not None and _reaches_over(row)]
     odd = [image_id for image_id, row in present.items() if (row.rows, row.cols) != (SIDE_PX, SIDE_PX)]
+    both = [image_id for image_id, own in words.items() if "NORM" in own and len(own) > 1]
+    reading.fault("films that one line calls NORM and another abnormal, which counts", *both)
     reading.fault("films of another size than 1024 x 1024, whose circles may be off", *odd)
     extra = {
         "table_rows": len(lines),

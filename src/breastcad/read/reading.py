@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from breastcad.core.geometry import Point
-from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
+from breastcad.core.records import SEVERITY, Collection, FindingRow, ImageRow, RegionRow
 from breastcad.read.dicom_rows import UNREADABLE, put_dicom
 from breastcad.read.trees import Faults, Progress, counts, put_picture, told
 
@@ -37,6 +37,19 @@ class Reading:
             yield item
             if self.progress:
                 self.progress(done, len(items))
+
+    def once(self, listed: Iterable[_Item], name: Callable[[_Item], str], label: Callable[[_Item], str]) -> dict[str, _Item]:
+        """Give what a table lists by its name, each once; of rows that differ under one name the first of the worst label counts.
+
+        Both is told. ``name`` and ``label`` give those of a row, and may raise what they like.
+        """
+        rows: dict[str, list[_Item]] = {}
+        for item in listed:
+            rows.setdefault(name(item), []).append(item)
+        alike = {key: all(item == own[0] for item in own) for key, own in rows.items() if len(own) > 1}
+        self.fault("listed twice or more by rows that are alike, read once", *(key for key in alike if alike[key]))
+        self.fault("listed twice or more by rows that differ, of which one of the worst label counts", *(k for k in alike if not alike[k]))
+        return {key: max(own, key=lambda item: SEVERITY[label(item)]) for key, own in rows.items()}
 
     def fault(self, what: str, *items: str) -> None:
         """Enter items that a sentence of `trees.Faults` holds for; sentences are told in the order of their first items."""

@@ -64,7 +64,10 @@ def read(
     root = find(folder)
     files = [(place.name, path) for place in sorted(root.iterdir()) if place.is_dir() for path in _pictures(place)]
     reading = Reading(_FACTS, root, progress)
-    for word, path in reading.each(files):
+    first = {path.with_suffix(""): path for _, path in reversed(files)}
+    twins = [(word, path) for word, path in files if first[path.with_suffix("")] != path]
+    reading.fault("files of another's name, of which the first is read", *(f"{word}/{path.name}" for word, path in twins))
+    for word, path in reading.each(file for file in files if file not in twins):
         label = label_of(word, _LABELS, words, f"folder '{word}'")
         row = ImageRow(set=NAME, image_id=f"{word}/{path.stem}", modality="US", label=label, extra={"class": word})
         reading.add(row, path)

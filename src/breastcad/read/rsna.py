@@ -74,7 +74,8 @@ def read(
     root = place if tables is None else find_tree(folder, lambda spot: (spot / "train_images").is_dir(), "the folder train_images")
     negative = (words or {}).get("negative", "unknown")
     reading = Reading(_FACTS, root, progress)
-    for cells in reading.each(table_rows(place / "train.csv", _COLUMNS)):
+    listed = table_rows(place / "train.csv", _COLUMNS)
+    for cells in reading.each(reading.once(listed, _name, lambda cells: _label(cells, negative)).values()):
         row = _image(cells, negative)
         path = root / "train_images" / cells["patient_id"] / f"{cells['image_id']}.dcm"
         reading.add(row, path if path.is_file() else None)
@@ -86,11 +87,15 @@ def read(
     return _finish(reading)
 
 
+def _name(cells: dict[str, str]) -> str:
+    return f"{cells['patient_id']}_{cells['image_id']}"
+
+
 def _image(cells: dict[str, str], negative: str) -> ImageRow:
     birads = number_of(cells["BIRADS"])
     return ImageRow(
         set=NAME,
-        image_id=f"{cells['patient_id']}_{cells['image_id']}",
+        image_id=_name(cells),
         patient_id=cells["patient_id"],
         exam_id=cells["patient_id"],
         age=number_of(cells["age"]),
@@ -99,12 +104,13 @@ def _image(cells: dict[str, str], negative: str) -> ImageRow:
         view=cells["view"] or None,
         density=cells["density"] or None,
         birads=None if birads is None else f"{birads:g}",
-        label=_label(cells, birads, negative),
+        label=_label(cells, negative),
         extra={name.removesuffix("_id"): cells[name] for name in _KEPT if cells[name]},
     )
 
 
-def _label(cells: dict[str, str], birads: float | None, negative: str) -> str:
+def _label(cells: dict[str, str], negative: str) -> str:
+    birads = number_of(cells["BIRADS"])
     if number_of(cells["cancer"]) == 1:
         return "malignant"
     if number_of(cells["biopsy"]) == 1:

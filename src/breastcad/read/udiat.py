@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
 from breastcad.core.records import Collection, FindingRow, ImageRow
@@ -60,9 +61,10 @@ def read(
     """
     root = find(folder)
     table = _table(Path(tables) if tables else root, root.resolve().parent)
-    types = {cells["Image"].zfill(6): cells["Type"] for cells in table_rows(table, ("Image", "Type"))} if table else {}
+    listed = [(cells["Image"].zfill(6), cells["Type"]) for cells in table_rows(table, ("Image", "Type"))] if table else []
     files = {path.stem: path for path in sorted((root / "original").iterdir()) if _FILE.fullmatch(path.name)}
     reading = Reading(_FACTS, root, progress)
+    types = dict(reading.once(listed, itemgetter(0), lambda row: label_of(row[1], _LABELS, words, f"image {row[0]}")).values())
     for name in reading.each(sorted({*types, *files})):
         row = ImageRow(set=NAME, image_id=name, modality="US", aspect="kept", manufacturer="Siemens", extra={"type": types.get(name, "")})
         if name in types:

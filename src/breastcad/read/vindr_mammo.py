@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
 from breastcad.core.errors import InputError
@@ -87,16 +88,25 @@ def read(
     place = find(folder if tables is None else tables)
     root = place if tables is None else find_tree(folder, lambda spot: _pictures(spot) is not None, "the folder images")
     boxes = table_rows(place / _FINDINGS, (*_SHARED, *_BOX))
-    listed = table_rows(place / _IMAGES, _SHARED) if (place / _IMAGES).is_file() else list({row["image_id"]: row for row in boxes}.values())
+    listed = table_rows(place / _IMAGES, _SHARED) if (place / _IMAGES).is_file() else _shared(boxes)
     reading = Reading(_FACTS, root, progress)
-    images = {cells["image_id"]: _image(cells, words, reading) for cells in reading.each(listed)}
-    reading.images = list(images.values())  # of an image that is listed twice the last row counts
+    once = reading.once(listed, itemgetter("image_id"), lambda cells: _label(cells, words))
+    images = {image_id: _image(cells, words, reading) for image_id, cells in reading.each(once.items())}
     reading.findings = [row for number, cells in enumerate(boxes, start=1) if (row := _finding(cells, number, images, words, reading))]
     return _finish(reading, place)
 
 
 def _pictures(root: Path) -> Path | None:
     return next((place for name in ("images", "png", "images_png") if (place := root / name).is_dir()), None)
+
+
+def _shared(boxes: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return what rows of findings say of their images, in the order of first mention; of an image that is always said alike, once."""
+    return [dict(said) for said in dict.fromkeys(tuple((name, cells[name]) for name in _SHARED) for cells in boxes)]
+
+
+def _label(cells: dict[str, str], words: Mapping[str, str] | None) -> str:
+    return label_of(cells["breast_birads"], _LABELS, words, f"image {cells['image_id']}")
 
 
 def _image(cells: dict[str, str], words: Mapping[str, str] | None, reading: Reading) -> ImageRow:
@@ -111,7 +121,7 @@ def _image(cells: dict[str, str], words: Mapping[str, str] | None, reading: Read
         view=cells["view_position"],
         density=cells["breast_density"].removeprefix("DENSITY ") or None,
         birads=cells["breast_birads"].removeprefix("BI-RADS ") or None,
-        label=label_of(cells["breast_birads"], _LABELS, words, f"image {image_id}"),
+        label=_label(cells, words),
         part=_PARTS.get(cells["split"]),
         extra={"series": cells["series_id"], "height": cells["height"], "width": cells["width"]},
     )
