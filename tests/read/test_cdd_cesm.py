@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from breastcad.core.errors import InputError
+from breastcad.core.files import write_collection
 from breastcad.core.records import Collection
 from breastcad.read import cdd_cesm
 
@@ -36,6 +37,16 @@ SHAPES = [
 ]
 
 
+def _write_shapes(root: Path, shapes: list[tuple[str, str]]) -> None:
+    with open(root / "Radiology_hand_drawn_segmentations_v2.csv", "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["#filename", "file_size", "file_attributes", "region_count", "region_id", "region_shape_attributes", "region_attributes"]
+        )
+        for number, (name, shape) in enumerate(shapes):
+            writer.writerow([name, 1, "{}", 5, number, shape, "{}"])
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     low, subtracted = tmp_path / "Low energy images of CDD-CESM", tmp_path / "Subtracted images of CDD-CESM"
@@ -48,14 +59,8 @@ def root(tmp_path: Path) -> Path:
         book.active.append(row)
     book.create_sheet("calcifications").append(["Image_name", "ACR"])
     book.save(tmp_path / "Radiology-manual-annotations.xlsx")
-    with open(tmp_path / "Radiology_hand_drawn_segmentations_v2.csv", "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(
-            ["#filename", "file_size", "file_attributes", "region_count", "region_id", "region_shape_attributes", "region_attributes"]
-        )
-        for number, (name, shape) in enumerate(SHAPES):
-            writer.writerow([name, 1, "{}", 5, number, json.dumps(shape), "{}"])
-        writer.writerow(["P3_L_CM_CC.jpg", 1, "{}", 1, 0, "{broken", "{}"])
+    shapes = [(name, json.dumps(shape)) for name, shape in SHAPES]
+    _write_shapes(tmp_path, [*shapes, ("P3_L_CM_CC.jpg", "{broken")])
     return tmp_path
 
 
@@ -121,7 +126,30 @@ def test_cesm_q9_shapes_of_all_kinds(collection: Collection) -> None:
         ("point", 6, 4, 6, 4),
     ]
     assert found[0].points == "3,2 3,8 9,5"
-    assert "outlines that cannot be understood, left out: 2 (P3_L_CM_CC 0, P7_R_DM_CC-1)" in _problems(collection)
+    assert "outlines that cannot be understood, left out: 2 (P3_L_CM_CC 7, P7_R_DM_CC-1)" in _problems(collection)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "1" + "0" * 400])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '{"name": "polygon", "all_points_x": [2, 8, NUMBER], "all_points_y": [3, 3, 9]}',
+        '{"name": "ellipse", "cx": 20, "cy": 10, "rx": NUMBER, "ry": 2}',
+        '{"name": "circle", "cx": 20, "cy": 10, "r": NUMBER}',
+        '{"name": "point", "cx": 4, "cy": NUMBER}',
+    ],
+)
+def test_an_outline_with_a_number_that_is_not_finite_is_left_out_and_said(root: Path, shape: str, number: str) -> None:
+    _write_shapes(root, [("P3_L_DM_CC.jpg", shape.replace("NUMBER", number))])
+    collection = cdd_cesm.read(root)
+    write_collection(root / "out", collection)
+    assert [(row.geometry, row.row0, row.points) for row in collection.findings if row.image_id == "P3_L_DM_CC"] == [("none", None, None)]
+    assert "outlines that cannot be understood, left out: 1 (P3_L_DM_CC-1)" in _problems(collection)
+
+
+def test_an_outline_nested_without_end_is_left_out_and_said(root: Path) -> None:
+    _write_shapes(root, [("P3_L_DM_CC.jpg", "[" * 50_000)])
+    assert "outlines that cannot be understood, left out: 1 (P3_L_DM_CC 0)" in _problems(cdd_cesm.read(root))
 
 
 def test_an_image_that_no_row_names_is_left_out_and_said(collection: Collection) -> None:

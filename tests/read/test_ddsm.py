@@ -174,7 +174,11 @@ def test_ddsm_q12_a_film_that_is_cut_short_is_told(collection: Collection) -> No
     assert "films in DDSM's own lossless JPEG that are cut short; fetch them again: 1 (B_3077_1.LEFT_MLO)" in _problems(collection)
 
 
-@pytest.mark.parametrize("code", ["", "10 20", "10 20 9 #", "a b 2 #", "10 20 2 -1 #"])
+@pytest.mark.parametrize(
+    "code",
+    ["", "10 20", "10 20 9 #", "a b 2 #", "10 20 2 -1 #", f"{'1' * 5000} 20 2 #"],
+    ids=["empty", "short", "code", "words", "sign", "endless"],
+)
 def test_what_is_no_chain_code_leaves_the_views_label_unknown(tmp_path: Path, code: str) -> None:
     case = _make(tmp_path)
     (case / "B_3077_1.LEFT_CC.OVERLAY").write_text(OVERLAY.replace("12 21 2 4 6 0 #", code))

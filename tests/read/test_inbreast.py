@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from breastcad.core.errors import InputError
+from breastcad.core.files import write_collection
 from breastcad.core.records import Collection
 from breastcad.patches.rois import roi_mask
 from breastcad.read import inbreast
@@ -113,6 +115,33 @@ def test_inb_q5_names_are_understood_as_they_were_typed(collection: Collection) 
     unnamed = [row.finding_id for row in collection.findings if row.kind == "other" and row.geometry != "none"]
     assert "outlines whose name is no kind of finding, kept as 'other': 3" in _problems(collection)
     assert len(unnamed) == 3
+
+
+@pytest.mark.parametrize("cell", ["(266.502020-01-310, 300)", "(1e400, 300)", "(nan, 300)", "(1_0, 300)", "300", ""])
+def test_an_outline_of_which_a_point_is_damaged_is_not_used_and_said(copy: Path, cell: str) -> None:
+    path = copy / "AllXML" / "20500202.xml"
+    head, key, points = path.read_text().partition("<key>Point_px</key>")
+    path.write_text(head + key + re.sub(r"<string>.*?</string>", f"<string>{cell}</string>", points, count=1))
+    collection = inbreast.read(copy)
+    write_collection(copy.parent / "out", collection)
+    found = {row.finding_id: (row.geometry, row.row0, row.points) for row in collection.findings}
+    assert found["20500202-1"] == ("none", None, None)
+    assert found["20500202-2"][0] == "point"
+    assert "outlines with points that cannot be understood, not used: 1 (20500202-1)" in _problems(collection)
+
+
+@pytest.mark.parametrize("rois", ["<string>a</string>", "<integer>7</integer>"])
+def test_an_outline_file_of_another_shape_is_said(copy: Path, rois: str) -> None:
+    text = f"<plist><dict><key>Images</key><array><dict><key>ROIs</key><array>{rois}</array></dict></array></dict></plist>"
+    (copy / "AllXML" / "20500202.xml").write_text(text)
+    assert "outline files that cannot be read: 1 (20500202.xml: is no file of outlines" in _problems(inbreast.read(copy))
+
+
+def test_points_that_are_no_list_are_said(copy: Path) -> None:
+    text = "<dict><key>Name</key><string>Mass</string><key>Point_px</key><integer>7</integer></dict>"
+    text = f"<plist><dict><key>Images</key><array><dict><key>ROIs</key><array>{text}</array></dict></array></dict></plist>"
+    (copy / "AllXML" / "20500202.xml").write_text(text)
+    assert "outlines with points that cannot be understood, not used: 1 (20500202-1)" in _problems(inbreast.read(copy))
 
 
 @pytest.mark.quirk("INB-Q6")

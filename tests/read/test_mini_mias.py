@@ -185,6 +185,11 @@ def test_line_that_is_not_understood_is_refused(tmp_path: Path, line: str, messa
         mini_mias.read(_make(tmp_path, line, films=""))
 
 
+def test_a_circle_with_an_endless_number_is_no_place(tmp_path: Path) -> None:
+    collection = mini_mias.read(_make(tmp_path, f"mdb001 F CIRC B 300 {'9' * 400} 40", films=""))
+    assert [row.geometry for row in collection.findings] == ["none"]
+
+
 def test_unknown_severity_is_refused_unless_explained(tmp_path: Path) -> None:
     folder = _make(tmp_path, "mdb001 F CIRC X 10 20 3", films="")
     with pytest.raises(InputError, match=r"Info\.txt, line 1: 'X' is no label"):

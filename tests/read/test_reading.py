@@ -59,6 +59,9 @@ def test_points_have_the_box_around_them_and_without_one_nothing_is_entered() ->
     row = FindingRow("s", "a-1", "a")
     with pytest.raises(ValueError, match="not enough values"):
         put_points(row, "polygon", [])
+    for number in (float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="points must be finite"):
+            put_points(row, "polygon", [(3, 2.5), (1, number)])
     assert row == FindingRow("s", "a-1", "a")
     put_points(row, "polygon", [(3, 2.5), (1, 8), (9, 4)])
     assert (row.geometry, row.points, row.row0, row.col0, row.row1, row.col1) == ("polygon", "3,2.5 1,8 9,4", 1, 2.5, 9, 8)

@@ -154,7 +154,7 @@ def _shapes(place: Path, reading: Reading) -> dict[str, list[dict[str, Any]]]:
             name = Path(cells["#filename"].strip()).stem.strip().upper()
             try:
                 shape = json.loads(cells["region_shape_attributes"])
-            except ValueError:
+            except (ValueError, RecursionError):
                 reading.fault("outlines that cannot be understood, left out", f"{name} {cells['region_id']}")
                 continue
             if isinstance(shape, dict) and shape:
@@ -176,7 +176,7 @@ def _findings(image: ImageRow, shapes: list[dict[str, Any]], reading: Reading) -
         )
         try:
             _put_shape(row, shape)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             reading.fault("outlines that cannot be understood, left out", row.finding_id)
         rows.append(row)
     return rows

@@ -250,7 +250,7 @@ def corners(path: Path, line: str) -> list[tuple[int, int]]:
     [(5, 10), (5, 13), (7, 13), (7, 10)]
     """
     cells = line.replace("#", " ").split()
-    if len(cells) < 3 or not all(cell.isdigit() for cell in cells) or any(cell not in "01234567" for cell in cells[2:]):
+    if len(cells) < 3 or not all(cell.isdigit() and len(cell) < 9 for cell in cells) or any(cell not in "01234567" for cell in cells[2:]):
         raise ReadError(path, f"holds no chain code where one must be: '{line[:30]}'")
     col, row = int(cells[0]), int(cells[1])
     points = [(row, col)]

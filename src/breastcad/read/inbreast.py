@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from breastcad.core.errors import ReadError
+from breastcad.core.geometry import Point
 from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
 from breastcad.read.reading import Reading, put_points
 from breastcad.read.tables import label_of, table_rows, word_of
@@ -20,7 +21,7 @@ NEEDED = "INbreast (INbreast.csv or INbreast.xls, and the folders AllDICOMs and 
 _COLUMNS = ("Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads")
 _KEPT = ("Mass", "Micros", "Distortion", "Asymmetry", "Lesion Annotation Status", "Pectoral Muscle Annotation")
 _FILE = re.compile(r"(?P<image>\d{8})_(?P<patient>[0-9a-f]{16})_MG_(?P<side>[LR])_(?P<view>[A-Z]+)_ANON\.dcm", re.IGNORECASE)
-_POINT = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
+_POINT = re.compile(r"\(\s*({0})\s*,\s*({0})\s*\)".format(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"), re.ASCII)
 _LABELS = {
     "1": "normal",
     "2": "benign",
@@ -143,9 +144,9 @@ def _findings(image: ImageRow, reading: Reading) -> list[FindingRow]:
             reading.fault("outline files that cannot be read", str(error))
     elif image.label in ("benign", "malignant"):
         reading.fault("images with BI-RADS 2 or more that have no outline file", image.image_id)
-    rows = [_finding(image, number, roi) for number, roi in enumerate(rois, start=1)]
+    rows = [_finding(image, number, roi, reading) for number, roi in enumerate(rois, start=1)]
     if not rows and image.label in ("benign", "malignant"):
-        rows = [_finding(image, 1, {})]
+        rows = [_finding(image, 1, {}, reading)]
     odd = [row.finding_id for row in rows if row.kind == "other" and row.geometry != "none"]
     reading.fault("outlines whose name is no kind of finding, kept as 'other'", *odd)
     return rows
@@ -155,13 +156,13 @@ def _rois(path: Path) -> list[dict[str, Any]]:
     """Return the outlines of one file, an Apple property list."""
     try:
         content = plistlib.loads(path.read_bytes(), fmt=plistlib.FMT_XML)
-        return [roi for picture in content["Images"] for roi in picture["ROIs"]]
+        return [dict(roi) for picture in content["Images"] for roi in picture["ROIs"]]
     except Exception as error:  # a broken list makes the parser raise anything, and each of it means the same
         raise ReadError(path, f"is no file of outlines ({type(error).__name__})") from error
 
 
-def _finding(image: ImageRow, number: int, roi: Mapping[str, Any]) -> FindingRow:
-    """Make one finding; one or two points are a calcification's place, more a closed polygon."""
+def _finding(image: ImageRow, number: int, roi: Mapping[str, Any], reading: Reading) -> FindingRow:
+    """Make one finding; one or two points are a calcification's place, more a closed polygon, of which each must be understood."""
     name = str(roi.get("Name", "")).strip()
     row = FindingRow(
         set=NAME,
@@ -173,10 +174,21 @@ def _finding(image: ImageRow, number: int, roi: Mapping[str, Any]) -> FindingRow
         margin="spiculated" if "spiculated" in name.lower() else None,
         extra={"name": name} if name else {},
     )
-    points = [(float(match[2]), float(match[1])) for cell in roi.get("Point_px", []) if (match := _POINT.fullmatch(str(cell).strip()))]
-    if points:
-        put_points(row, "point" if len(points) < 3 else "polygon", points)
+    try:
+        points = [_point(cell) for cell in roi.get("Point_px", [])]
+        if points:
+            put_points(row, "point" if len(points) < 3 else "polygon", points)
+    except (TypeError, ValueError):
+        reading.fault("outlines with points that cannot be understood, not used", row.finding_id)
     return row
+
+
+def _point(cell: Any) -> Point:
+    """Return (row, col) of a word such as ``(1024.5, 377)``; ValueError where it is none."""
+    match = _POINT.fullmatch(str(cell).strip())
+    if match is None:
+        raise ValueError("no pair of numbers")
+    return float(match[2]), float(match[1])
 
 
 def _finish(reading: Reading, files: Mapping[str, Path]) -> Collection:

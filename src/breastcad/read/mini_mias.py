@@ -127,7 +127,7 @@ def _parse(table: Path, number: int, cells: list[str]) -> _Line:
         raise ReadError(table, f"line {number}: '{cells[2]}' needs a severity (B or M), got '{' '.join(cells)}'")
     rest = cells[4:]
     circle = None
-    if len(rest) == 3 and all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in rest):
+    if len(rest) == 3 and all(re.fullmatch(r"\d{1,9}(\.\d{1,9})?", cell) for cell in rest):
         circle = (float(rest[0]), float(rest[1]), float(rest[2]))
     note = " ".join(rest) if rest and circle is None else None
     return _Line(cells[0], cells[1], cells[2], cells[3], circle, note, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,15 @@ class Reading:
 
 
 def put_points(row: FindingRow, geometry: str, points: Sequence[Point]) -> None:
-    """Enter points (row, col) in pixels of the image and the box around them into a finding; ValueError without a point."""
+    """Enter points (row, col) in pixels of the image and the box around them into a finding.
+
+    Raises
+    ------
+    ValueError
+        If there is no point, or one that is not finite; nothing is entered then.
+    """
     rows, cols = zip(*points, strict=True)
+    if not all(map(math.isfinite, (*rows, *cols))):
+        raise ValueError("points must be finite")
     row.row0, row.col0, row.row1, row.col1 = min(rows), min(cols), max(rows), max(cols)
     row.geometry, row.points = geometry, " ".join(f"{y:g},{x:g}" for y, x in points)
