@@ -168,6 +168,9 @@ def test_a_folder_of_something_else_or_without_room_is_refused(tmp_path: Path) -
     claim(Source("y", "Y", "terms"), tmp_path / "y")
     with pytest.raises(InputError, match="holds no download of x"):
         claim(source, tmp_path / "y")
+    (tmp_path / "y" / "SOURCE.txt").write_bytes(b"\xff\xfe X (x)\n")
+    with pytest.raises(InputError, match="holds no download of x"):
+        claim(source, tmp_path / "y")
     with pytest.raises(InputError, match=r"X takes 1,000,000,000,000,000,000 bytes, and there is room for"):
         claim(Source("x", "X", "terms", bytes=10**18), tmp_path / "x")
 

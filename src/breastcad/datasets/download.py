@@ -111,7 +111,7 @@ def claim(source: Source, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out must be a folder, but '{folder}' is a file; name another")
     note = folder / NOTE
-    first = note.read_text(encoding="utf-8").partition("\n")[0] if note.is_file() else None
+    first = note.read_text(encoding="utf-8", errors="replace").partition("\n")[0] if note.is_file() else None
     if folder.is_dir() and any(folder.iterdir()) and first != said.partition("\n")[0]:
         raise InputError(f"'{folder}' is not empty and holds no download of {source.name}; name another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
