@@ -51,17 +51,6 @@ class _Opened:
     private: list[str]
 
 
-def is_dicom(path: str | Path) -> bool:
-    """Tell if a file is DICOM, by content: ``DICM`` at byte 128, or a data set without preamble.
-
-    Raises
-    ------
-    ReadError
-        If the file is missing, empty or cannot be opened.
-    """
-    return kind_of(path) == "DICOM"
-
-
 def count_frames(path: str | Path) -> int:
     """Count the frames that a DICOM file holds, decoding none.
 
