@@ -19,6 +19,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.files import read_collection, write_collection
 from breastcad.datasets.audit_pixels import look
 from breastcad.read import count_frames, open_picture
+from breastcad.read.files import fault
 from breastcad.read.masks import open_mask
 from breastcad.read.mat_files import mat_array, mat_elements
 from breastcad.read.members import file_of, split_member
@@ -116,6 +117,9 @@ def _npz(path: Path, shape: tuple[int, ...], content: bytes, *, by_columns: bool
         ((5, 200000, 200000), {}, "declares 200000 x 200000 pixels"),
         ((5, 0, 7), {}, r"must be .N, rows, columns. of 8-bit grey, but is \(5, 0, 7\)"),
         ((5, 6, 7), {"descr": "<u2"}, "of type uint16"),
+        ((1,) * 900, {}, "holds no numbers in at most four dimensions$"),
+        ((10**2000, 6, 7), {}, "holds no numbers in at most four dimensions$"),
+        ((5, 6, 7), {"descr": [("a", "<f4")]}, "holds no numbers in at most four dimensions$"),
         ((5, 6, 7), {"descr": "|O"}, "holds Python objects, which are never loaded"),
     ],
 )
@@ -124,6 +128,28 @@ def test_a_header_that_is_not_of_its_content_is_refused(
 ) -> None:
     with pytest.raises(ReadError, match=f"a.npz: .*{message}"):
         check_pictures(_npz(tmp_path / "a.npz", shape, PICTURES.tobytes(), **settings), "x")
+
+
+def test_a_header_of_raw_bytes_ends_in_one_short_sentence(tmp_path: Path) -> None:
+    path = _npz(tmp_path / "a.npz", (5, 6, 7), PICTURES.tobytes())
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("x.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", content[:8] + b"\xc8\x01" + b"\x80" * 456)
+    with pytest.raises(ReadError, match=r"^a\.npz: 'x' cannot be read, the file is truncated or damaged \(Cannot parse header\)$"):
+        check_pictures(path, "x")
+
+
+def test_a_struct_of_endless_dimensions_ends_in_one_short_sentence(tmp_path: Path) -> None:
+    whole = _mat(tmp_path / "a.mat", [_element(1)], do_compression=False).read_bytes()
+    size = b"\x05\0\0\0\x08\0\0\0\x01\0\0\0\x01\0\0\0"  # of the variable: type int32, 8 bytes, 1 x 1
+    assert whole.count(size) >= 1
+    for number, said in ((2, r"'data' has more than 2,000 elements"), (-2, r"cannot be read as a MATLAB file, .* \(ValueError\)")):
+        dimensions = np.full(3_000, number, "<i4").tobytes()
+        (tmp_path / "b.mat").write_bytes(whole.replace(size, b"\x05\0\0\0" + len(dimensions).to_bytes(4, "little") + dimensions, 1))
+        with pytest.raises(ReadError, match=f"^b.mat: {said}") as caught:
+            mat_elements(tmp_path / "b.mat", "data")
+        assert len(str(caught.value)) < 200
 
 
 def test_more_numbers_than_any_set_has_are_refused(tmp_path: Path) -> None:
@@ -209,7 +235,7 @@ def test_truncated_and_damaged_files_end_in_one_sentence(tmp_path: Path, compres
             except ReadError as error:
                 said.append((path.name, str(error)))
     assert len(said) > 60
-    assert all(sentence.startswith(f"{name}: ") for name, sentence in said)
+    assert all(sentence.startswith(f"{name}: ") and len(sentence) < 200 for name, sentence in said)
 
 
 def test_a_file_of_version_7_3_and_a_missing_one_are_refused(tmp_path: Path) -> None:
@@ -261,3 +287,23 @@ def test_audit_and_training_open_members_as_they_open_files(name: str, made_up: 
     assert problems == []
     assert [sample.image.std() > 1 for sample in samples] == [True] * len(collection.images)
     assert [bool(sample.lesions.any()) for sample in samples] == [name == "oasbud"] * len(collection.images)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("one\n  line"), "one line"),
+        (ValueError(), "ValueError"),
+        (OSError(2, "No such file", "/a/b"), "No such file"),
+        (ValueError("Cannot parse header: " + "x" * 500), "Cannot parse header"),
+        (ValueError("x" * 500), "ValueError"),
+        (ValueError(": " + "x" * 500), "ValueError"),
+    ],
+)
+def test_what_a_library_says_is_one_short_line(error: Exception, said: str) -> None:
+    assert fault(error) == said
+
+
+def test_of_several_libraries_the_words_of_the_last_are_told() -> None:
+    error = ValueError("x" * 500 + " one: first\n two: second")
+    assert (fault(error, behind="one: "), fault(error, behind="two: ")) == ("first two: second", "second")

@@ -150,9 +150,9 @@ def stored_values(stream: BinaryIO, pixel_vr: str, dataset: Dataset, layout: Lay
     try:
         array, _ = get_decoder(layout.syntax).as_array(stream, index=frame, decoding_plugin=PLUGIN if compressed else "", **options)
     except Exception as error:  # broken bytes make the decoders raise anything, and each of it means the same
-        said = fault(error).rpartition(f"{PLUGIN}: ")[2]
         raise Unreadable(
-            f"(7FE0,0010) 'Pixel Data' cannot be decoded as {layout.syntax.name}, it is truncated or damaged ({said})"
+            f"(7FE0,0010) 'Pixel Data' cannot be decoded as {layout.syntax.name}, it is truncated or damaged "
+            f"({fault(error, behind=f'{PLUGIN}: ')})"
         ) from error
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return _significant_bits(array, layout, notes)

@@ -34,6 +34,7 @@ COLOUR_STEP = 16
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _READABLE = "PNG, JPEG, TIFF, PGM, BMP or DICOM"
 _NOT_READ = ("GIF", "WEBP")
+_LONGEST_FAULT = 120
 _PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,
@@ -322,11 +323,13 @@ def _decode(path: Path, frame: int | None) -> Raster:
         raise ReadError(path, f"cannot be decoded as {kind}, it is truncated or damaged ({fault(error)})") from error
 
 
-def fault(error: BaseException) -> str:
-    """Return what an exception says, in one line and without a path: an OSError's own text may name the whole of it."""
+def fault(error: BaseException, behind: str = "") -> str:
+    """Return what an exception says, or the end of it behind some words: one short line, no path, which an OSError's text may name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join((str(error).rpartition(behind)[2] if behind else str(error)).split())
+    shown = said if len(said) <= _LONGEST_FAULT else said.partition(":")[0]  # behind the colon a library may repeat the whole file
+    return shown if 0 < len(shown) <= _LONGEST_FAULT else type(error).__name__
 
 
 def _decode_with_pillow(path: Path, kind: str) -> Raster:

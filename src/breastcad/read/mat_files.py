@@ -212,7 +212,7 @@ def _variable(path: Path, source: _Source, variable: str, order: str) -> _Struct
     names = [packed[at : at + longest].split(b"\0")[0].decode("latin-1") for at in range(0, len(packed), max(1, longest))]
     count = prod(shape)
     if count > MAX_ELEMENTS:
-        raise ReadError(path, f"'{variable}' has {count:,} elements; at most {MAX_ELEMENTS:,} are read")
+        raise ReadError(path, f"'{variable}' has more than {MAX_ELEMENTS:,} elements, which no set has; is it the set's file?")
     index = _Struct(order=order)
     for _ in range(count):
         place = source.copy()

@@ -19,6 +19,7 @@ from breastcad.read.files import check_size, fault
 MAX_LABELS = 1_000_000
 """Largest array that is read whole: `npz_numbers`."""
 _CHUNK = 1 << 18
+_MOST = 10**15  # more numbers than any file holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def npz_facts(path: str | Path, name: str) -> ArrayFacts:
     Raises
     ------
     ReadError
-        If the file is no .npz or damaged, has no such array, or its array holds objects or lies by columns.
+        If the file is no .npz or damaged, has no such array, or its array holds objects or records, has more than four dimensions
+        or lies by columns.
     """
     with _opened(Path(path), name) as (_, facts):
         return facts
@@ -130,6 +132,8 @@ def _header(path: Path, name: str, stream: IO[bytes]) -> ArrayFacts:
         raise ReadError(path, f"'{name}' holds Python objects, which are never loaded")
     if by_columns or any(length < 0 for length in shape):
         raise ReadError(path, f"'{name}' lies by columns; save it with numpy.ascontiguousarray")
+    if dtype.kind == "V" or len(shape) > 4 or prod(shape) > _MOST:
+        raise ReadError(path, f"'{name}' holds no numbers in at most four dimensions")
     return ArrayFacts(tuple(shape), dtype)
 
 
