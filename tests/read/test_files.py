@@ -285,6 +285,40 @@ def test_tiff_that_is_no_picture_is_refused(tmp_path: Path) -> None:
         read_picture(put(tmp_path, "a.tif", tiff(np.zeros((16, 32, 32), np.uint8), volumetric=True, tile=(16, 16, 16))))
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"photometric": "separated"}, "CMYK"),
+        ({"photometric": "ycbcr"}, "YCBCR"),
+        ({"photometric": "ycbcr", "compression": "zlib"}, "YCBCR"),
+        ({"photometric": "ycbcr", "compression": "jpeg", "planarconfig": "separate"}, "YCBCR"),
+        ({"photometric": "cielab"}, "CIELAB"),
+    ],
+)
+def test_tiff_whose_values_are_no_rgb_is_refused(tmp_path: Path, options: dict[str, Any], named: str) -> None:
+    array = np.dstack([GREY] * (4 if named == "CMYK" else 3))
+    content = tiff(np.moveaxis(array, -1, 0).copy() if "planarconfig" in options else array, **options)
+    with pytest.raises(ReadError, match=f"a.tif: holds colours as {named}, which is not read so; convert it to grey or RGB"):
+        read_picture(put(tmp_path, "a.tif", content))
+
+
+def test_tiff_of_an_unknown_kind_of_colour_is_refused(tmp_path: Path) -> None:
+    content = tiff(GREY, photometric="minisblack").replace(struct.pack("<HHIH", 262, 3, 1, 1), struct.pack("<HHIH", 262, 3, 1, 99))
+    with pytest.raises(ReadError, match=r"holds colours as kind 99, which is not read so"):
+        read_picture(put(tmp_path, "a.tif", content))
+
+
+def test_tiff_whose_colours_the_jpeg_decoder_turns_is_read(tmp_path: Path) -> None:
+    smooth = np.add.outer(np.arange(64), np.arange(48)).astype(np.uint8)
+    rgb = np.dstack([smooth, smooth, smooth // 2])
+    path = put(tmp_path, "a.tif", tiff(rgb, photometric="rgb", compression="jpeg", compressionargs={"level": 98}))
+    with tifffile.TiffFile(path) as written:
+        assert written.pages[0].aspage().photometric == tifffile.PHOTOMETRIC.YCBCR
+    colour = read_picture(path).colour
+    assert colour is not None
+    assert np.abs(colour.astype(int) - rgb).mean() < 3
+
+
 def test_tiff_that_decodes_to_more_than_it_shows_is_refused_before_decoding(tmp_path: Path) -> None:
     bomb = put(tmp_path, "a.tif", tiff(GREY[:16, :16], tile=(16384, 16384), compression="zlib"))
     with pytest.raises(ReadError, match="declares 16384 x 16384 pixels"):

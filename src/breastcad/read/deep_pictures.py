@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from breastcad.core.errors import ReadError
 from breastcad.read.files import Raster, check_size, fault, split_alpha
 
+_READ_AS_THEY_ARE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE")
+_JPEG = (6, 7, 33007)  # values of TIFF's tag 259, Compression
+
 
 def decode_deep_png(path: Path) -> Raster:
     """Decode a PNG with 16-bit channels; its size was checked by the caller."""
@@ -73,6 +76,17 @@ def _check_page(path: Path, page: tifffile.TiffPage) -> None:
         raise ReadError(path, f"holds a volume of {page.imagedepth} layers; a picture has rows, columns and at most colour")
     if page.samplesperpixel > 4:
         raise ReadError(path, f"holds {page.samplesperpixel} values a pixel; a picture has at most 4")
+    _check_colours(path, page)
+
+
+def _check_colours(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse values that are neither grey nor RGB nor a palette's, nor become RGB as they are decoded: shown as RGB they would be wrong."""
+    colours = getattr(page.photometric, "name", f"kind {int(page.photometric)}")
+    # tifffile has the JPEG decoder turn YCbCr, but not where there are further values or a plane a value.
+    turned = colours == "YCBCR" and page.compression in _JPEG and page.planarconfig == 1 and not page.extrasamples
+    if not turned and colours not in _READ_AS_THEY_ARE:
+        named = {"SEPARATED": "CMYK"}.get(colours, colours)
+        raise ReadError(path, f"holds colours as {named}, which is not read so; convert it to grey or RGB")
 
 
 def _check_extent(path: Path, page: tifffile.TiffPage) -> None:
