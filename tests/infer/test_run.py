@@ -348,6 +348,18 @@ def test_no_identifier_is_in_the_record_not_even_one_learnt_late(tmp_path: Path,
     assert [item.source for item in found.skipped] == ["c/#3/x.dcm"]
 
 
+def test_no_identifier_of_a_file_that_is_skipped_by_its_name_is_in_the_record(tmp_path: Path, tiny_model: MakeModel) -> None:
+    write_dicom(tmp_path / "in" / "PAT0042_mask.dcm", film(), Modality="MG")
+    write_dicom(tmp_path / "in" / "Doe Jane" / "ROI mask images" / "1.dcm", None, Modality="MG")
+    (tmp_path / "in" / "mask_1.png").write_bytes(b"")
+    found = analyze(tmp_path / "in", model=tiny_model("MG"))
+    assert [(item.source, item.reason) for item in found.skipped] == [
+        ("#1.dcm", "a mask (named as BUSI's are)"),
+        ("mask_1.png", "a mask (named as BUS-BRA's are)"),
+        ("#2/ROI mask images/1.dcm", "a mask or a crop (foldered as CBIS-DDSM's are)"),
+    ]
+
+
 # ---- the record ----
 
 

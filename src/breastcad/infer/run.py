@@ -23,7 +23,7 @@ from breastcad.infer.model import Model
 from breastcad.infer.names import Names
 from breastcad.infer.results import Analysed
 from breastcad.models.catalogue import MODEL_OF_MODALITY, bundled, find_model
-from breastcad.read import count_frames, open_picture
+from breastcad.read import count_frames, identifiers, open_picture
 from breastcad.read.files import kind_of
 
 SCHEMA = "breastcad-findings/1"
@@ -115,6 +115,7 @@ class Run:
         """Give one result a frame of a file, or one reason why there is none."""
         try:
             if (reason := known_reason(file)) is not None:
+                self._names.learn(identifiers(file.path))
                 raise NotForAnalysis(reason)
             if kind_of(file.path) is None:
                 raise NotForAnalysis("not an image")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from breastcad.core.errors import ReadError
 from breastcad.core.records import Picture
 from breastcad.read import files, members
 
-__all__ = ["count_frames", "open_picture"]
+__all__ = ["count_frames", "identifiers", "open_picture"]
 
 
 def open_picture(path: str | Path, frame: int | None = None) -> Picture:
@@ -54,3 +55,15 @@ def count_frames(path: str | Path) -> int:
     from breastcad.read.dicom import count_frames as count  # noqa: PLC0415 - as above
 
     return count(path)
+
+
+def identifiers(path: str | Path) -> list[str]:
+    """Return the strings of a DICOM's header that must not be written anywhere; none of what is no DICOM, or cannot be read."""
+    try:
+        if files.kind_of(path) != "DICOM":
+            return []
+    except ReadError:
+        return []
+    from breastcad.read.dicom import identifiers as found  # noqa: PLC0415 - as above
+
+    return found(path)

@@ -63,6 +63,15 @@ def count_frames(path: str | Path) -> int:
         return opened.layout.frames
 
 
+def identifiers(path: str | Path) -> list[str]:
+    """Return the strings of a file's header that must not be written anywhere (`dicom_header.learn_private`), as far as it can be read."""
+    try:
+        with _opened(Path(path)) as opened:
+            return opened.private
+    except ReadError as error:
+        return error.private
+
+
 @dataclass(frozen=True, slots=True)
 class DicomFacts:
     """What a file's header says of its picture.
