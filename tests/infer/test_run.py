@@ -367,6 +367,7 @@ def test_the_record_fits_the_schema_and_reads_back(tmp_path: Path, tiny_model: M
     write_faults(tmp_path / "in")
     write_dicom(tmp_path / "in" / "a.dcm", film(), Modality="MG", ImageLaterality="L", PixelSpacing=[0.1, 0.2])
     write_png(tmp_path / "in" / "flat.png", np.full((30, 20), 99, np.uint8))
+    write_png(tmp_path / "in" / "back\\slash.png", film())
     found = analyze(tmp_path / "in", model=tiny_model("MG"))
     write_analysis(tmp_path / "findings.json", found)
     jsonschema.validate(json.loads((tmp_path / "findings.json").read_text()), json.loads(SCHEMA.read_text()))

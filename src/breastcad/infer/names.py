@@ -52,7 +52,7 @@ class Names:
                 self._texts.setdefault(folded[-_SHORTEST_ANYWHERE:], {})[folded] = text.strip()
 
     def source(self, relative: str | PurePath) -> str:
-        """Return a path, relative to its argument, as it may be written; with ``/``.
+        """Return a path, relative to its argument, as it may be written; with ``/``, and a backslash that is part of a name as ``%5C``.
 
         Examples
         --------
@@ -61,7 +61,7 @@ class Names:
         >>> names.source("a/jane doe/1.2.840.113619.2.55.3.dcm"), names.source("b/Jane Doe")
         ('a/#1/#2.dcm', 'b/#3')
         """
-        return "/".join(_writable(self._part(part)) for part in PurePath(relative).parts)
+        return "/".join(_writable(self._part(part)).replace("\\", "%5C") for part in PurePath(relative).parts)
 
     def text(self, text: str) -> str:
         """Return a sentence without private strings and UIDs."""
@@ -110,7 +110,7 @@ def _folded(text: str) -> str:
 def _writable(text: str) -> str:
     """Return a text as UTF-8 can hold it and a terminal may show it.
 
-    The bytes of a file's name that are no UTF-8 become ``\\udcXX``, control characters ``?``: they could rewrite what is on a screen.
+    The bytes of a file's name that are no UTF-8 become ``%XX``, control characters ``?``: they could rewrite what is on a screen.
     """
-    plain = "".join("?" if unicodedata.category(character) == "Cc" else character for character in text)
-    return plain.encode("utf-8", "backslashreplace").decode()
+    signs = {"Cc": lambda character: "?", "Cs": lambda character: f"%{ord(character) & 0xFF:02X}"}
+    return "".join(signs.get(unicodedata.category(character), str)(character) for character in text)
