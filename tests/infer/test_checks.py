@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from breastcad.core.records import Picture
-from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings
 from breastcad.preprocess.breast import chest_wall_side
 
 FACTS = {"id": "m", "modality": "MG", "seen": "scanned film", "input": {"rows": 64, "cols": 32}, "warnings": ["weak"]}
@@ -115,10 +115,14 @@ def test_what_a_model_has_not_seen() -> None:
     assert model_warnings(Picture(film(), modality="MG", image_type="presentation"), FACTS)[0] == (
         "the model m has seen scanned film only; this is a digital mammogram (presentation)"
     )
-    assert model_warnings(Picture(film(), modality="US"), FACTS)[0] == (
-        "the model m is for MG, but the file says US: its numbers mean nothing"
-    )
     assert model_warnings(Picture(film()[:31]), FACTS)[0] == "tiny: 31 x 160 pixels, where the model m sees 64 x 32"
+
+
+def test_a_model_of_the_other_modality_is_abstained_from_and_one_that_is_not_said_is_not() -> None:
+    said = model_abstention(Picture(film(), modality="US"), FACTS)
+    assert said == "abstained: the model m is for MG, but the file says US: its numbers mean nothing"
+    for modality in ("MG", "OT", None):
+        assert model_abstention(Picture(film(), modality=modality), FACTS) is None
 
 
 def test_two_grey_levels_are_a_mask_and_a_third_anywhere_is_not() -> None:

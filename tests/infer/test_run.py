@@ -256,6 +256,22 @@ def test_a_named_model_looks_at_all_and_says_where_a_picture_is_unlike_it(tmp_pa
     assert [model.id for model in found.models] == ["tiny-us"]
 
 
+def test_a_model_of_the_other_modality_than_the_file_is_abstained_from_and_counts_in_no_exam(tmp_path: Path, tiny_model: MakeModel) -> None:
+    write_dicom(tmp_path / "a.dcm", film(), Modality="MG", ImageLaterality="L")
+    found = analyze(tmp_path, model=tiny_model("US"))
+    (image,) = found.images
+    assert (image.abstained, image.decision) == (True, None)
+    assert image.warnings[0] == "abstained: the model tiny-us is for US, but the file says MG: its numbers mean nothing"
+    assert [exam.breasts for exam in found.exams] == [{}]
+
+
+def test_a_model_of_the_other_modality_than_the_call_is_refused(tmp_path: Path, tiny_model: MakeModel) -> None:
+    write_png(tmp_path / "a.png", scan())
+    with pytest.raises(InputError, match="the model tiny-mg is for MG, but the call says US; leave one of the two out"):
+        analyze_files([tmp_path], model=tiny_model("MG"), modality="US")
+    assert analyze(tmp_path, model=tiny_model("MG"), modality="MG").images
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

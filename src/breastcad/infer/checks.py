@@ -66,6 +66,20 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     return None
 
 
+def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
+    """Return why nothing should be concluded from what this model says of a picture; None where nothing speaks against it.
+
+    Parameters
+    ----------
+    picture : Picture
+    facts : mapping
+        The model's metadata.
+    """
+    if picture.modality not in ("MG", "US") or picture.modality == facts["modality"]:
+        return None
+    return f"abstained: the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
+
+
 def _shown(picture: Picture) -> NDArray[np.float32]:
     """Return the pixels that models look at."""
     part = shown_part(picture)
@@ -138,10 +152,6 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
     warnings = []
     seen, given = facts["seen"], facts["input"]
     rows, cols = _shown(picture).shape
-    if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
-        warnings.append(
-            f"the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
-        )
     if "film" in seen and picture.image_type in DIGITAL_TYPES:
         warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
     if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:

@@ -14,7 +14,7 @@ from typing import Any
 import breastcad
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Picture, Skipped
-from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings
 from breastcad.infer.exams import View, join_exams
 from breastcad.infer.image import HEAT_MAP_OF, look
 from breastcad.infer.inputs import InputFile, is_cbis_crop_or_mask, known_reason, list_files
@@ -199,7 +199,7 @@ class Run:
         model = self._model_for(chosen.modality)
         breast = find_breast(picture, chosen.modality)
         looked = look(picture, model, image_id)
-        abstained = abstention(picture, breast)
+        abstained = model_abstention(picture, model.facts) or abstention(picture, breast)
         said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality, breast), *model_warnings(picture, model.facts)]
         result = ImageResult(
             image=image_id,
@@ -264,7 +264,7 @@ def analyze_files(
     Raises
     ------
     InputError
-        If an argument does not exist, there is no such model, or `modality` or `exam` is unknown.
+        If an argument does not exist, there is no such model, or `modality` or `exam` is unknown or is not the model's.
     """
     if modality is not None and modality not in MODALITIES:
         raise InputError(f"modality must be MG or US, got '{modality}'")
@@ -272,7 +272,10 @@ def analyze_files(
         raise InputError(f"exam must be study or folder, got '{exam}'")
     if model is None and not bundled():
         raise InputError("no models are bundled in this installation; name an .onnx file or a run folder with --model")
-    return Run(list_files(arguments), None if model is None else Model(find_model(model)), modality, exam)
+    chosen = None if model is None else Model(find_model(model))
+    if chosen is not None and modality not in (None, chosen.modality):
+        raise InputError(f"the model {chosen.used.id} is for {chosen.modality}, but the call says {modality}; leave one of the two out")
+    return Run(list_files(arguments), chosen, modality, exam)
 
 
 def analyze(
