@@ -5,11 +5,12 @@ DICOM is in `dicom`, TIFF and 16-bit colour PNG are decoded in `deep_pictures` (
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -346,6 +347,8 @@ def _decode_with_pillow(path: Path, kind: str) -> Raster:
             from breastcad.read.deep_pictures import decode_deep_png  # noqa: PLC0415 - imagecodecs is needed by few files
 
             raster = decode_deep_png(path)
+        elif kind == "PGM" and image.tile[0].codec_name == "ppm":
+            raster = _binary_pgm(path, stream, image)
         else:
             bits = _pillow_bits(image)
             image.load()
@@ -376,6 +379,29 @@ def _pass_second_line_end(stream: BinaryIO, image: ImageFile.ImageFile) -> None:
     stream.seek(tile.offset)
     if stream.read(1) == b"\n" != last:
         image.tile[0] = tile._replace(offset=tile.offset + 1)
+
+
+def _binary_pgm(path: Path, stream: BinaryIO, image: ImageFile.ImageFile) -> Raster:
+    """Decode a binary PGM or PPM whose white is not all that its bytes can hold: Pillow would clip what is above it, and take seconds.
+
+    Raises
+    ------
+    ReadError
+        If pixels are missing, or one is brighter than the header's white.
+    """
+    _, white = cast("tuple[str, int]", image.tile[0].args)
+    shape = (image.height, image.width, 3) if image.mode == "RGB" else (image.height, image.width)
+    kind = np.dtype(">u2" if white > 255 else np.uint8)
+    needed = math.prod(shape) * kind.itemsize
+    stream.seek(image.tile[0].offset)
+    content = stream.read(needed)
+    if len(content) < needed:
+        raise ReadError(path, f"is truncated (its pixels need {needed} bytes, {len(content)} are there)")
+    values = np.frombuffer(content, kind).astype(kind.newbyteorder("="))
+    if values.max(initial=0) > white:
+        said = f"holds a value of {values.max()}, but its header says that {white} is the largest"
+        raise ReadError(path, f"{said}: the header or the order of bytes is wrong")
+    return Raster(values.reshape(shape), white)
 
 
 def _pillow_bits(image: ImageFile.ImageFile) -> int:
