@@ -99,6 +99,25 @@ def test_the_part_that_models_look_at_is_what_is_checked() -> None:
     assert not any("region" in warning for warning in picture_warnings(quarter, "US", None))
 
 
+@pytest.mark.parametrize(
+    ("rows", "cols", "why"),
+    [
+        (1, 562, "too small"),
+        (471, 31, "too small"),
+        (3, 11240, "too small"),
+        (40, 401, "too long a strip"),
+        (32, 320, None),
+        (320, 32, None),
+    ],
+)
+def test_a_strip_or_a_thumbnail_is_abstained_from(rows: int, cols: int, why: str | None) -> None:
+    noise = np.random.default_rng(0).random((rows, cols), dtype=np.float32)
+    said = f"abstained: what was analysed, {rows} x {cols} pixels, is {why} to show anything" if why else None
+    assert abstention(Picture(noise), None) == said
+    larger = np.pad(noise, ((0, 500), (0, 500)))
+    assert abstention(Picture(larger, regions=[(0, 0, rows, cols)]), None) == said
+
+
 def test_a_colour_photograph_is_abstained_from() -> None:
     colour = np.zeros((240, 160, 3), np.uint8)
     colour[..., 1] = 150

@@ -19,6 +19,9 @@ SMALLEST_BREAST_SHARE = 0.02
 # Below it, saturated tissue sets the detector off too often to be worth a sentence.
 OVERLAY_SHARE = 0.005
 LONGEST_ASPECT = 4.0
+# Beyond these nothing is concluded. The images of busi, bus-bra, mini-mias and cbis-ddsm have sides of 240 pixels or more, of at most 1 : 2.2.
+SHORTEST_SIDE_PX = 32
+STRIP_ASPECT = 10.0
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
@@ -47,7 +50,7 @@ def _two_valued(pixels: NDArray[np.float32]) -> bool:
 def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None:
     """Return why nothing should be concluded from a picture; None where nothing speaks against it.
 
-    Whether it is uniform is asked of the part that models look at.
+    Whether it is uniform, small or a strip is asked of the part that models look at.
 
     Parameters
     ----------
@@ -59,6 +62,10 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     low, high = np.percentile(shown.reshape(-1)[:: max(1, shown.size // 100_000)], (1, 99))
     if high - low < FLAT_SPREAD:
         return "abstained: the picture is almost uniform" + (" where it was analysed" if picture.regions else "")
+    short, long = sorted(shown.shape)
+    if short < SHORTEST_SIDE_PX or long > STRIP_ASPECT * short:
+        why = "too small" if short < SHORTEST_SIDE_PX else "too long a strip"
+        return f"abstained: what was analysed, {shown.shape[0]} x {shown.shape[1]} pixels, is {why} to show anything"
     if is_colour_photograph(picture.colour):
         return "abstained: most of the picture is vividly coloured, so it is like neither a mammogram nor an ultrasound image"
     if breast is not None and (breast.all() or breast.mean() < SMALLEST_BREAST_SHARE):

@@ -54,6 +54,8 @@ def list_files(arguments: Sequence[str | Path]) -> list[InputFile]:
     """
     if not arguments:
         raise InputError("no file or folder to analyse was given")
+    if "" in arguments:  # Path("") is the current directory
+        raise InputError("an empty path was given; name a file or a folder, the current one as '.'")
     seen: set[str] = set()
     files = []
     for number, argument in enumerate(map(Path, arguments)):
