@@ -101,6 +101,7 @@ def test_calls_that_cannot_be_taken_are_exit_2_and_one_line(
     model = tiny_model("US")
     for arguments, words in (
         ((tmp_path / "gone", "--model", model), "no such file or folder"),
+        (("", "--model", model), "an empty path was given"),
         ((images, "--model", "none-such"), "unknown model 'none-such'"),
         ((images, "--model", model, "--out", full), "is not empty"),
         ((images, "--model", model, "--modality", "CT"), "CT"),

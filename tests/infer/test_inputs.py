@@ -58,6 +58,11 @@ def test_no_path_is_refused() -> None:
         list_files([])
 
 
+def test_an_empty_path_is_refused_and_is_not_the_current_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"an empty path was given; name a file or a folder, the current one as '\.'"):
+        list_files([tmp_path, ""])
+
+
 def reason_of(tmp_path: Path, name: str) -> str | None:
     touch(tmp_path, name)
     return known_reason(InputFile(0, tmp_path / name, PurePath(name)))

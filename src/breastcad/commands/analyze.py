@@ -35,7 +35,7 @@ class ExamRule(StrEnum):
     folder = "folder"
 
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders, DICOM exams; hidden files are left out.")]
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, DICOM exams; hidden files are left out.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write to; refused if it is not empty.")]
 Modality = Annotated[
     ModalityName | None, typer.Option("--modality", help="For pictures whose file does not say; a DICOM's own tag goes before it.")
@@ -62,7 +62,7 @@ def command(
 
     Parameters
     ----------
-    paths : list of Path
+    paths : list of str
     out : Path
     modality : ModalityName or None
     model : str or None

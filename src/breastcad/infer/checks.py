@@ -19,7 +19,7 @@ SMALLEST_BREAST_SHARE = 0.02
 # Below it, saturated tissue sets the detector off too often to be worth a sentence.
 OVERLAY_SHARE = 0.005
 LONGEST_ASPECT = 4.0
-# Beyond these nothing is concluded. The images of busi, bus-bra, mini-mias and cbis-ddsm have sides of 240 pixels or more, of at most 1 : 2.2.
+# Beyond these nothing is concluded. In busi, bus-bra, mini-mias and cbis-ddsm no side is below 240 pixels or above 2.2 times the other.
 SHORTEST_SIDE_PX = 32
 STRIP_ASPECT = 10.0
 SMALL_SHARE = 0.5
