@@ -246,6 +246,18 @@ def test_other_modalities_are_skipped(tmp_path: Path, shelf: Path, modality: str
     assert item.reason == f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed"
 
 
+def test_an_x_ray_of_another_part_of_the_body_is_skipped_and_a_mammogram_that_says_so_is_warned_about(tmp_path: Path, shelf: Path) -> None:
+    for number, (modality, part) in enumerate([("DX", "CHEST"), ("DX", "BREAST"), ("CR", "MAMMA"), ("MG", "CHEST"), (None, "HEAD")]):
+        write_dicom(tmp_path / f"{number}.dcm", film(), Modality=modality, BodyPartExamined=part)
+    found = analyze(tmp_path)
+    assert [(item.source, item.reason) for item in found.skipped] == [
+        ("0.dcm", "the file says that it shows another part of the body (CHEST)"),
+        ("4.dcm", "the file says that it shows another part of the body (HEAD)"),
+    ]
+    said = "(0018,0015) 'Body Part Examined' says CHEST, not the breast"
+    assert [(image.source, said in image.warnings) for image in found.images] == [("1.dcm", False), ("2.dcm", False), ("3.dcm", True)]
+
+
 def test_a_named_model_looks_at_all_and_says_where_a_picture_is_unlike_it(tmp_path: Path, tiny_model: MakeModel) -> None:
     write_png(tmp_path / "a.png", film())
     write_png(tmp_path / "b.png", scan())

@@ -215,6 +215,7 @@ class Picture:
     has visible colour, else None. ``spacing_mm`` is (row, column); ``spacing_at`` says ``"detector"``, ``"object"`` or None.
     ``private`` holds strings that must not be written anywhere (patient ID, name, UIDs). ``warnings`` are sentences for the result.
     ``regions`` are the boxes [row0, col0, row1, col1) of 2D tissue that an ultrasound file names; the rest is screen.
+    ``other_part`` is the part of the body that the file says it shows, where that is not the breast.
     """
 
     pixels: NDArray[np.float32]
@@ -231,6 +232,7 @@ class Picture:
     patient_key: str | None = None
     exam_key: str | None = None
     patient_orientation: str | None = None
+    other_part: str | None = None
     private: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     regions: list[tuple[int, int, int, int]] = field(default_factory=list)

@@ -156,6 +156,8 @@ class Run:
         modality = picture.modality
         if modality is not None and modality not in MODALITIES and modality not in UNSPECIFIC:
             raise WholeFileNotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
+        if modality not in MODALITIES and picture.other_part is not None:
+            raise WholeFileNotForAnalysis(f"the file says that it shows another part of the body ({picture.other_part})")
         if modality == "MG" and frames > 1:
             raise WholeFileNotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
         if picture.image_type == "tomosynthesis":

@@ -34,6 +34,14 @@ _CLASS_MODALITY = {
     "1.2.840.10008.5.1.4.1.1.6.1": "US",
     "1.2.840.10008.5.1.4.1.1.3.1": "US",
 }
+# Terms for Body Part Examined of PS3.16, annex L, that an X-ray or ultrasound image of no breast is likely to have. Other words may be
+# anybody's; AXILLA belongs to the breast.
+_OTHER_PART = re.compile(
+    r"ABDOMEN|ANKLE|AORTA|ARM|BACK|BLADDER|BRAIN|CAROTID|CHEST|CHESTABDOMEN|CLAVICLE|COCCYX|COLON|CSPINE|ELBOW|EXTREMITY|"
+    r"FACE|FEMUR|FINGER|FOOT|FOREARM|GALLBLADDER|HAND|HEAD|HEADNECK|HEART|HIP|HUMERUS|JAW|KIDNEY|KNEE|LEG|LIVER|LSPINE|"
+    r"LUNG|NECK|PELVIS|PROSTATE|RIB|SCROTUM|SHOULDER|SKULL|SPINE|SSPINE|STERNUM|TESTIS|THIGH|THUMB|THYROID|TOE|TSPINE|"
+    r"UTERUS|WRIST"
+)
 _FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
 _TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 _CENTIMETRES = 3
@@ -86,8 +94,14 @@ def image_type_of(dataset: Dataset, notes: Note) -> str | None:
     return "presentation" if intent == "FOR PRESENTATION" else None
 
 
+def other_part_of(dataset: Dataset) -> str | None:
+    """Return the part of the body that the file says it shows, if it is one of the standard's and not the breast."""
+    part = (text(dataset, "BodyPartExamined") or "").upper()
+    return part if _OTHER_PART.fullmatch(part) else None
+
+
 def note_caveats(dataset: Dataset, notes: Note) -> None:
-    """Note what the header says that a reader of the result must know: implants, special views, burnt-in text, parts only."""
+    """Note what the header says that a reader of the result must know: implants, special views, burnt-in text, parts only or others."""
     for keyword, sentence in (
         ("BreastImplantPresent", "the file says that there is an implant"),
         ("PartialView", "the file says that it shows a part of the breast only"),
@@ -95,6 +109,8 @@ def note_caveats(dataset: Dataset, notes: Note) -> None:
     ):
         if (text(dataset, keyword) or "").upper() == "YES":
             notes.append(sentence)
+    if (part := other_part_of(dataset)) is not None:
+        notes.append(f"{named('BodyPartExamined')} says {part}, not the breast")
     for code in items(dataset, "ViewCodeSequence")[:1]:
         for modifier in items(code, "ViewModifierCodeSequence") + items(dataset, "ViewModifierCodeSequence"):
             notes.append(f"a special view: {(text(modifier, 'CodeMeaning') or 'modifier without a meaning').lower()}")
