@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import pickle
 import struct
@@ -336,12 +337,36 @@ def test_file_that_is_no_picture_is_refused_with_its_reason(tmp_path: Path) -> N
         kind_of(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "JPEG 2000", "AVIF", "TGA", "ICO"])
 def test_picture_of_a_kind_that_is_not_read_says_what_to_do(tmp_path: Path, kind: str) -> None:
-    path = put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY), kind))  # the name says PNG, the content counts
+    path = put(tmp_path, "a.png", pillow_bytes(Image.fromarray(GREY), kind.replace(" ", "")))  # the name says PNG, the content counts
+    article = "an" if kind in ("AVIF", "ICO") else "a"
     for read in (open_picture, count_frames, read_mask, picture_facts):
-        with pytest.raises(ReadError, match=rf"^a\.png: is a {kind} picture, a format that is not read; convert it to PNG$"):
+        with pytest.raises(ReadError, match=rf"^a\.png: is {article} {kind} picture, a format that is not read; convert it to PNG$"):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("JPEG 2000", imagecodecs.jpeg2k_encode(GREY, codecformat="J2K")),
+        ("JPEG XL", b"\0\0\0\x0cJXL \r\n\x87\n"),
+        ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0"),
+        ("TGA", pillow_bytes(Image.fromarray(np.dstack([GREY] * 3)), "TGA", compression="tga_rle")),
+    ],
+)
+def test_other_forms_of_what_is_not_read_are_known_too(tmp_path: Path, kind: str, content: bytes) -> None:
+    assert kind_of(put(tmp_path, "a", content)) == kind
+
+
+def test_a_gzipped_file_is_to_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"^a\.dcm\.gz: is compressed with gzip; unpack it$"):
+        open_picture(put(tmp_path, "a.dcm.gz", gzip.compress(b"DICM")))
+
+
+@pytest.mark.parametrize("content", [bytes(200), b"\0\0\2" + bytes(100), b"\0\0\1\0" + bytes(100), b"\x1f\x8b"])
+def test_zeros_are_no_picture(tmp_path: Path, content: bytes) -> None:
+    assert kind_of(put(tmp_path, "a", content)) is None
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])

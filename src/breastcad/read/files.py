@@ -6,6 +6,7 @@ DICOM is in `dicom`, TIFF and 16-bit colour PNG are decoded in `deep_pictures` (
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,8 +35,19 @@ COLOUR_STEP = 16
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _READABLE = "PNG, JPEG, TIFF, PGM, BMP or DICOM"
-_NOT_READ = ("GIF", "WEBP")
 _LONGEST_FAULT = 120
+# Kinds that are known and not read, by their first bytes; a TGA has none of its own but a header of mostly zeros.
+_NOT_READ = {
+    "GIF": rb"GIF8[79]a",
+    "WEBP": rb"RIFF....WEBP",
+    "JPEG 2000": rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51",
+    "JPEG XL": rb"\x00\x00\x00\x0cJXL ",
+    "AVIF": rb"\x00\x00\x00.ftypavi[fs]",
+    "HEIC": rb"\x00\x00\x00.ftyp(hei[cx]|mif1)",
+    "ICO": rb"\x00\x00\x01\x00[\x01-\x40]\x00...\x00",
+    "TGA": rb"\x00\x00[\x02\x03\x0a\x0b]\x00{9}(?!\x00\x00)..(?!\x00\x00)..[\x08\x10\x18\x20][\x00-\x3f]",
+    "gzip": rb"\x1f\x8b\x08",
+}
 _PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,
@@ -78,7 +90,7 @@ def kind_of(path: str | Path) -> str | None:
     Returns
     -------
     str or None
-        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6), ``"BMP"``; ``"GIF"``, ``"WEBP"``, which are known
+        ``"DICOM"``, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"PGM"`` (any of P1 to P6), ``"BMP"``; a key of `_NOT_READ`, which are known
         but not read; or None if it is none of these.
 
     Raises
@@ -106,17 +118,16 @@ def kind_of(path: str | Path) -> str | None:
         return "TIFF"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n#":
         return "PGM"
-    return _windows_or_web_kind(head) or ("DICOM" if _starts_as_headerless_dicom(head) else None)
+    return _rarer_kind(head)
 
 
-def _windows_or_web_kind(head: bytes) -> str | None:
-    """Tell GIF, WEBP and BMP; "BM" alone may begin any text, so a BMP's header size must fit too."""
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    is_bmp = head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
-    return "BMP" if is_bmp else None
+def _rarer_kind(head: bytes) -> str | None:
+    """Tell BMP, DICOM without preamble and what is not read; "BM" alone may begin any text, so the size of a BMP's header must fit too."""
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124):
+        return "BMP"
+    if _starts_as_headerless_dicom(head):
+        return "DICOM"
+    return next((kind for kind, begins in _NOT_READ.items() if re.match(begins, head, re.DOTALL)), None)
 
 
 def readable_kind(path: str | Path) -> str:
@@ -128,8 +139,10 @@ def readable_kind(path: str | Path) -> str:
         As `kind_of`, or if the file is of no kind that is read.
     """
     path, kind = Path(path), kind_of(path)
+    if kind == "gzip":
+        raise ReadError(path, "is compressed with gzip; unpack it")
     if kind in _NOT_READ:
-        raise ReadError(path, f"is a {kind} picture, a format that is not read; convert it to PNG")
+        raise ReadError(path, f"is {'an' if kind[0] in 'AI' else 'a'} {kind} picture, a format that is not read; convert it to PNG")
     if kind is None:
         named = (
             f", although named '{path.suffix}'" if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".bmp") else ""
