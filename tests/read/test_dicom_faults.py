@@ -18,7 +18,7 @@ from tests.read import dicom_cases as cases
 from tests.read.dicom_cases import EXACT, SMALL, colour_file, coloured, light, read
 
 from breastcad.core.errors import ReadError
-from breastcad.read import dicom, dicom_header, open_picture
+from breastcad.read import count_frames, dicom, dicom_header, open_picture
 from breastcad.read.dicom import read_dicom
 from breastcad.read.dicom_codecs import codestream_size
 from breastcad.read.dicom_values import Unreadable, named
@@ -67,6 +67,26 @@ def test_impossible_values_are_refused(put: Any, elements: dict[str, Any], reaso
     with pytest.raises(ReadError) as caught:
         open_picture(put(_patched(elements)))
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", [cases.ENCODINGS[0], cases.ENCODINGS[7]], ids=lambda one: one.name)
+def test_no_frames_are_one_where_the_pixels_are_those_of_one(put: Any, encoding: cases.Encoding) -> None:
+    odd = cases.picture(8)[:31, :21]  # its bytes are odd, so one is added
+    path = put(cases.encoded(odd, encoding, 8, NumberOfFrames=0))
+    assert count_frames(path) == 1
+    picture = open_picture(path)
+    np.testing.assert_allclose(picture.pixels, light(odd), atol=EXACT)
+    assert picture.warnings == ["(0028,0008) 'Number of Frames' says 0, the pixels are those of one; it was taken as 1"]
+
+
+def test_no_frames_of_pixels_of_two_are_refused(put: Any) -> None:
+    dataset = cases.dataset_of(SMALL, NumberOfFrames=0)
+    for file in (
+        cases.write(dataset, cases.native(SMALL) * 2),
+        cases.write(dataset, encapsulate([bytes(8)] * 2), uid.JPEG2000Lossless),
+    ):
+        with pytest.raises(ReadError, match=r"\(0028,0008\) 'Number of Frames' must be positive, got 0"):
+            open_picture(put(file))
 
 
 def _patched(elements: dict[str, Any]) -> bytes:

@@ -216,11 +216,25 @@ def test_first_of_several_windows_is_taken_and_said(put: Any) -> None:
     exact = {"VOILUTFunction": "LINEAR_EXACT"}
     several = read(put, SMALL, WindowCenter=[200, 50], WindowWidth=[400, 10], **exact)
     np.testing.assert_allclose(several.pixels, SMALL.clip(0, 400) / 400, atol=EXACT)
-    assert several.warnings == ["the file offers 0 VOI LUTs and 2 windows; the first was taken, LUTs before windows"]
+    assert several.warnings == ["the file offers 2 windows; the first was taken"]
     table = [0, 255]
     both = read(put, SMALL, WindowCenter=200, WindowWidth=400, VOILUTSequence=[cases.lut(table, 200, 8)])
     np.testing.assert_allclose(both.pixels, SMALL > 200)
-    assert both.warnings == ["the file offers 1 VOI LUTs and 1 windows; the first was taken, LUTs before windows"]
+    assert both.warnings == ["the file offers 1 VOI LUT and 1 window; the LUT was taken"]
+
+
+@pytest.mark.parametrize(
+    ("windows", "counts", "rest", "expected"),
+    [
+        ({"WindowCenter": 200}, "1 and 0", "that is no window", light(SMALL)),
+        ({"WindowWidth": 400}, "0 and 1", "that is no window", light(SMALL)),
+        ({"WindowCenter": [200, 50], "WindowWidth": 400}, "2 and 1", "only those that make a pair are windows", SMALL.clip(0, 400) / 400),
+    ],
+)
+def test_half_a_window_is_said(put: Any, windows: dict[str, Any], counts: str, rest: str, expected: np.ndarray) -> None:
+    picture = read(put, SMALL, VOILUTFunction="LINEAR_EXACT", **windows)
+    np.testing.assert_allclose(picture.pixels, expected, atol=EXACT)
+    assert picture.warnings == [f"(0028,1050) 'Window Center' and (0028,1051) 'Window Width' hold {counts} values; {rest}"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.records import Picture
 from breastcad.read import dicom_header as header
 from breastcad.read.dicom_codecs import COMPRESSED
-from breastcad.read.dicom_pixels import NATIVE, Layout, check_bytes, colour_of, declared, grey_of, stored_values
+from breastcad.read.dicom_pixels import NATIVE, Layout, check_bytes, colour_of, declared, grey_of, note_no_frames, stored_values
 from breastcad.read.dicom_tags import Tags, shown_tags
 from breastcad.read.dicom_values import NoPicture, Unreadable, named, text, value
 from breastcad.read.files import MAX_PIXELS, fault, kind_of
@@ -289,6 +289,7 @@ def _checked(dataset: FileDataset, stream: BinaryIO, private: list[str]) -> _Ope
     stream.seek(start)
     fragments = _count_fragments(stream, end) if syntax in COMPRESSED else None
     check_bytes(layout, length, end - start, fragments)
+    note_no_frames(dataset, layout, length, fragments, notes)
     return _Opened(dataset, stream, layout, pixel_vr, notes, private)
 
 

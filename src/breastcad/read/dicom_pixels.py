@@ -78,7 +78,7 @@ def declared(dataset: Dataset, syntax: uid.UID) -> Layout:
         signed=needed(dataset, "PixelRepresentation") == 1,
         photometric=photometric.upper(),
         planar=whole(dataset, "PlanarConfiguration") or 0,
-        frames=1 if frames is None else frames,
+        frames=frames or 1,  # what says 0 is checked where the pixels' length is known
     )
     _check_layout(layout)
     if layout.rows * layout.cols > MAX_PIXELS:
@@ -330,10 +330,13 @@ def _voi(
     source = functional(dataset, "FrameVOILUTSequence", frame) or dataset
     tables = items(source, "VOILUTSequence")
     centres, widths = numbers(source, "WindowCenter"), numbers(source, "WindowWidth")
-    if len(tables) + min(len(centres), len(widths)) > 1:
-        notes.append(
-            f"the file offers {len(tables)} VOI LUTs and {min(len(centres), len(widths))} windows; the first was taken, LUTs before windows"
-        )
+    pairs = min(len(centres), len(widths))
+    offers = [f"{count} {what}{'s' * (count > 1)}" for count, what in ((len(tables), "VOI LUT"), (pairs, "window")) if count]
+    if len(tables) + pairs > 1:
+        notes.append(f"the file offers {' and '.join(offers)}; the {'first' if len(offers) == 1 else 'LUT'} was taken")
+    if len(centres) != len(widths):
+        said = f"{named('WindowCenter')} and {named('WindowWidth')} hold {len(centres)} and {len(widths)} values"
+        notes.append(f"{said}; {'only those that make a pair are windows' if pairs else 'that is no window'}")
     if tables:
         shown, white = _lut(values, tables[0])
         shown, what = np.clip(shown / white, 0, 1), named("VOILUTSequence")
@@ -425,3 +428,18 @@ def check_bytes(layout: Layout, length: int | None, present: int, fragments: int
         raise Unreadable(
             f"(7FE0,0010) 'Pixel Data' holds {fragments} fragments, {named('NumberOfFrames')} says {layout.frames}: it is truncated"
         )
+
+
+def note_no_frames(dataset: Dataset, layout: Layout, length: int | None, fragments: int | None, notes: list[str]) -> None:
+    """Step 2c: take a file that says to hold 0 frames as one of one, where its pixels are as many; parameters as of `check_bytes`.
+
+    Raises
+    ------
+    Unreadable
+        If they are not.
+    """
+    if whole(dataset, "NumberOfFrames") != 0:
+        return
+    if length not in (layout.native_bytes, layout.native_bytes + 1) if fragments is None else fragments != 1:
+        raise Unreadable(f"{named('NumberOfFrames')} must be positive, got 0")
+    notes.append(f"{named('NumberOfFrames')} says 0, the pixels are those of one; it was taken as 1")
