@@ -15,8 +15,9 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image
 
-from breastcad.commands import main
+from breastcad.commands import main, progress
 from breastcad.commands.analyze import REASONS_SHOWN, tell
 from breastcad.core.records import NOTICE, Analysis, Skipped
 
@@ -112,6 +113,17 @@ def test_calls_that_cannot_be_taken_are_exit_2_and_one_line(
         assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
     assert run(images, "--model", model, "--out", full, "--overwrite") == 0
+
+
+def test_without_a_terminal_a_line_is_written_now_and_then(
+    tmp_path: Path, tiny_model: MakeModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    images = write_images(tmp_path / "in", 2)
+    Image.fromarray(scan()).save(images / "pages.tif", save_all=True, append_images=[Image.fromarray(scan(seed=7))])
+    assert run(images, "--model", tiny_model("US"), "--out", tmp_path / "out") == 0
+    lines = [f"analysing: {done} of 3" for done in (1, 1, 2, 3)]  # two pages are one file
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 def test_more_reasons_than_are_shown_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

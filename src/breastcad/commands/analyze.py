@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -96,23 +95,25 @@ def command(
 
 def _written(folder: Path, run: Run) -> Analysis:
     """Write the analysis folder, with a bar of files."""
+    from breastcad.commands.progress import bar
     from breastcad.report.analysis_folder import load_report, write_analysis_folder
 
     run.meanwhile = load_report
-    with typer.progressbar(length=len(run.files), file=sys.stderr, label="analysing", hidden=not sys.stderr.isatty()) as bar:
-        return write_analysis_folder(folder, run, progress=_each_file(bar.update))
+    with bar("analysing") as update:
+        return write_analysis_folder(folder, run, progress=_each_file(lambda done: update(done, len(run.files))))
 
 
-def _each_file(advance: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:
-    """Return a function that takes each result and calls `advance` once a file, also where a file has many frames."""
+def _each_file(update: Callable[[int], None]) -> Callable[[Analysed | Skipped], None]:
+    """Return a function that takes each result and calls `update` with how many files came, also where a file has many frames."""
     last: tuple[int, str] | None = None
+    done = 0
 
     def see(item: Analysed | Skipped) -> None:
-        nonlocal last
+        nonlocal last, done
         row = item if isinstance(item, Skipped) else item.result
-        if (row.argument, row.source) != last:
-            advance(1)
+        done += (row.argument, row.source) != last
         last = (row.argument, row.source)
+        update(done)
 
     return see
 

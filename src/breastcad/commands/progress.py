@@ -17,19 +17,20 @@ def bar(text: str) -> Iterator[Callable[..., None]]:
 
     What is yielded takes (done, total) and, to change it, a text.
     """
-    from rich.console import Console
+    told = time.monotonic()
+
+    def tell(done: int, total: int | None, said: str = text) -> None:
+        nonlocal told
+        if time.monotonic() - told >= LINE_EVERY_S:
+            told = time.monotonic()
+            print(f"{said}: {done:,}" + (f" of {total:,}" if total else ""), file=sys.stderr, flush=True)
+
+    if not sys.stderr.isatty():
+        yield tell
+        return
+    from rich.console import Console  # slow to import, so only where it draws
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    told = time.monotonic()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as drawn:
+    with Progress(console=Console(stderr=True), transient=True) as drawn:
         task = drawn.add_task(text, total=None)
-
-        def update(done: int, total: int | None, said: str = text) -> None:
-            nonlocal told
-            drawn.update(task, description=said, completed=done, total=total)
-            if not console.is_terminal and time.monotonic() - told >= LINE_EVERY_S:
-                told = time.monotonic()
-                print(f"{said}: {done:,}" + (f" of {total:,}" if total else ""), file=sys.stderr, flush=True)
-
-        yield update
+        yield lambda done, total, said=text: drawn.update(task, description=said, completed=done, total=total)
