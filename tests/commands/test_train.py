@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from breastcad.commands import main
-from breastcad.core.files import write_collection, write_split
-from breastcad.core.records import Collection, SplitRow
+from breastcad.commands import main  # noqa: E402
+from breastcad.core.files import write_collection, write_split  # noqa: E402
+from breastcad.core.records import Collection, SplitRow  # noqa: E402
 
 pytestmark = pytest.mark.train
 LEAKS = [SplitRow("busi", "a", "g", part="train"), SplitRow("busi", "b", "g", part="test")]
 
 
-def call(tmp_path: Path) -> int:
+def call(tmp_path: Path, *options: str) -> int:
     write_collection(tmp_path / "collection", Collection(str(tmp_path), []))
     with pytest.raises(SystemExit) as stop:
-        main(["train", str(tmp_path / "collection"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "run")])
+        main(["train", str(tmp_path / "collection"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "run"), *options])
     return int(stop.value.code or 0)
 
 
@@ -57,3 +57,13 @@ def test_a_nested_split_that_leaks_between_outer_and_inner_is_refused(tmp_path: 
     write_split(tmp_path / "split", [*outer, SplitRow("busi", "b", "h", inner=1)], {})
     assert call(tmp_path) == 2
     assert "split leaks: 1 group is in both 'train' and 'test' of one fold (first: 'h', with busi 'b'" in capsys.readouterr().err
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    write_split(tmp_path / "split", [SplitRow("busi", "a", "g")], {})
+    assert call(tmp_path, "--device", "cuda") == 2
+    assert "--device cuda: no GPU was found that torch can use; use --device cpu or auto\n" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

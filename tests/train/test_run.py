@@ -21,10 +21,12 @@ import breastcad  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.core.files import (  # noqa: E402
     read_collection,
+    read_json,
     read_lesions,
     read_predictions,
     read_split,
     write_collection,
+    write_json,
     write_split,
 )
 from breastcad.core.records import Collection, PredictionRow, SplitRow  # noqa: E402
@@ -38,7 +40,7 @@ from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
 from breastcad.train.predict import predict  # noqa: E402
-from breastcad.train.run import open_run, train_run, trained_networks, undone_folds  # noqa: E402
+from breastcad.train.run import environment, open_run, train_run, trained_networks, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -277,6 +279,20 @@ def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Se
         open_run(tmp_path / "run", settings, split[1:], {}, device=CPU, progress=quiet)
     with pytest.raises(InputError, match="is not empty and holds no run"):
         open_run(tmp_path, settings, split, {}, device=CPU, progress=quiet)
+
+
+def test_a_run_that_goes_on_elsewhere_says_so_and_lists_both(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    run = open_run(tmp_path, replace(settings, epochs=1), split, {}, device=CPU, progress=quiet)
+    here = environment(CPU)
+    write_json(tmp_path / "environment.json", here | {"device": "cuda"})  # as runs kept it when they had one alone
+    said: list[str] = []
+    for fold in (0, 1):
+        train_run(run, [collection], [fold], tell=said.append)
+    assert read_json(tmp_path / "environment.json") == [here | {"device": "cuda"}, here]
+    [sentence] = said
+    assert sentence.startswith("before, the run was trained with device cuda, now cpu: environment.json lists both")
 
 
 def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:

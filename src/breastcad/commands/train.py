@@ -12,6 +12,8 @@ from breastcad.commands.options import Device, DeviceName
 from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
+    import torch
+
     from breastcad.core.records import SplitRow
     from breastcad.train.settings import Settings
 
@@ -43,8 +45,6 @@ def command(
     Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
     happened. Of a nested split the outer folds are trained. Then: breastcad evaluate RUN.
     """
-    import torch
-
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
@@ -53,20 +53,35 @@ def command(
     from breastcad.train.settings import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
-    wanted = device.value if device.value != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    wanted = _device(device)
     facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
     rows = _checked_rows(read_split(split), facts)
-    kept = open_cache(lambda said: say(f"! {said}", err=True)) if cache else None
+
+    def tell(said: str) -> None:
+        say(f"! {said}", err=True)
+
+    kept = open_cache(tell) if cache else None
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
             update(done, total, text)
 
-        run = open_run(out, settings, rows, facts, device=torch.device(wanted), progress=progress)
-        problems = train_run(run, [given_collection(folder) for folder in collections], _numbers(folds), cache=kept)
+        run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
+        problems = train_run(run, [given_collection(folder) for folder in collections], _numbers(folds), cache=kept, tell=tell)
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)
+
+
+def _device(name: DeviceName) -> torch.device:
+    import torch
+
+    from breastcad.core.errors import InputError
+
+    found = torch.cuda.is_available()
+    if name == DeviceName.cuda and not found:
+        raise InputError("--device cuda: no GPU was found that torch can use; use --device cpu or auto")
+    return torch.device("cuda" if found and name != DeviceName.cpu else "cpu")
 
 
 def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]:

@@ -42,6 +42,7 @@ from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
 
 Progress = Callable[[str, int, int], None]
+Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ class Run:
 # What a run folder holds before its settings: a kill in between leaves no more than this.
 LOCK = "lock"
 LEFT_OUT = "left-out.txt"
-BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", "environment.json"}
+ENVIRONMENT = "environment.json"
+BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", ENVIRONMENT}
 
 
 def open_run(
@@ -78,11 +80,11 @@ def open_run(
         raise InputError("the split has no row of inner fold 0, and only outer folds are trained; make one with breastcad split")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
-        _open(folder, settings, split, split_facts, device)
+        _open(folder, settings, split, split_facts)
     return Run(folder, settings, outer, device, progress)
 
 
-def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], device: torch.device) -> None:
+def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
     stored = folder / "settings.yaml"
     if stored.is_file():
         if from_dict(read_yaml(stored)) != settings:
@@ -97,7 +99,6 @@ def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: 
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:
         write_split(folder, split, split_facts)
-        write_json(folder / "environment.json", environment(device))
         write_text(stored, to_text(settings))
 
 
@@ -114,7 +115,23 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def train_run(run: Run, collections: list[Collection], outer: list[int] | None = None, *, cache: Cache | None = None) -> list[str]:
+def _note_environment(run: Run, tell: Tell | None) -> None:
+    """Keep what a run is trained with; if it goes on with something else, keep both and say so."""
+    path, now = run.folder / ENVIRONMENT, environment(run.device)
+    with FileLock(run.folder / LOCK):
+        kept = read_json(path) if path.is_file() else []
+        known = [kept] if isinstance(kept, dict) else kept  # one alone: of a run that was begun before there were several
+        if now in known:
+            return
+        write_json(path, [*known, now])
+    if known and tell:
+        changed = [f"{name} {known[-1].get(name)}, now {value}" for name, value in now.items() if known[-1].get(name) != value]
+        tell(f"before, the run was trained with {'; '.join(changed)}: {ENVIRONMENT} lists both")
+
+
+def train_run(
+    run: Run, collections: list[Collection], outer: list[int] | None = None, *, cache: Cache | None = None, tell: Tell | None = None
+) -> list[str]:
     """Train every fold of a run that is not done; when all are, gather their predictions.
 
     Parameters
@@ -126,6 +143,8 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
         Train these outer folds only: another command may train others in the same folder at the same time.
     cache : Cache, optional
         Where prepared images are looked for and kept; closed once they are all read.
+    tell : callable, optional
+        Called with a sentence if the run goes on with another device or other versions.
 
     Returns
     -------
@@ -144,6 +163,7 @@ def train_run(run: Run, collections: list[Collection], outer: list[int] | None =
     wanted = [fold for fold in folds if (outer is None or fold[1] in outer) and not _is_done(run, fold)]
     problems: list[str] = []
     if wanted:
+        _note_environment(run, tell)
         groups = {(row.set, row.id): row.group for row in run.split}
         settings = run.settings
         plan = settings.pipeline, settings.rows, settings.cols
