@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import Strength  # noqa: E402
+from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.models.lesion_network import Learned  # noqa: E402
 from breastcad.train import loop  # noqa: E402
@@ -65,6 +66,14 @@ def test_another_seed_gives_other_weights(samples: list[Sample], settings: Setti
     train(samples, replace(short, seed=2), tmp_path / "b")
     first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert any(not torch.equal(first[name], second[name]) for name in first if name.startswith("network"))
+
+
+@pytest.mark.parametrize(("batch", "what"), [(4, "the loss"), (12, "what the network says of validation images")])
+def test_training_that_diverges_is_one_sentence(samples: list[Sample], settings: Settings, tmp_path: Path, batch: int, what: str) -> None:
+    """With one batch an epoch, the loss is that of the first weights: only what the next ones say shows it."""
+    with pytest.raises(InputError, match=f"fold 0, epoch 1: {what} is not finite.*the rate 1e.30; give a lower one with --setting rate="):
+        train(samples, replace(settings, rate=1e30, warm_up=0.0, batch=batch), tmp_path)
+    assert list(tmp_path.rglob("*.safetensors")) == []
 
 
 @pytest.mark.slow

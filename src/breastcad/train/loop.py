@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from breastcad.core.errors import InputError
 from breastcad.core.seeding import generator
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix
 from breastcad.models.lesion_network import LesionNetwork
@@ -83,6 +85,11 @@ def train_fold(
     -------
     LesionNetwork
         On the device, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
     torch.set_num_threads(settings.threads)
     state = _restored(_new_state(settings, device), folder)
@@ -92,6 +99,8 @@ def train_fold(
         loss = _run_epoch(state, train, settings, fold, device, scaler, progress)
         seconds = time.monotonic() - started
         said = predict(state.average, validation, settings, device, progress=progress)
+        if not all(np.isfinite(one.lesion).all() and np.isfinite(one.logits).all() for one in said):
+            raise _diverged(state, settings, fold, "what the network says of validation images")
         score, figures = validation_score(said)
         if state.best_epoch < 0 or score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
@@ -138,9 +147,18 @@ def _run_epoch(
     for done, (images, targets) in enumerate(epoch_batches(samples, settings, fold, state.epoch), start=1):
         _set_rate(state.optimizer, settings, state.step / (steps * settings.epochs))
         loss = _step(state, images, targets, settings, device, scaler)
+        if not math.isfinite(loss):
+            raise _diverged(state, settings, fold, "the loss")
         total += loss
         progress(f"fold {fold}, epoch {state.epoch + 1} of {settings.epochs}, loss {total / done:.3f}", done, steps)
     return total / max(steps, 1)
+
+
+def _diverged(state: State, settings: Settings, fold: int, what: str) -> InputError:
+    return InputError(
+        f"fold {fold}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate {settings.rate:g}; "
+        "give a lower one with --setting rate=..., and another folder with --out"
+    )
 
 
 def _step(state: State, images: Tensor, targets: Targets, settings: Settings, device: torch.device, scaler: torch.amp.GradScaler) -> float:
