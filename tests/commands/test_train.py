@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from breastcad.commands import main  # noqa: E402
 from breastcad.core.files import write_collection, write_split  # noqa: E402
-from breastcad.core.records import Collection, SplitRow  # noqa: E402
+from breastcad.core.records import Collection, ImageRow, SplitRow  # noqa: E402
 
 pytestmark = pytest.mark.train
 LEAKS = [SplitRow("busi", "a", "g", part="train"), SplitRow("busi", "b", "g", part="test")]
@@ -66,4 +66,33 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
     write_split(tmp_path / "split", [SplitRow("busi", "a", "g")], {})
     assert call(tmp_path, "--device", "cuda") == 2
     assert "--device cuda: no GPU was found that torch can use; use --device cpu or auto\n" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("times", "options", "sentence"),
+    [
+        (2, [], "two images are called 'a' in 'own'; give each collection once"),
+        (
+            1,
+            ["--recipe", "mg-lesion"],
+            "the images of 'own' are of the modality US, and the settings are for MG; choose",
+        ),
+        (1, ["--folds", "7"], "the split has no fold 7; its folds: 0"),
+        (1, ["--folds", "x"], "--folds takes numbers with commas between them"),
+        (1, [], "fold 0 of the split has no image in its part 'validation'; make another with breastcad split"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], times: int, options: list[str], sentence: str
+) -> None:
+    """A folder that a refused call left behind would refuse the corrected one."""
+    images = [ImageRow("own", "a", "a.png", modality="US"), ImageRow("own", "b", "b.png")]
+    write_collection(tmp_path / "own", Collection(str(tmp_path), images))
+    write_split(tmp_path / "split", [SplitRow("own", "a", "g"), SplitRow("own", "b", "h", part="test")], {})
+    given = [str(tmp_path / "own")] * times
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *given, "--split", str(tmp_path / "split"), "--out", str(tmp_path / "run"), *options])
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -304,8 +304,38 @@ def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitR
 def test_fold_without_training_images_is_named(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
     only_test = [row for row in split if row.part == "test"]
     run = open_run(tmp_path / "run", settings, only_test, {}, device=CPU, progress=quiet)
-    with pytest.raises(InputError, match="fold 0 of the split has no image that could be read in its part 'train'"):
+    with pytest.raises(InputError, match="fold 0 of the split has no image in its part 'train'"):
         train_run(run, [collection])
+
+
+def test_fold_whose_training_images_cannot_be_read_is_named(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    trained = {row.id for row in split if (row.outer, row.part) == (0, "train")}
+    gone = replace(collection, images=[replace(row, path="gone.png") if row.image_id in trained else row for row in collection.images])
+    run = open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
+    with pytest.raises(InputError, match="fold 0 of the split has no image that could be read in its part 'train'"):
+        train_run(run, [gone])
+
+
+def test_a_run_goes_on_with_its_own_images_only(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+    run = open_run(tmp_path, replace(settings, epochs=1), split, {}, device=CPU, progress=quiet)
+    train_run(run, [collection], [0])
+    images, findings = collection.images, collection.findings
+    other_label = "benign" if images[0].label != "benign" else "malignant"
+    for others in (
+        replace(collection, images=[replace(images[0], label=other_label), *images[1:]]),
+        replace(collection, images=images[::-1]),
+        replace(collection, findings=[replace(findings[0], row1=(findings[0].row1 or 0) - 1), *findings[1:]]),
+    ):
+        with pytest.raises(InputError, match="holds a run on other images, labels or findings, or on the same collections"):
+            train_run(run, [others], [1])
+    assert undone_folds(run) == [1]
+    same = replace(collection, images=[replace(row, density="2", extra={"new": "word"}) for row in images])
+    (tmp_path / "images.json").unlink()  # as runs were before
+    for _ in ("bound", "known"):
+        train_run(run, [same], [1])
+    assert undone_folds(run) == []
 
 
 @pytest.mark.parametrize("made_normal", [0.0, 0.3])

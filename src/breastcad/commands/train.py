@@ -49,13 +49,15 @@ def command(
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.bundle import export_run
-    from breastcad.train.run import open_run, train_run, undone_folds
+    from breastcad.train.run import check_images, open_run, train_run, undone_folds
     from breastcad.train.settings import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
-    wanted = _device(device)
+    wanted, numbers = _device(device), _numbers(folds)
     facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
     rows = _checked_rows(read_split(split), facts)
+    given = [given_collection(folder) for folder in collections]
+    check_images(given, rows, settings, numbers)
 
     def tell(said: str) -> None:
         say(f"! {said}", err=True)
@@ -67,7 +69,7 @@ def command(
             update(done, total, text)
 
         run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        problems = train_run(run, [given_collection(folder) for folder in collections], _numbers(folds), cache=kept, tell=tell)
+        problems = train_run(run, given, numbers, cache=kept, tell=tell)
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)

@@ -36,6 +36,7 @@ from breastcad.core.records import Collection, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
+from breastcad.train.images import Named, check_modality, images_digest, named_images
 from breastcad.train.loop import best_network, train_fold
 from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
@@ -58,6 +59,7 @@ class Run:
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
 LOCK = "lock"
+IMAGES = "images.json"
 LEFT_OUT = "left-out.txt"
 ENVIRONMENT = "environment.json"
 BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", ENVIRONMENT}
@@ -68,7 +70,8 @@ def open_run(
 ) -> Run:
     """Make a run folder, or continue the one that is there if it has the same settings and split.
 
-    Of a nested split the outer folds are trained, whose rows are those of inner fold 0.
+    A folder is bound to what it was made with, so that `check_images` is to be called before. Of a nested split the outer folds
+    are trained, whose rows are those of inner fold 0.
 
     Raises
     ------
@@ -82,6 +85,32 @@ def open_run(
     with FileLock(folder / LOCK):
         _open(folder, settings, split, split_facts)
     return Run(folder, settings, outer, device, progress)
+
+
+def check_images(collections: list[Collection], split: list[SplitRow], settings: Settings, outer: list[int] | None = None) -> list[Named]:
+    """Return the images that a split names; nothing is written, and no file read.
+
+    Raises
+    ------
+    InputError
+        If the split has no fold of a number in `outer` or one with nothing to train or validate on, or an image is in no collection,
+        in two, or of another modality.
+    """
+    parts: dict[int, set[str]] = {}
+    for row in split:
+        if row.inner == 0:
+            parts.setdefault(row.outer, set()).add(row.part)
+    wanted = sorted(parts) if outer is None else outer
+    unknown = set(wanted) - set(parts)
+    if unknown:
+        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(map(str, sorted(parts)))}")
+    named = named_images(collections, {(row.set, row.id) for row in split if row.inner == 0})
+    check_modality(named, settings.modality)
+    for fold in wanted:
+        for part in ("train", "validation"):
+            if part not in parts[fold]:
+                raise InputError(f"fold {fold} of the split has no image in its part '{part}'; make another with breastcad split")
+    return named
 
 
 def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
@@ -113,6 +142,19 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": device.type,
         **versions,
     }
+
+
+def _bind_images(run: Run, named: list[Named]) -> None:
+    """Keep a digest of the images with the run, or refuse others; a run of before there was one is bound from now on."""
+    path, digest = run.folder / IMAGES, {"sha256": images_digest(named)}
+    with FileLock(run.folder / LOCK):
+        if not path.is_file():
+            write_json(path, digest)
+        elif read_json(path) != digest:
+            raise InputError(
+                f"'{run.folder}' holds a run on other images, labels or findings, or on the same collections in another order; "
+                "give those to continue it, or name another folder with --out"
+            )
 
 
 def _note_environment(run: Run, tell: Tell | None) -> None:
@@ -154,12 +196,10 @@ def train_run(
     Raises
     ------
     InputError
-        If the split has no fold of a number, or another command is training one of them.
+        As `check_images` does, or if the run was begun on other images, or another command is training one of the folds.
     """
+    _bind_images(run, check_images(collections, run.split, run.settings, outer))
     folds = folds_of(run)
-    unknown = set(outer or ()) - {fold[1] for fold in folds}
-    if unknown:
-        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(map(str, sorted({fold[1] for fold in folds})))}")
     wanted = [fold for fold in folds if (outer is None or fold[1] in outer) and not _is_done(run, fold)]
     problems: list[str] = []
     if wanted:

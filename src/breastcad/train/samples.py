@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.errors import InputError, ReadError
+from breastcad.core.errors import ReadError
 from breastcad.core.geometry import Box, ellipse_mask
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.datasets.cache import Cache
@@ -22,6 +22,7 @@ from breastcad.evaluate.marks import has_place
 from breastcad.patches.rois import roi_mask
 from breastcad.preprocess.inputs import ModelInput, box_to_input, prepare
 from breastcad.read import open_picture
+from breastcad.train.images import named_images
 
 BENIGN, MALIGNANT, UNKNOWN = 1, 2, 3
 CODES = {"benign": BENIGN, "malignant": MALIGNANT, "unknown": UNKNOWN}
@@ -84,21 +85,9 @@ def load_samples(
     Raises
     ------
     InputError
-        If the split names an image that no collection has.
+        If the split names an image that no collection has, or two have.
     """
-    wanted: list[tuple[Collection, ImageRow, list[FindingRow]]] = []
-    for collection in collections:
-        by_image: dict[str, list[FindingRow]] = {}
-        for finding in collection.findings:
-            by_image.setdefault(finding.image_id, []).append(finding)
-        wanted += [
-            (collection, row, by_image.get(row.image_id, []))
-            for row in collection.images
-            if (row.set, row.image_id) in groups and row.present
-        ]
-    missing = set(groups) - {(row.set, row.image_id) for _, row, _ in wanted}
-    if missing:
-        raise InputError(f"the split names {len(missing)} images that are not in the collections (first: {min(missing)[1]}); give them all")
+    wanted = named_images(collections, groups)
     samples, problems = [], []
     for done, (collection, row, findings) in enumerate(wanted, start=1):
         try:
