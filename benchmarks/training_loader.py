@@ -96,7 +96,7 @@ def measure(settings: Settings, device: torch.device, steps: int = STEPS) -> Tim
     def quiet(*_: object) -> None: ...
 
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(loop, "epoch_batches", watched):
-        loop.train_fold(samples, pictures[:3], settings, Path(folder), fold=0, device=device, report=quiet, progress=quiet)
+        loop.train_fold(samples, pictures[:3], settings, Path(folder), fold=(0, 0), device=device, report=quiet, progress=quiet)
     return times
 
 

@@ -36,7 +36,7 @@ def quiet(*_: object) -> None:
 
 
 def train(samples: list[Sample], settings: Settings, folder: Path, report: Any = quiet, progress: Any = quiet) -> Any:
-    return train_fold(samples, samples, settings, folder, fold=0, device=CPU, report=report, progress=progress)
+    return train_fold(samples, samples, settings, folder, fold=(0, 0), device=CPU, report=report, progress=progress)
 
 
 def weights(folder: Path) -> dict[str, Any]:

@@ -211,6 +211,23 @@ def test_folds_trained_one_by_one_are_the_same_run(
     assert (parts.folder / "predictions.csv").read_bytes() == (whole.folder / "predictions.csv").read_bytes()
 
 
+def test_repeats_are_told_apart_where_a_training_is_watched(
+    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+) -> None:
+    first = [row for row in split if row.outer == 1]
+    said: set[str] = set()
+    run = open_run(
+        tmp_path, replace(settings, epochs=1), [*first, *(replace(row, repeat=1) for row in first)], {},
+        device=CPU, progress=lambda text, *_: said.add(text.split(",")[0]),
+    )  # fmt: skip
+    train_run(run, [collection])
+    assert {text for text in said if text.startswith("fold")} == {"fold 1", "fold 1 of repeat 1"}
+    log = [line.split(",")[:5] for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert log[0] == ["repeat", "fold", "member", "epoch", "part"]
+    assert [row[:2] for row in log[1:]] == [["0", "1"]] * 2 + [["1", "1"]] * 2
+    assert sorted(path.name for path in (tmp_path / "tensorboard").iterdir()) == ["fold1", "repeat1-fold1"]
+
+
 def test_fold_that_another_command_trains_is_refused(
     collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
 ) -> None:

@@ -27,6 +27,18 @@ from breastcad.train.settings import Settings
 
 Report = Callable[[dict[str, Any]], None]
 Progress = Callable[[str, int, int], None]
+Fold = tuple[int, int]
+
+
+def fold_name(fold: Fold) -> str:
+    """Return what a (repeat, outer fold) is called; the repeat is said where it is not the first.
+
+    Examples
+    --------
+    >>> fold_name((0, 2)), fold_name((1, 2))
+    ('fold 2', 'fold 2 of repeat 1')
+    """
+    return f"fold {fold[1]}" + (f" of repeat {fold[0]}" if fold[0] else "")
 
 
 @dataclass(slots=True)
@@ -57,7 +69,7 @@ def train_fold(
     settings: Settings,
     folder: Path,
     *,
-    fold: int,
+    fold: Fold,
     device: torch.device,
     report: Report,
     progress: Progress,
@@ -73,8 +85,8 @@ def train_fold(
     settings : Settings
     folder : Path
         Of this fold's checkpoints.
-    fold : int
-        Enters every random draw.
+    fold : (int, int)
+        Repeat and outer fold; enter every random draw.
     device : torch.device
     report : callable
         Called with a row of log.csv, two an epoch.
@@ -106,8 +118,8 @@ def train_fold(
             state.best_score, state.best_epoch = score, state.epoch
             save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.epoch, "score": score})
         seen = len(train) - len(train) % min(settings.batch, len(train))
-        report({"fold": fold, "epoch": state.epoch, "part": "train", "loss": loss, "seconds": seconds, "images_per_second": seen / seconds})
-        report({"fold": fold, "epoch": state.epoch, "part": "validation", "score": score, **figures})
+        report({"epoch": state.epoch, "part": "train", "loss": loss, "seconds": seconds, "images_per_second": seen / seconds})
+        report({"epoch": state.epoch, "part": "validation", "score": score, **figures})
         state.epoch += 1
         _save(state, folder)
     return best_network(settings, folder, device)
@@ -134,29 +146,30 @@ def _run_epoch(
     state: State,
     samples: list[Sample],
     settings: Settings,
-    fold: int,
+    fold: Fold,
     device: torch.device,
     scaler: torch.amp.GradScaler,
     progress: Progress,
 ) -> float:
     """Train one epoch; return its mean loss."""
-    torch.manual_seed(int(generator(settings.seed, "dropout", fold, state.epoch).integers(2**31)))
+    number = fold[0] * 1000 + fold[1]
+    torch.manual_seed(int(generator(settings.seed, "dropout", number, state.epoch).integers(2**31)))
     learning_mode(state.network, fixed_statistics=settings.fixed_statistics and settings.weights == "imagenet")
     steps = len(samples) // min(settings.batch, len(samples))
     total = 0.0
-    for done, (images, targets) in enumerate(epoch_batches(samples, settings, fold, state.epoch), start=1):
+    for done, (images, targets) in enumerate(epoch_batches(samples, settings, number, state.epoch), start=1):
         _set_rate(state.optimizer, settings, state.step / (steps * settings.epochs))
         loss = _step(state, images, targets, settings, device, scaler)
         if not math.isfinite(loss):
             raise _diverged(state, settings, fold, "the loss")
         total += loss
-        progress(f"fold {fold}, epoch {state.epoch + 1} of {settings.epochs}, loss {total / done:.3f}", done, steps)
+        progress(f"{fold_name(fold)}, epoch {state.epoch + 1} of {settings.epochs}, loss {total / done:.3f}", done, steps)
     return total / max(steps, 1)
 
 
-def _diverged(state: State, settings: Settings, fold: int, what: str) -> InputError:
+def _diverged(state: State, settings: Settings, fold: Fold, what: str) -> InputError:
     return InputError(
-        f"fold {fold}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate {settings.rate:g}; "
+        f"{fold_name(fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate {settings.rate:g}; "
         "give a lower one with --setting rate=..., and another folder with --out"
     )
 

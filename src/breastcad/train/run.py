@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -37,7 +37,7 @@ from breastcad.datasets.cache import Cache
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.images import Named, check_modality, images_digest, named_images
-from breastcad.train.loop import best_network, train_fold
+from breastcad.train.loop import best_network, fold_name, train_fold
 from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
@@ -245,7 +245,7 @@ def _alone(run: Run, fold: tuple[int, int]) -> Iterator[None]:
             yield
     except Timeout as error:
         raise InputError(
-            f"another command is training fold {fold[1]} of '{run.folder}'; wait for it, or choose folds with --folds"
+            f"another command is training {fold_name(fold)} of '{run.folder}'; wait for it, or choose folds with --folds"
         ) from error
 
 
@@ -265,7 +265,7 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     for part in ("train", "validation"):
         if not parts[part]:
             raise InputError(
-                f"fold {fold[1]} of the split has no image that could be read in its part '{part}'; {LEFT_OUT} says which could not"
+                f"{fold_name(fold)} of the split has no image that could be read in its part '{part}'; {LEFT_OUT} says which could not"
             )
     folder = _fold_folder(run, fold)
     members = [_train_member(run, fold, member, parts["train"], parts["validation"]) for member in range(run.settings.members)]
@@ -286,12 +286,14 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
 
 def _train_member(run: Run, fold: tuple[int, int], member: int, train: list[Sample], validation: list[Sample]) -> LesionNetwork:
     """Train one of a fold's networks; they differ in the seed alone."""
-    name = f"fold{fold[1]}" + (f"-member{member}" if member else "")
+    name = (f"repeat{fold[0]}-" if fold[0] else "") + f"fold{fold[1]}" + (f"-member{member}" if member else "")
+    of = {"repeat": fold[0], "fold": fold[1], "member": member}
+    columns = ("repeat", *LOG_COLUMNS) if any(repeat for repeat, _ in folds_of(run)) else LOG_COLUMNS
     with SummaryWriter(str(run.folder / "tensorboard" / name)) as board:
         return train_fold(
             train, validation, replace(run.settings, seed=run.settings.seed + member), _member_folder(run, fold, member),
-            fold=fold[0] * 1000 + fold[1], device=run.device, progress=run.progress,
-            report=lambda row: _log(run.folder / "log.csv", {"fold": row["fold"], "member": member} | row, board),
+            fold=fold, device=run.device, progress=run.progress,
+            report=lambda row: _log(run.folder / "log.csv", columns, of, row, board),
         )  # fmt: skip
 
 
@@ -301,16 +303,17 @@ LOG_COLUMNS = (
 )  # fmt: skip
 
 
-def _log(path: Path, row: dict[str, Any], board: SummaryWriter) -> None:
+def _log(path: Path, columns: Sequence[str], of: dict[str, int], row: dict[str, Any], board: SummaryWriter) -> None:
     """Append a row to log.csv and to TensorBoard; a repeated epoch (after a kill) leaves both rows, the later one counts."""
-    with FileLock(path.parent / LOCK), open(path, "a", newline="", encoding="utf-8") as stream:
-        new = stream.tell() == 0
-        writer = csv.DictWriter(stream, LOG_COLUMNS, lineterminator="\n")
-        if new:
+    with FileLock(path.parent / LOCK), open(path, "a+", newline="", encoding="utf-8") as stream:
+        stream.seek(0)
+        begun = next(csv.reader(stream), None)  # an older log.csv has no column of repeats
+        writer = csv.DictWriter(stream, begun or columns, extrasaction="ignore", lineterminator="\n")
+        if not begun:
             writer.writeheader()
-        writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
+        writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in (of | row).items()})
     for key, value in row.items():
-        if key not in ("fold", "member", "epoch", "part"):
+        if key not in ("epoch", "part"):
             board.add_scalar(f"{row['part']}/{key}", value, row["epoch"])
 
 
