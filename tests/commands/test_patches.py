@@ -60,6 +60,17 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_no_window_at_all_is_the_answer_no(collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(tmp_path / "split", [SplitRow("us", "elsewhere", "g")], {})
+    for options, sentence in (
+        (("--setting", "window=512"), "no window: no image can be read, is as large as a window (512 pixels)"),
+        (("--split", tmp_path / "split"), "no window: no image that the split names can be read"),
+    ):
+        assert _run(collection, "--out", tmp_path / "out", *options) == 1
+        assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "out" / "patches.csv").exists()
+
+
 def test_a_folder_that_is_not_empty_is_refused(collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(collection, "--out", tmp_path) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -48,6 +48,7 @@ def command(
     that only touches a lesion is 'unknown'. On mammograms, windows of which less than breast_share is breast are left out.
     """
     from breastcad.commands.progress import bar
+    from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_split, write_patches
     from breastcad.patches.table import sliding, sliding_patches
 
@@ -62,6 +63,11 @@ def command(
         rows += patches.rows
         for remark in patches.remarks:
             say(f"! {folder.name}: {remark}")
+    if not rows:
+        raise AnswerNo(
+            f"no window: no image{'' if groups is None else ' that the split names'} can be read, is as large as a window "
+            f"({settings.window_px} pixels) and shows enough breast; nothing is written"
+        )
     write_patches(out / "patches.csv", rows)
     _tell(rows, out / "patches.csv")
 
