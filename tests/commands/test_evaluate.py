@@ -86,6 +86,21 @@ def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "no such run folder" in capsys.readouterr().err
 
 
+def test_folds_that_are_left_are_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "predictions.csv").unlink()
+    assert call(run) == 2
+    assert "'run' is no run (it has no predictions.csv); breastcad train makes one" in capsys.readouterr().err
+    write_split(run, [SplitRow("busi", "a", "g", outer=fold) for fold in range(3)], {})
+    (run / "settings.yaml").write_text("epochs: 1\n")
+    for fold in (1, 0, 2):
+        done = run / "checkpoints" / f"repeat0-fold{fold}" / "fold.json"
+        done.parent.mkdir(parents=True)
+        done.write_text("{}")
+        left = {1: "folds 0, 2 are not trained", 0: "folds 2 are not trained", 2: "its folds are not put together"}[fold]
+        assert call(run) == 2
+        assert f"the run 'run' has no predictions.csv yet: {left}; call breastcad train again" in capsys.readouterr().err
+
+
 def test_a_level_that_the_run_does_not_have_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(run, "--level", "patient") == 2
     assert "no test rows at level 'patient'; it has: image" in capsys.readouterr().err

@@ -70,4 +70,14 @@ def test_a_model_without_a_card_is_refused(repository: Path, capsys: pytest.Capt
 
 def test_an_unknown_model_is_refused(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("our") == 2
-    assert "unknown model 'our'" in capsys.readouterr().err
+    assert "no such run folder, and unknown model 'our'" in capsys.readouterr().err
+
+
+def test_a_run_without_figures_or_predictions_says_what_to_call(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = repository / "results" / "ours"
+    (run / "metrics.json").unlink()
+    assert call(run) == 2
+    assert "ours: there is no metrics.json yet; make it with: breastcad evaluate RUN" in capsys.readouterr().err
+    (run / "predictions.csv").unlink()
+    assert call(run) == 2
+    assert "'ours' is no run (it has no predictions.csv); breastcad train makes one" in capsys.readouterr().err

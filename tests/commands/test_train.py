@@ -96,3 +96,18 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     assert stop.value.code == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_split_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(tmp_path) == 2
+    assert "split: is no split (it has no split.csv with its split.json); make one with: breastcad split" in capsys.readouterr().err
+
+
+def test_a_file_as_run_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_collection(tmp_path / "own", Collection(str(tmp_path), [ImageRow("own", name, f"{name}.png") for name in "ab"]))
+    write_split(tmp_path / "split", [SplitRow("own", "a", "g"), SplitRow("own", "b", "h", part="validation")], {})
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(tmp_path / "own"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "split" / "split.csv")])
+    assert stop.value.code == 2
+    assert "--out must be a folder, but '" in (said := capsys.readouterr().err)
+    assert "split.csv' is a file; name another" in said

@@ -360,3 +360,12 @@ def test_a_split_json_that_is_a_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text("[]")
     with pytest.raises(ReadError, match=r"split\.json: must hold names and values; make the split again"):
         files.read_facts(tmp_path / "split.json")
+
+
+def test_what_is_no_split_is_named_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for folder, name in ((tmp_path / "gone", "gone"), (tmp_path / "here", "here"), (Path(), "here")):
+        for read in (files.read_split, lambda one: files.read_facts(one / "split.json")):
+            with pytest.raises(ReadError, match=f"^{name}: is no split .*; make one with: breastcad split COLLECTION"):
+                read(folder)

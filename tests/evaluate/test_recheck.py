@@ -266,10 +266,17 @@ def test_files_cut_short_are_refused(repository, name, cut, said) -> None:
         recheck(repository / "results/ours")
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "lesions.csv"])
-def test_files_that_are_missing_are_refused(repository, name) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("metrics.json", "ours: there is no metrics.json yet; make it with: breastcad evaluate"),
+        ("predictions.csv", "'ours' is no run"),
+        ("lesions.csv", "lesions.csv: cannot be opened"),
+    ],
+)
+def test_files_that_are_missing_are_refused(repository, name, said) -> None:
     (repository / "results/ours" / name).unlink()
-    with pytest.raises(ReadError, match=rf"^{name}: cannot be opened"):
+    with pytest.raises(InputError, match=f"^{said}"):
         recheck(repository / "results/ours")
 
 

@@ -45,7 +45,10 @@ def _card(model: str) -> Path:
     from breastcad.core.errors import InputError
     from breastcad.models.catalogue import card_of, find_model
 
-    path = find_model(model)
+    try:
+        path = find_model(model)
+    except InputError as error:
+        raise InputError(f"no such run folder, and {error}") from error
     card = card_of(path)
     if not card.is_file():
         raise InputError(f"{path.name} has no card beside it ('{card.name}'); recheck the run folder it came from instead")

@@ -54,7 +54,7 @@ def command(
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted, numbers = _device(device), _numbers(folds)
-    facts = read_facts((split if split.is_dir() else split.parent) / "split.json")
+    facts = read_facts((split.parent if split.is_file() else split) / "split.json")
     rows = _checked_rows(read_split(split), facts)
     given = [given_collection(folder) for folder in collections]
     check_images(given, rows, settings, numbers)

@@ -247,6 +247,9 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     ReadError
         If it is missing, not JSON, or no list of names and values.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise _no_split(path.parent)
     facts = read_json(path)
     if not isinstance(facts, dict):
         raise ReadError(path, "must hold names and values; make the split again with: breastcad split")
@@ -260,15 +263,22 @@ def read_split(path: str | Path) -> list[SplitRow]:
     Raises
     ------
     ReadError
-        As `read_table`, or if a row's part is none of `PARTS`.
+        If there is none, as `read_table`, or if a row's part is none of `PARTS`.
     """
-    path = Path(path)
-    path = path / "split.csv" if path.is_dir() else path
+    given = Path(path)
+    path = given / "split.csv" if given.is_dir() else given
+    if not path.is_file():
+        raise _no_split(given)
     rows = read_table(path, SplitRow)
     for line, row in enumerate(rows, start=2):
         if row.part not in PARTS:
             raise ReadError(path, f"line {line}: part must be one of {', '.join(PARTS)}, got '{row.part}'")
     return rows
+
+
+def _no_split(given: Path) -> ReadError:
+    said = "is no split (it has no split.csv with its split.json); make one with: breastcad split COLLECTION --out SPLIT"
+    return ReadError(given.absolute(), said)  # the name of "." is empty
 
 
 def write_patches(path: str | Path, rows: Iterable[PatchRow]) -> None:

@@ -13,7 +13,7 @@ from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
 from breastcad.evaluate.figures import Figure, read_metrics
 from breastcad.evaluate.run_figures import figures
-from breastcad.evaluate.run_tables import refuse_twice
+from breastcad.evaluate.run_tables import check_predicted, refuse_twice
 
 TOLERANCE = 1e-9
 _NUMBERS = ("value", "low", "high", "n", "positives", "clusters")
@@ -112,6 +112,9 @@ def recheck_card(card: str | Path, *, start: str | Path = ".") -> Recheck:
 
 
 def _recheck_run(folder: Path, name: str, done: Recheck) -> None:
+    check_predicted(folder)
+    if not (folder / "metrics.json").is_file():
+        raise InputError(f"{name}: there is no metrics.json yet; make it with: breastcad evaluate RUN")
     _, written = read_metrics(folder / "metrics.json")
     if not written:
         raise InputError(f"{name}: metrics.json holds no figure; make it with: breastcad evaluate RUN")

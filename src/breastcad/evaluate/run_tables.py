@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import read_lesions, read_marks, read_predictions
+from breastcad.core.files import read_lesions, read_marks, read_predictions, read_split
 from breastcad.core.records import SEVERITY, LesionRow, MarkRow, PredictionRow
 
 PART = "test"
@@ -42,6 +42,24 @@ class RunTables:
     marks: list[MarkRow] | None
 
 
+def fold_folder(run: Path, fold: tuple[int, int]) -> Path:
+    """Return where a training keeps what is of one (repeat, outer fold); fold.json in it says that the fold is done."""
+    return run / "checkpoints" / f"repeat{fold[0]}-fold{fold[1]}"
+
+
+def check_predicted(run: Path) -> None:
+    """Refuse a folder without predictions.csv: InputError that says what is left to do."""
+    if (run / "predictions.csv").exists():
+        return
+    name = run.resolve().name
+    if not (run / "settings.yaml").is_file():
+        raise InputError(f"'{name}' is no run (it has no predictions.csv); breastcad train makes one")
+    folds = {(row.repeat, row.outer) for row in read_split(run) if row.inner == 0}
+    left = sorted({fold[1] for fold in folds if not (fold_folder(run, fold) / "fold.json").is_file()})
+    what = f"folds {', '.join(map(str, left))} are not trained" if left else "its folds are not put together"
+    raise InputError(f"the run '{name}' has no predictions.csv yet: {what}; call breastcad train again for all that is left")
+
+
 def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     """Read a run's tables at one level.
 
@@ -62,9 +80,10 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
         If a table is missing or broken, has an empty cell or holds a row twice, gives one image two labels or groups, or names an
         image, lesion or group that the table it refers to does not have.
     InputError
-        If the run has no test rows at this level.
+        If the folder is no run, is not trained to its end, or has no test rows at this level.
     """
     folder = Path(folder)
+    check_predicted(folder)
     path = folder / "predictions.csv"
     rows = read_predictions(path)
     _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])

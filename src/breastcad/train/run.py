@@ -34,6 +34,7 @@ from breastcad.core.files import (
 )
 from breastcad.core.records import Collection, SplitRow
 from breastcad.datasets.cache import Cache
+from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.images import Named, check_modality, images_digest, named_images
@@ -81,6 +82,8 @@ def open_run(
     outer = [row for row in split if row.inner == 0]
     if not outer:
         raise InputError("the split has no row of inner fold 0, and only outer folds are trained; make one with breastcad split")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out must be a folder, but '{folder}' is a file; name another")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
         _open(folder, settings, split, split_facts)
@@ -250,7 +253,7 @@ def _alone(run: Run, fold: tuple[int, int]) -> Iterator[None]:
 
 
 def _fold_folder(run: Run, fold: tuple[int, int]) -> Path:
-    return run.folder / "checkpoints" / f"repeat{fold[0]}-fold{fold[1]}"
+    return fold_folder(run.folder, fold)
 
 
 def _member_folder(run: Run, fold: tuple[int, int], member: int) -> Path:
