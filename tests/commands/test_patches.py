@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(
 def test_no_window_at_all_is_the_answer_no(collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_split(tmp_path / "split", [SplitRow("us", "elsewhere", "g")], {})
     for options, sentence in (
-        (("--setting", "window=512"), "no window: no image can be read, is as large as a window (512 pixels)"),
+        (("--setting", "window=512"), "no window: no image can be read, has 512 pixels a side"),
         (("--split", tmp_path / "split"), "no window: no image that the split names can be read"),
     ):
         assert _run(collection, "--out", tmp_path / "out", *options) == 1

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -226,6 +227,15 @@ def test_repeats_are_told_apart_where_a_training_is_watched(
     assert log[0] == ["repeat", "fold", "member", "epoch", "part"]
     assert [row[:2] for row in log[1:]] == [["0", "1"]] * 2 + [["1", "1"]] * 2
     assert sorted(path.name for path in (tmp_path / "tensorboard").iterdir()) == ["fold1", "repeat1-fold1"]
+
+    older = "fold,member,epoch,part,score\n"
+    (tmp_path / "log.csv").write_text(older)
+    rmtree(tmp_path / "checkpoints" / "repeat1-fold1")
+    train_run(run, [collection])
+    assert [line.split(",")[:4] for line in (tmp_path / "log.csv").read_text().removeprefix(older).splitlines()] == [
+        ["1001", "0", "0", "train"],
+        ["1001", "0", "0", "validation"],
+    ]
 
 
 def test_fold_that_another_command_trains_is_refused(

@@ -13,6 +13,7 @@ from breastcad.commands.options import Out, Overwrite
 from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
+    from breastcad.core.errors import AnswerNo
     from breastcad.core.records import PatchRow
 
 
@@ -48,7 +49,6 @@ def command(
     that only touches a lesion is 'unknown'. On mammograms, windows of which less than breast_share is breast are left out.
     """
     from breastcad.commands.progress import bar
-    from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, read_split, write_patches
     from breastcad.patches.table import sliding, sliding_patches
 
@@ -64,12 +64,16 @@ def command(
         for remark in patches.remarks:
             say(f"! {folder.name}: {remark}")
     if not rows:
-        raise AnswerNo(
-            f"no window: no image{'' if groups is None else ' that the split names'} can be read, is as large as a window "
-            f"({settings.window_px} pixels) and shows enough breast; nothing is written"
-        )
+        raise _no_window(settings.window_px, split)
     write_patches(out / "patches.csv", rows)
     _tell(rows, out / "patches.csv")
+
+
+def _no_window(side: int, split: Path | None) -> AnswerNo:
+    from breastcad.core.errors import AnswerNo
+
+    named = "" if split is None else " that the split names"
+    return AnswerNo(f"no window: no image{named} can be read, has {side} pixels a side and enough breast; nothing is written")
 
 
 def _tell(rows: list[PatchRow], path: Path) -> None:

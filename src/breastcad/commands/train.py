@@ -58,21 +58,21 @@ def command(
     rows = _checked_rows(read_split(split), facts)
     given = [given_collection(folder) for folder in collections]
     check_images(given, rows, settings, numbers)
-
-    def tell(said: str) -> None:
-        say(f"! {said}", err=True)
-
-    kept = open_cache(tell) if cache else None
+    kept = open_cache(_warn) if cache else None
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
             update(done, total, text)
 
         run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        problems = train_run(run, given, numbers, cache=kept, tell=tell)
+        problems = train_run(run, given, numbers, cache=kept, tell=_warn)
         left = undone_folds(run)
         largest = 0.0 if left else export_run(run)
     _tell(out, problems, left, largest)
+
+
+def _warn(said: str) -> None:
+    say(f"! {said}", err=True)
 
 
 def _device(name: DeviceName) -> torch.device:
@@ -96,7 +96,7 @@ def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
     nested = ["the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used"]
     for sentence in [*leaking, *(nested if any(row.inner for row in rows) else [])]:
-        say(f"! {sentence}", err=True)
+        _warn(sentence)
     return rows
 
 

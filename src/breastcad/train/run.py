@@ -310,7 +310,9 @@ def _log(path: Path, columns: Sequence[str], of: dict[str, int], row: dict[str, 
     """Append a row to log.csv and to TensorBoard; a repeated epoch (after a kill) leaves both rows, the later one counts."""
     with FileLock(path.parent / LOCK), open(path, "a+", newline="", encoding="utf-8") as stream:
         stream.seek(0)
-        begun = next(csv.reader(stream), None)  # an older log.csv has no column of repeats
+        begun = next(csv.reader(stream), None)
+        if begun and "repeat" not in begun:  # an older log.csv has both in one number
+            of = of | {"fold": 1000 * of["repeat"] + of["fold"]}
         writer = csv.DictWriter(stream, begun or columns, extrasaction="ignore", lineterminator="\n")
         if not begun:
             writer.writeheader()
