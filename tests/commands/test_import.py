@@ -101,6 +101,22 @@ def test_nothing_is_written_over_ones_own_tables(
     assert {path: path.read_bytes() for path in (tmp_path / "own").glob("*.*")} == before
 
 
+@pytest.mark.parametrize("content", ["{}", '{"type": "FeatureCollection"}', "no json"])
+@pytest.mark.parametrize("tables", [True, False])
+def test_a_collection_json_of_somebody_elses_protects_nothing_less(
+    mias: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, tables: bool
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "collection.json").write_text(content)
+    if tables:
+        (own / "images.csv").write_text("name,label\n1,benign\n")
+    before = {path: path.read_bytes() for path in own.iterdir()}
+    assert _run("mini-mias", mias, "--out", own, "--overwrite") == 2
+    assert "holds a 'collection.json' that no import wrote" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in own.iterdir()} == before
+
+
 def test_nothing_is_written_into_the_root_that_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_set("coco", tmp_path / "own", n=3, seed=1)
     before = sorted(tmp_path.rglob("*"))

@@ -62,12 +62,27 @@ def _check_apart(out: Path, *places: Path) -> None:
     own = [place if place.is_dir() else place.parent for place in places]
     if out.exists() and any(out.samefile(place) for place in own if place.exists()):
         raise InputError(f"--out '{out}' is the folder that is read, and nothing in that is changed; name another")
-    if (out / "collection.json").is_file():
+    if _is_collection(out):
         return
-    for name, record in (("images.csv", ImageRow), ("findings.csv", FindingRow), ("regions.csv", RegionRow)):
-        header = to_text(record, []).rstrip().encode()  # ours, perhaps of an import that was stopped
-        if (out / name).is_file() and not (out / name).read_bytes().startswith(header):
+    # Tables with our heads may be those of an import that was stopped before it wrote collection.json.
+    heads = {
+        f"{name}.csv": to_text(row, []).rstrip() for name, row in (("images", ImageRow), ("findings", FindingRow), ("regions", RegionRow))
+    }
+    for name in ("collection.json", *heads):
+        if (out / name).is_file() and not (name in heads and (out / name).read_bytes().startswith(heads[name].encode())):
             raise InputError(f"'{out}' holds a '{name}' that no import wrote; name another folder with --out, or move that file away")
+
+
+def _is_collection(folder: Path) -> bool:
+    """Say if a folder holds a collection; another's file of that name makes none."""
+    from breastcad.core.errors import ReadError
+    from breastcad.core.files import read_json
+
+    try:
+        facts = read_json(folder / "collection.json")
+    except ReadError:
+        return False
+    return isinstance(facts, dict) and str(facts.get("format")).startswith("breastcad-collection/")
 
 
 def _tell(collection: Collection, out: Path) -> None:
