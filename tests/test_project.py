@@ -131,7 +131,7 @@ def test_the_base_asks_for_neither_torch_nor_pandas() -> None:
 def test_every_base_dependency_is_imported_somewhere() -> None:
     module_of = {
         **{"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml", "pylibjpeg-openjpeg": "openjpeg"},
-        **{"scikit-image": "skimage", "scikit-learn": "sklearn"},
+        **{"scikit-image": "skimage", "scikit-learn": "sklearn", "pywavelets": "pywt"},
     }
     imported = set()
     for path in (TOP / "src").rglob("*.py"):

@@ -27,14 +27,18 @@ class ModelInput:
     pipeline: str
 
 
-def stretch(pixels: NDArray[np.float32], tissue: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """Stretch the contrast so that the 1st percentile becomes 0 and the 99.5th 1, what lies beyond is clipped.
+def stretch(
+    pixels: NDArray[np.float32], tissue: NDArray[np.bool_] | None = None, *, low: float = LOW_PERCENTILE, high: float = HIGH_PERCENTILE
+) -> NDArray[np.float32]:
+    """Stretch the contrast so that a low percentile (the 1st) becomes 0 and a high one (the 99.5th) 1, what lies beyond is clipped.
 
     Parameters
     ----------
     pixels : (H, W) ndarray of float32
     tissue : (H, W) ndarray of bool, optional
         Where to take the percentiles; everywhere without it.
+    low, high : float
+        Percentiles.
 
     Returns
     -------
@@ -47,10 +51,10 @@ def stretch(pixels: NDArray[np.float32], tissue: NDArray[np.bool_] | None = None
     [[0.0, 0.5, 1.0]]
     """
     sample = pixels[tissue] if tissue is not None and tissue.any() else pixels
-    low, high = np.percentile(sample.reshape(-1)[:: max(1, sample.size // 100_000)], (LOW_PERCENTILE, HIGH_PERCENTILE))
-    if high <= low:
+    black, white = np.percentile(sample.reshape(-1)[:: max(1, sample.size // 100_000)], (low, high))
+    if white <= black:
         return np.zeros_like(pixels)
-    return np.clip((pixels - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32)
+    return np.clip((pixels - np.float32(black)) / np.float32(white - black), 0, 1).astype(np.float32)
 
 
 def _resized(pixels: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
