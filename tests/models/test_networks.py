@@ -14,9 +14,10 @@ torch = pytest.importorskip("torch")
 from breastcad.core.errors import InputError, ReadError  # noqa: E402
 from breastcad.models import export, pretrained  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix  # noqa: E402
-from breastcad.models.lesion_network import LesionNetwork  # noqa: E402
+from breastcad.models.lesion_network import INPUT_SCALE, INPUT_SHIFT, LesionNetwork  # noqa: E402
 from breastcad.models.mean_network import MeanNetwork  # noqa: E402
 from breastcad.models.registry import NETWORKS, NetworkSpec, network_spec  # noqa: E402
+from breastcad.preprocess.normalise import Normalisation  # noqa: E402
 
 pytestmark = pytest.mark.train
 SHAPE = (384, 192)
@@ -70,6 +71,28 @@ def test_mean_network_answers_with_the_mean_of_its_members() -> None:
         assert not torch.allclose(each[0], each[1])
         assert torch.allclose(said, (each[0] + each[1] + each[2]) / 3, atol=1e-5)
     assert together.looks == spec.looks
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Normalisation("z-score", 0.3, 0.2, images=1, pixels=9, within="image"),
+        Normalisation("percentile", 0.1, 0.6, images=1, pixels=9, within="image", low=1.0, high=99.0),
+    ],
+)
+def test_a_fitted_input_is_normalised_before_the_encoder_sees_it(rule: Normalisation) -> None:
+    """By percentile, what is in [0, 1] afterwards is scaled as ImageNet's weights expect: a plain network sees it as grey levels."""
+    torch.manual_seed(0)
+    fitted = LesionNetwork(network_spec("pyramid-resnet18"), fitted_input=True).eval()
+    plain = LesionNetwork(network_spec("pyramid-resnet18")).eval()
+    plain.load_state_dict({name: tensor for name, tensor in fitted.state_dict().items() if name != "input_line"})
+    images = torch.rand(2, 1, 64, 96)
+    torch.testing.assert_close(fitted(images)[0], plain(images)[0])
+    fitted.normalise_input(rule)
+    seen = torch.from_numpy(np.stack([rule.apply(image[0].numpy()) for image in images]))[:, None]
+    expected = (seen - INPUT_SHIFT) / INPUT_SCALE if rule.kind == "z-score" else seen
+    torch.testing.assert_close(fitted(images)[0], plain(expected)[0], atol=1e-4, rtol=1e-4)
 
 
 def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:

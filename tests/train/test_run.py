@@ -41,7 +41,7 @@ from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
 from breastcad.train.predict import predict  # noqa: E402
-from breastcad.train.run import environment, open_run, train_run, trained_networks, undone_folds  # noqa: E402
+from breastcad.train.run import Run, environment, open_run, train_run, trained_networks, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -163,7 +163,7 @@ def test_image_that_no_collection_has_is_named(collection: Collection) -> None:
 
 
 def test_run_ends_with_predictions_and_a_model(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
-    short = replace(settings, epochs=1)
+    short = replace(settings, epochs=1, normalisation="z-score")
     run = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     assert train_run(run, [collection]) == []
     assert export_run(run) < 0.05
@@ -179,10 +179,27 @@ def test_run_ends_with_predictions_and_a_model(collection: Collection, split: li
     said = breastcad.analyze(image, model=tmp_path / "run", modality="US")
     assert said.images[0].probability is not None
 
+    _check_normalisation(collection, run)
     before = (tmp_path / "run" / "predictions.csv").read_bytes()
     again = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     train_run(again, [collection])
     assert (tmp_path / "run" / "predictions.csv").read_bytes() == before
+
+
+def _check_normalisation(collection: Collection, run: Run) -> None:
+    """See that each fold's statistics are those of its own training images, and stand in its networks and in the model file."""
+    groups = {(row.set, row.id): row.group for row in run.split}
+    samples, _ = load_samples([collection], groups, "ultrasound", run.settings.rows, run.settings.cols)
+    told = read_metadata(run.folder / "model.onnx")["normalisation"]
+    for fold, (networks, facts) in enumerate(trained_networks(run)):
+        of = {row.id for row in run.split if row.outer == fold and row.part == "train"}
+        levels = np.concatenate([sample.image.ravel() for sample in samples if sample.row.image_id in of]) / 255
+        assert (told[fold]["offset"], told[fold]["divisor"]) == pytest.approx((levels.mean(), levels.std()), abs=1e-6)
+        assert told[fold]["images"] == len(of) < len(samples)
+        assert facts["normalisation"] == told[fold]
+        scale, shift, *_ = networks[0].input_line.tolist()
+        assert (scale * levels + shift).mean() == pytest.approx(0, abs=1e-5)
+    assert told[0] != told[1]
 
 
 def test_of_a_nested_split_the_outer_folds_are_trained(
@@ -365,15 +382,19 @@ def test_a_run_goes_on_with_its_own_images_only(collection: Collection, split: l
     assert undone_folds(run) == []
 
 
-@pytest.mark.parametrize("made_normal", [0.0, 0.3])
+@pytest.mark.parametrize(("made_normal", "normalisation"), [(0.0, "fixed"), (0.3, "z-score")])
 def test_analysis_says_of_an_image_what_the_run_said(
-    collection: Collection, settings: Settings, tmp_path: Path, made_normal: float
+    collection: Collection, settings: Settings, tmp_path: Path, made_normal: float, normalisation: str
 ) -> None:
-    """Trained without normal images, and without making any, a network takes all for abnormal, in the run and in its model file."""
+    """Trained without normal images, and without making any, a network takes all for abnormal, in the run and in its model file.
+
+    What a normalisation was fitted on goes along with each fold's networks.
+    """
     lesions = replace(collection, images=[row for row in collection.images if row.label != "normal"])
     split = kfold(lesions.images, joint_groups([lesions]), folds=2, seed=1, validation_share=0.4)
     strength = replace(settings.augmentation, healed=made_normal, window=0.0)
-    run = open_run(tmp_path, replace(settings, epochs=1, model_folds=1, augmentation=strength), split, {}, device=CPU, progress=quiet)
+    short = replace(settings, epochs=1, model_folds=1, augmentation=strength, normalisation=normalisation)
+    run = open_run(tmp_path, short, split, {}, device=CPU, progress=quiet)
     train_run(run, [lesions])
     export_run(run)
     classes = ["normal", "benign", "malignant"] if made_normal else ["benign", "malignant"]

@@ -18,6 +18,7 @@ from torch.nn import functional
 from breastcad.models.closer_look import cut, jittered, laid_back, peak_windows
 from breastcad.models.pretrained import load_imagenet_weights
 from breastcad.models.registry import NetworkSpec
+from breastcad.preprocess.normalise import Normalisation
 
 MAPS = ("lesion", "malignant")
 LOGITS = ("abnormal", "malignant")
@@ -25,6 +26,8 @@ UNET_CHANNELS = (96, 64, 32, 24)
 PYRAMID_CHANNELS = 64
 # Grey in [0, 1] -> the input that the ImageNet weights of the EfficientNet-Lite family expect, (x - 127) / 128.
 INPUT_SCALE, INPUT_SHIFT = 255 / 128, -127 / 128
+_UNFITTED = (INPUT_SCALE, INPUT_SHIFT, -1e6, 1e6)
+"""Scale, shift, least and greatest of what the encoder sees, as long as a fitted input is not told otherwise."""
 
 
 class PyramidDecoder(nn.Module):
@@ -79,6 +82,8 @@ class LesionNetwork(nn.Module):
         Encoder and decoder.
     pretrained : bool
         Start the encoder from ImageNet weights, folded for grey input.
+    fitted_input : bool
+        Grey levels are normalised as `normalise_input` is told, and that is kept with the weights.
 
     Notes
     -----
@@ -86,9 +91,10 @@ class LesionNetwork(nn.Module):
     half the size of what the encoder sees for ``unet`` and an eighth of it for ``pyramid``; logits (N, 2) of `LOGITS`.
     """
 
-    def __init__(self, spec: NetworkSpec, *, pretrained: bool = False) -> None:
+    def __init__(self, spec: NetworkSpec, *, pretrained: bool = False, fitted_input: bool = False) -> None:
         super().__init__()
         self.looks, self.twice = spec.looks, spec.twice
+        self.register_buffer("input_line", torch.tensor(_UNFITTED) if fitted_input else None)
         self.encoder = timm.create_model(spec.encoder, pretrained=False, in_chans=1, features_only=True, out_indices=(0, 1, 2, 3, 4))
         if pretrained:
             load_imagenet_weights(self.encoder, spec)
@@ -157,7 +163,7 @@ class LesionNetwork(nn.Module):
 
     def _first_look(self, image: Tensor) -> tuple[Tensor, Tensor]:
         seen = functional.avg_pool2d(image, 2) if self.looks else image
-        scaled = seen * INPUT_SCALE + INPUT_SHIFT
+        scaled = self._scaled(seen)
         features: list[Tensor] = self.encoder(scaled)
         decoded = self.decoder([scaled, *features]) if not isinstance(self.decoder, PyramidDecoder) else self.decoder(features)
         maps = self.draw(decoded)
@@ -165,7 +171,7 @@ class LesionNetwork(nn.Module):
 
     def _closer_look(self, windows: Tensor, count: int) -> Tensor:
         """Return what is said of windows (N count, 1, side, side): (N, count, 2)."""
-        deepest = self.encoder(windows * INPUT_SCALE + INPUT_SHIFT)[-1]
+        deepest = self.encoder(self._scaled(windows))[-1]
         said: Tensor = self.look(self.drop(deepest.mean((2, 3))))
         return said.reshape(-1, count, len(MAPS))
 
@@ -176,6 +182,24 @@ class LesionNetwork(nn.Module):
         weight = functional.max_pool2d(torch.sigmoid(lesion.detach()), stride) + 1e-4
         attended = (deepest * weight).sum((2, 3)) / weight.sum((2, 3))
         return torch.cat([deepest.mean((2, 3)), attended], dim=1)
+
+    def _scaled(self, image: Tensor) -> Tensor:
+        """Return what the encoder sees of grey levels in [0, 1]."""
+        if self.input_line is None:
+            return image * INPUT_SCALE + INPUT_SHIFT
+        scale, shift, low, high = cast(Tensor, self.input_line)
+        return torch.clamp(image * scale + shift, low, high)
+
+    def normalise_input(self, rule: Normalisation) -> None:
+        """Normalise what the encoder sees by statistics of training images; of a network made with ``fitted_input`` only.
+
+        By z-score the encoder sees that; by percentile, [0, 1] becomes what weights of ImageNet expect.
+        """
+        scale, shift = 1 / rule.divisor, -rule.offset / rule.divisor
+        line = (scale, shift, *_UNFITTED[2:])
+        if rule.kind == "percentile":
+            line = (INPUT_SCALE * scale, INPUT_SCALE * shift + INPUT_SHIFT, INPUT_SHIFT, INPUT_SCALE + INPUT_SHIFT)
+        cast(Tensor, self.input_line).copy_(torch.tensor(line))
 
     def freeze(self, stages: int) -> None:
         """Stop the stem and the first stages of the encoder from learning."""

@@ -53,6 +53,8 @@ def export_run(run: Run) -> float:
         "not_seen": NOT_SEEN[settings.modality],
         "shortened": settings.shortened,
     }
+    if settings.normalisation != "fixed":  # the graph has it; here it can be read
+        metadata["normalisation"] = [fold["normalisation"] for fold in facts]
     return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols))
 
 

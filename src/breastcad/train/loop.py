@@ -19,6 +19,7 @@ from breastcad.core.seeding import generator
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.registry import network_spec
+from breastcad.preprocess.normalise import Normalisation, fit
 from breastcad.train.batches import epoch_batches
 from breastcad.train.losses import Targets, lesion_loss
 from breastcad.train.predict import predict, validation_score
@@ -57,7 +58,8 @@ class State:
 def make_network(settings: Settings) -> LesionNetwork:
     """Build the network of the settings, its first weights decided by the seed."""
     torch.manual_seed(settings.seed)
-    network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet")
+    fitted = settings.normalisation != "fixed"
+    network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet", fitted_input=fitted)
     if settings.weights == "imagenet":
         network.freeze(settings.frozen_stages)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,7 +106,7 @@ def train_fold(
         If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
     torch.set_num_threads(settings.threads)
-    state = _restored(_new_state(settings, device), folder)
+    state = _restored(_new_state(settings, device, fit_normalisation(train, settings)), folder)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
     while state.epoch < settings.epochs and state.epoch - state.best_epoch <= settings.patience:
         started = time.monotonic()
@@ -132,8 +134,20 @@ def best_network(settings: Settings, folder: Path, device: torch.device) -> Lesi
     return network.eval()
 
 
-def _new_state(settings: Settings, device: torch.device) -> State:
+def fit_normalisation(train: list[Sample], settings: Settings) -> Normalisation | None:
+    """Fit the settings' normalisation to training images, of films within the breast; None where it is fixed."""
+    if settings.normalisation == "fixed":
+        return None
+    films = settings.pipeline == "mammogram"  # which blackens what is not breast
+    levels = ((sample.image.astype(np.float32) / np.float32(255), sample.image > 0 if films else None) for sample in train)
+    return fit(levels, kind=settings.normalisation, within="breast" if films else "image")
+
+
+def _new_state(settings: Settings, device: torch.device, normalisation: Normalisation | None) -> State:
     network, average = make_network(settings).to(device), make_network(settings).to(device)
+    if normalisation is not None:
+        for one in (network, average):
+            one.normalise_input(normalisation)
     average.requires_grad_(False)
     encoder = [p for p in network.encoder.parameters() if p.requires_grad]
     inside = {id(p) for p in network.encoder.parameters()}

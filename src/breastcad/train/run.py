@@ -38,7 +38,7 @@ from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.images import Named, check_modality, images_digest, named_images
-from breastcad.train.loop import best_network, fold_name, train_fold
+from breastcad.train.loop import best_network, fit_normalisation, fold_name, train_fold
 from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
 from breastcad.train.settings import Settings, from_dict, to_text
@@ -284,7 +284,9 @@ def _train_one(run: Run, fold: tuple[int, int], samples: list[Sample]) -> None:
     write_marks(folder / "marks.csv", marks)
     write_lesions(folder / "lesions.csv", lesions)
     sets = sorted({sample.row.set for sample in parts["train"]})
-    write_json(folder / "fold.json", {"calibration": asdict(calibration), "classes": classes, "trained_on": sets})
+    facts: dict[str, Any] = {"calibration": asdict(calibration), "classes": classes, "trained_on": sets}
+    rule = fit_normalisation(parts["train"], run.settings)
+    write_json(folder / "fold.json", facts if rule is None else facts | {"normalisation": rule.to_dict()})
 
 
 def _train_member(run: Run, fold: tuple[int, int], member: int, train: list[Sample], validation: list[Sample]) -> LesionNetwork:

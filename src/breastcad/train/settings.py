@@ -15,6 +15,7 @@ from breastcad.core.errors import InputError
 from breastcad.models.metadata import FIELDS
 from breastcad.models.registry import network_spec
 from breastcad.preprocess.inputs import PIPELINES
+from breastcad.preprocess.normalise import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Settings:
     """Everything that decides what a training gives, besides data and split.
 
     What is trained: ``pipeline`` (`preprocess.inputs.PIPELINES`) makes inputs of ``rows`` x ``cols`` for ``network``
-    (`models.registry`). ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not
+    (`models.registry`). ``normalisation`` is fixed, or z-score or percentile, whose statistics each fold fits on its training images
+    and keeps with its networks. ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not
     learn, and with ``fixed_statistics`` its batch normalisation keeps the statistics it came with.
 
     How: AdamW with ``weight_decay``, its rate rising to ``rate`` over the share ``warm_up`` of all steps and falling by half a
@@ -44,6 +46,7 @@ class Settings:
     model_id: str = "model"
     modality: str = "US"
     pipeline: str = "ultrasound"
+    normalisation: str = "fixed"
     network: str = "unet-efficientnet-lite0"
     weights: str = "imagenet"
     rows: int = 192
@@ -138,7 +141,12 @@ def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
     return _checked(settings)
 
 
-WORDS = {"weights": ("imagenet", "none"), "modality": ("US", "MG"), "pipeline": tuple(sorted(PIPELINES))}
+WORDS = {
+    "weights": ("imagenet", "none"),
+    "modality": ("US", "MG"),
+    "pipeline": tuple(sorted(PIPELINES)),
+    "normalisation": ("fixed", *KINDS),
+}
 AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "members", "max_marks")
 SHARES = (
     "average_decay", "warm_up", "mark_level", "augmentation.flip_columns", "augmentation.flip_rows",
