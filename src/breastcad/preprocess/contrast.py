@@ -71,16 +71,17 @@ def adaptive_equalise(pixels: Image, *, tiles: Tiles = (8, 8), levels: int = 256
 def clahe(pixels: Image, *, limit: float = 2.0, tiles: Tiles = (8, 8), levels: int = 256, tissue: Mask | None = None) -> Image:
     """Return the image equalised by the histograms of tiles, none of whose levels counts more than `limit` times its even share (CLAHE).
 
-    What is cut off is spread evenly over the levels. With 256 levels and an image of 8 bits it is OpenCV's, but for the rounding; between
-    levels the curve is interpolated, so that 16 bits keep their depth. OpenCV's on 16 bits counts 65,536 levels: a film of 12 bits
-    fills a sixteenth of them, every one over the limit, and little is left of the effect; scikit-image's gives 256 levels out.
+    What is cut off is spread evenly over the levels, once. With 256 levels and an image of 8 bits it is OpenCV's, but for rounding and for
+    half a pixel in where tiles lie; between levels the curve is interpolated, so that 16 bits keep their depth. OpenCV's on 16 bits
+    counts 65,536 levels: a film of 12 bits fills a sixteenth of them, every one over the limit, and little is left of the effect.
+    scikit-image's rounds the image to its 256 levels first.
 
     Parameters
     ----------
     pixels, tiles, levels, tissue
         As of `adaptive_equalise`.
     limit : float
-        At least 1, which leaves the contrast as it was; 2 lets it grow to at most twice.
+        At least 0, which leaves the contrast as it was; it grows to at most 1 + `limit` times.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def clahe(pixels: Image, *, limit: float = 2.0, tiles: Tiles = (8, 8), levels: i
     ----------
     .. [1] K. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV (1994).
     """
-    return _equalised(pixels, tiles, number(limit, "limit", low=1.0), levels, tissue)
+    return _equalised(pixels, tiles, number(limit, "limit"), levels, tissue)
 
 
 def _equalised(pixels: Image, tiles: Tiles, limit: float, levels: int, tissue: Mask | None) -> Image:
@@ -110,11 +111,12 @@ def _equalised(pixels: Image, tiles: Tiles, limit: float, levels: int, tissue: M
 
 def _curves(grey: NDArray[np.int32], mask: Mask | None, every: NDArray[np.int64], tiles: Tiles, limit: float) -> Image:
     """Return the curve of each tile, (down, across, levels): the share of its pixels that are no brighter."""
-    rows, cols = (np.rint(np.linspace(0, side, tile + 1)).astype(int) for side, tile in zip(grey.shape, tiles, strict=True))
+    # Where the tiles' edges cut through pixels both tiles count them: so a mirrored image has the mirrored tiles.
+    rows, cols = ([(i * side // n, -(-(i + 1) * side // n)) for i in range(n)] for side, n in zip(grey.shape, tiles, strict=True))
     curves = np.empty((*tiles, every.size), np.float32)
-    for down in range(tiles[0]):
-        for across in range(tiles[1]):
-            tile = np.s_[rows[down] : rows[down + 1], cols[across] : cols[across + 1]]
+    for down, (top, bottom) in enumerate(rows):
+        for across, (left, right) in enumerate(cols):
+            tile = np.s_[top:bottom, left:right]
             inside = grey[tile][mask[tile]] if mask is not None else grey[tile].ravel()
             histogram = np.bincount(inside, minlength=every.size).astype(np.float64)
             histogram += (grey[tile].size - inside.size) / every.sum() * every
