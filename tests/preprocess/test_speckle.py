@@ -217,6 +217,8 @@ def test_no_step_changes_nothing() -> None:
     image = speckled(8, 90)[1]
     assert np.array_equal(anisotropic_diffusion(image, steps=0), image)
     assert np.array_equal(srad(image, steps=0), image)
+    assert np.array_equal(srad(image, variation=1e-9), image)  # without speckle every difference is an edge
+    assert np.allclose(srad(image, variation=1e-6), image, atol=1e-5)
 
 
 @pytest.mark.parametrize("looks", [4.0, 16.0, 100.0])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-STRIP_PX = 2**17
+STRIP_PX = 2**16
 LEAST_STRIP_ROWS = 32
 NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 NORMAL_QUARTILE = 0.6744898

@@ -304,25 +304,24 @@ def srad(
     first = _given_or_found(variation, image, 7) if homogeneous is None else 0.0
     for number_ in range(count):
         level = first * float(np.exp(-fall * time * number_)) if homogeneous is None else _variation_in(_region(image, homogeneous))
-        power = np.float32(level**2)
-        if power < np.finfo(np.float32).tiny:  # no speckle is left: every difference is an edge
+        if level < np.finfo(np.float32).eps:  # no speckle is left: every difference is an edge
             break
-        image = in_strips(partial(_srad_step, power=power, pace=np.float32(time / 4)), image, 2)
+        image = in_strips(partial(_srad_step, power=np.float32(level**2), pace=np.float32(time / 4)), image, 2)
     return clipped(image)
 
 
 def _srad_step(part: Image, *, power: np.float32, pace: np.float32) -> Image:
     down, across = np.diff(part, axis=0), np.diff(part, axis=1)
-    above, below = down[:-1, 1:-1], down[1:, 1:-1]
-    before, after = across[1:-1, :-1], across[1:-1, 1:]
     inverse = 1 / np.maximum(part[1:-1, 1:-1], np.float32(DARKEST))
-    bend = (below - above + after - before) * inverse
-    slope = (above * above + below * below + before * before + after * after) * inverse * inverse
-    q2 = (slope / 2 - bend * bend / 16) / np.square(np.maximum(1 + bend / 4, np.float32(DARKEST)))
-    c = np.clip(1 / np.maximum(1 + (q2 - power) / (power * (1 + power)), np.float32(DARKEST)), 0, 1)
-    flow_down = (c[:-1, 1:-1] + c[1:, 1:-1]) / 2 * down[1:-1, 2:-2]
-    flow_across = (c[1:-1, :-1] + c[1:-1, 1:]) / 2 * across[2:-2, 1:-1]
-    return np.add(part[2:-2, 2:-2], pace * _divergence(flow_down, flow_across), dtype=np.float32)
+    bend = _divergence(down[:, 1:-1], across[1:-1]) * inverse
+    squares_down, squares_across = np.square(down[:, 1:-1]), np.square(across[1:-1])
+    slope = (squares_down[1:] + squares_down[:-1] + squares_across[:, 1:] + squares_across[:, :-1]) * np.square(inverse)
+    shift = np.square(np.maximum(1 + bend * np.float32(0.25), np.float32(DARKEST)))
+    q2 = (slope * np.float32(0.5) - np.square(bend) * np.float32(1 / 16)) / shift
+    c = np.minimum(power * (1 + power) / (q2 + power * power), 1)  # the publication's coefficient, its fractions multiplied out
+    flow_down = (c[:-1, 1:-1] + c[1:, 1:-1]) * down[1:-1, 2:-2]
+    flow_across = (c[1:-1, :-1] + c[1:-1, 1:]) * across[2:-2, 1:-1]
+    return np.add(part[2:-2, 2:-2], pace / 2 * _divergence(flow_down, flow_across), dtype=np.float32)
 
 
 def _divergence(down: Image, across: Image) -> Image:
