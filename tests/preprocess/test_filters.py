@@ -15,7 +15,7 @@ from skimage import restoration
 from skimage.filters import butterworth
 
 from breastcad.preprocess import contrast, edges, filters, speckle
-from breastcad.preprocess.neighbourhood import in_strips, local_moments, noise_level
+from breastcad.preprocess.neighbourhood import in_strips, local_deviation, local_moments, noise_level
 
 Image = np.ndarray
 
@@ -143,6 +143,7 @@ def test_what_no_filter_can_take_is_refused_in_one_sentence(name: str) -> None:
         ("low_pass", {"order": 0}, "order must be a whole number of at least 1, got 0"),
         ("adaptive_median", {"largest": 1}, "largest must be a whole number of at least 3, got 1"),
         ("adaptive_mean", {"noise": -0.1}, "noise must be a number of at least 0, got -0.1"),
+        ("wavelet", {"noise": "loud"}, "noise must be a number of at least 0, or one of pixel, local, got 'loud'"),
         ("bilateral", {"tone": "0.1"}, "tone must be a number above 0, got '0.1'"),
         ("non_local_means", {"patch": 2}, "patch must be an odd whole number of at least 1, got 2"),
         ("wavelet", {"name": "sym"}, "name must be a discrete wavelet of PyWavelets, such as 'sym4' or 'db2', got 'sym'"),
@@ -307,7 +308,17 @@ def test_noise_level_is_found(sigma: float, seed: int) -> None:
     assert noise_level(image) == pytest.approx(restoration.estimate_sigma(image[:, 20:]), rel=0.1)
 
 
-def test_noise_level_of_nothing_is_nothing() -> None:
+@pytest.mark.parametrize("name", ["adaptive_mean", "non_local_means", "wavelet"])
+def test_grains_of_several_pixels_are_lessened_where_the_noise_is_taken_locally(name: str) -> None:
+    grains = ndimage.gaussian_filter(np.random.default_rng(8).standard_normal((120, 140)), 1.5)
+    image = (0.5 + 0.03 * grains / grains.std()).astype(np.float32)
+    assert noise_level(image) < 0.25 * local_deviation(image) < 0.25 * 0.03
+    left = [local_deviation(FILTERS[name](image, noise=way)) for way in ("pixel", "local")]
+    assert left[1] < 0.9 * left[0]
+
+
+def test_noise_of_nothing_is_nothing() -> None:
+    assert local_deviation(np.full((9, 9), 0.3, np.float32)) == 0
     assert noise_level(np.full((9, 9), 0.3, np.float32)) == 0
     assert noise_level(np.full((1, 1), 0.3, np.float32)) == 0
 

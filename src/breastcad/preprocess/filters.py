@@ -21,6 +21,7 @@ from breastcad.preprocess.neighbourhood import (
     clipped,
     in_strips,
     inner,
+    local_deviation,
     local_moments,
     mirrored,
     noise_level,
@@ -30,6 +31,7 @@ from breastcad.preprocess.neighbourhood import (
     whole,
 )
 
+NOISES: dict[str, Callable[[Image], float]] = {"pixel": noise_level, "local": local_deviation}
 CV2_MEDIAN_PX = 5
 GATHERED = 2**18
 LOW_PASS_MARGIN_PX = 128
@@ -176,16 +178,21 @@ def adaptive_median(pixels: Image, *, largest: int = 7) -> Image:
     >>> adaptive_median(slope)[2, 1:4].tolist()
     [0.125, 0.25, 0.375]
     """
-    image, most = checked(pixels), whole(odd_size(largest, "largest"), "largest", 3)
-    result = image.copy()
-    low, high = _extremes(image, most)
+    most = whole(odd_size(largest, "largest"), "largest", 3)
+    return in_strips(partial(_without_spikes, most=most), checked(pixels), most // 2)
+
+
+def _without_spikes(part: Image, *, most: int) -> Image:
+    centre = inner(part, most // 2)
+    result = centre.copy()
+    low, high = _extremes(part, most, most)
     open_ = low < high  # where the largest window is constant every window is, and the pixel is right
     for side in range(3, most + 1, 2):
         rows, cols = np.nonzero(open_)
         if rows.size == 0:
             break
-        low, high = (extreme[rows, cols] for extreme in _extremes(image, side))
-        middle, value = _medians_at(image, side, rows, cols), image[rows, cols]
+        low, high = (extreme[rows, cols] for extreme in _extremes(part, side, most))
+        middle, value = _medians_at(part, side, most, rows, cols), centre[rows, cols]
         settled = (low < middle) & (middle < high)
         spoilt = (value <= low) | (value >= high)
         result[rows, cols] = np.where(settled & ~spoilt, value, middle)
@@ -193,17 +200,17 @@ def adaptive_median(pixels: Image, *, largest: int = 7) -> Image:
     return result
 
 
-def _extremes(image: Image, side: int) -> tuple[Image, Image]:
-    """Return the least and the greatest value in the window around each pixel; what lies beyond the border does not count."""
+def _extremes(part: Image, side: int, most: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the least and the greatest value in the window around each pixel."""
     kernel = np.ones((side, side), np.uint8)
-    return np.asarray(cv2.erode(image, kernel), np.float32), np.asarray(cv2.dilate(image, kernel), np.float32)
+    return inner(cv2.erode(part, kernel), most // 2), inner(cv2.dilate(part, kernel), most // 2)
 
 
-def _medians_at(image: Image, side: int, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> Image:
+def _medians_at(part: Image, side: int, most: int, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[Any]:
     """Return the median of the window around some pixels: all of them at once where that is fast, window by window beyond."""
     if side <= CV2_MEDIAN_PX:
-        return _median(image, side)[rows, cols]
-    windows = sliding_window_view(mirrored(image, side // 2), (side, side))
+        return inner(cv2.medianBlur(part, side), most // 2)[rows, cols]
+    windows = inner(sliding_window_view(part, (side, side)), (most - side) // 2)
     found = np.empty(rows.size, np.float32)
     step = max(1, GATHERED // side**2)
     for start in range(0, rows.size, step):
@@ -214,7 +221,7 @@ def _medians_at(image: Image, side: int, rows: NDArray[np.intp], cols: NDArray[n
     return found
 
 
-def adaptive_mean(pixels: Image, *, size: int = 5, noise: float | None = None, least: int = 3) -> Image:
+def adaptive_mean(pixels: Image, *, size: int = 5, noise: float | str = "pixel", least: int = 3) -> Image:
     """Return the mean of those pixels of the window that differ from its centre by at most twice the noise (Lee's sigma filter).
 
     A mean that stops at edges. Where fewer than `least` pixels are that close, the centre is taken for a spot and becomes the mean of
@@ -227,8 +234,8 @@ def adaptive_mean(pixels: Image, *, size: int = 5, noise: float | None = None, l
         In [0, 1].
     size : int
         Side of the window in pixels, odd.
-    noise : float, optional
-        Standard deviation of the noise; without it `noise_level` of the image.
+    noise : float or str
+        Standard deviation of the noise, or how it is estimated: ``"pixel"`` by `noise_level`, ``"local"`` by `local_deviation`.
     least : int
         At least 1; 1 keeps every spot.
 
@@ -241,7 +248,7 @@ def adaptive_mean(pixels: Image, *, size: int = 5, noise: float | None = None, l
     .. [1] J.-S. Lee, "Digital image smoothing and the sigma filter", CVGIP 24 (1983).
     """
     image, side, few = checked(pixels), odd_size(size), whole(least, "least", 1)
-    level = noise_level(image) if noise is None else number(noise, "noise")
+    level = _level(image, noise)
     return clipped(in_strips(partial(_mean_of_like, side=side, reach=np.float32(2 * level), least=few), image, max(1, side // 2)))
 
 
@@ -329,7 +336,7 @@ def bilateral(pixels: Image, *, size: int = 9, tone: float = 0.05, sigma_px: flo
     return clipped(cv2.bilateralFilter(image, side, *spreads, borderType=cv2.BORDER_REFLECT))
 
 
-def non_local_means(pixels: Image, *, patch: int = 5, search: int = 13, strength: float = 0.8, noise: float | None = None) -> Image:
+def non_local_means(pixels: Image, *, patch: int = 5, search: int = 13, strength: float = 0.8, noise: float | str = "pixel") -> Image:
     """Return the mean of the pixels of a search window, weighted by how like the patches around them are.
 
     The weight of two pixels is exp(-max(d - 2 n^2, 0) / (strength n)^2), with d the mean squared difference of their patches and n the
@@ -344,8 +351,9 @@ def non_local_means(pixels: Image, *, patch: int = 5, search: int = 13, strength
         Sides of patch and search window in pixels, odd.
     strength : float
         Above 0; the greater, the smoother.
-    noise : float, optional
-        Standard deviation of the noise; without it `noise_level` of the image. With 0 the image comes back as it was.
+    noise : float or str
+        Standard deviation of the noise, or how it is estimated: ``"pixel"`` by `noise_level`, ``"local"`` by `local_deviation`. With 0 the
+        image comes back as it was.
 
     Returns
     -------
@@ -357,7 +365,7 @@ def non_local_means(pixels: Image, *, patch: int = 5, search: int = 13, strength
     """
     image, half, reach = checked(pixels), odd_size(patch, "patch") // 2, odd_size(search, "search") // 2
     power = number(strength, "strength", above=0)
-    level = noise_level(image) if noise is None else number(noise, "noise")
+    level = _level(image, noise)
     if level == 0:
         return image.copy()
     change = partial(_mean_by_patches, half=half, reach=reach, allowed=np.float32(2 * level**2), fall=np.float32(-1 / (power * level) ** 2))
@@ -390,7 +398,7 @@ def _mean_by_patches(part: Image, *, half: int, reach: int, allowed: np.float32,
     return centre + total / weights
 
 
-def wavelet(pixels: Image, *, name: str = "sym4", levels: int = 4, noise: float | None = None) -> Image:
+def wavelet(pixels: Image, *, name: str = "sym4", levels: int = 4, noise: float | str = "pixel") -> Image:
     """Shrink the details of a wavelet decomposition, each band by its own threshold n^2 / sqrt(max(v - n^2, 0)) (BayesShrink, soft).
 
     With the noise's variance n^2 and the band's v. The mean over the image and its three mirror images is taken: wavelets are not
@@ -405,8 +413,8 @@ def wavelet(pixels: Image, *, name: str = "sym4", levels: int = 4, noise: float 
     levels : int
         At least 1; fewer where the image is too small for them, and none, so that it comes back as it was, where it is smaller than
         the wavelet.
-    noise : float, optional
-        Standard deviation of the noise; without it `noise_level` of the image.
+    noise : float or str
+        Standard deviation of the noise, or how it is estimated: ``"pixel"`` by `noise_level`, ``"local"`` by `local_deviation`.
 
     Returns
     -------
@@ -423,7 +431,7 @@ def wavelet(pixels: Image, *, name: str = "sym4", levels: int = 4, noise: float 
     image, deepest = checked(pixels), whole(levels, "levels", 1)
     if name not in pywt.wavelist(kind="discrete"):
         raise ValueError(f"name must be a discrete wavelet of PyWavelets, such as 'sym4' or 'db2', got {short(name)}")
-    level = noise_level(image) if noise is None else number(noise, "noise")
+    level = _level(image, noise)
     deepest = min(deepest, pywt.dwtn_max_level(image.shape, name))
     if deepest == 0 or level == 0:
         return image.copy()
@@ -468,3 +476,12 @@ def _over_mirror_images(change: Callable[[Image], Image], image: Image) -> Image
         for cols in (slice(None), slice(None, None, -1)):
             total += change(np.ascontiguousarray(image[rows, cols]))[rows, cols]
     return clipped(total / 4)
+
+
+def _level(image: Image, noise: float | str) -> float:
+    """Return the noise that is given, or estimated in the way that is named."""
+    if isinstance(noise, str):
+        if noise not in NOISES:
+            raise ValueError(f"noise must be a number of at least 0, or one of {', '.join(NOISES)}, got {short(noise)}")
+        return NOISES[noise](image)
+    return number(noise, "noise")
