@@ -1,6 +1,7 @@
 """Contrast: histogram equalisation, whole and by tiles, with and without a limit; gamma, unsharp masking, percentile stretch.
 
-As in `filters`: (H, W) float32 in [0, 1] in and out. With a mask of tissue its histogram alone counts: most of a film is black.
+As in `filters`: (H, W) float32 in [0, 1] in and out. With a mask of tissue its histogram alone counts, since most of a film is black; what
+lies outside is changed by the same curve, so that no seam shows where the mask cuts off skin.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def equalise(pixels: Image, *, levels: int = 65_536, tissue: Mask | None = None)
     levels : int
         Of the histogram, at least 2; between two of them it is interpolated.
     tissue : (H, W) ndarray of bool, optional
-        What the histogram is taken of, and what is changed; outside it the image comes back as it was.
+        What the histogram is taken of; everywhere without it.
 
     Returns
     -------
@@ -105,8 +106,7 @@ def _equalised(pixels: Image, tiles: Tiles, limit: float, levels: int, tissue: M
     if every.max() == every.sum():
         return image.copy()
     curves = _curves(grey, mask, every, (down, across), limit)
-    result = _between_curves(image, curves)
-    return clipped(result if mask is None else np.where(mask, result, image))
+    return clipped(_between_curves(image, curves))
 
 
 def _curves(grey: NDArray[np.int32], mask: Mask | None, every: NDArray[np.int64], tiles: Tiles, limit: float) -> Image:
@@ -204,8 +204,7 @@ def percentile_stretch(
 ) -> Image:
     """Stretch the contrast so that one percentile of the image becomes 0 and another 1; what lies beyond is clipped.
 
-    `inputs.stretch`, with percentiles to choose; they are those of about 100,000 pixels, evenly taken. With a mask what lies outside
-    is stretched too: it is only kept out of the percentiles.
+    `inputs.stretch`, with percentiles to choose; they are those of about 100,000 pixels, evenly taken.
 
     Parameters
     ----------
