@@ -164,7 +164,7 @@ def enhanced_lee(pixels: Image, *, size: int = 7, variation: float | None = None
     return clipped(in_strips(estimated, image, side // 2))
 
 
-def frost(pixels: Image, *, size: int = 7, damping: float = 2.0) -> Image:
+def frost(pixels: Image, *, size: int = 7, damping: float = 10.0) -> Image:
     """Return the mean of the window with weights exp(-damping r^2 d): d the distance from the centre, r the local coefficient of variation.
 
     Exact, not by steps of r: pixels at one distance have one weight, so that a sum a ring and a weight a ring are all that is needed.
@@ -176,7 +176,8 @@ def frost(pixels: Image, *, size: int = 7, damping: float = 2.0) -> Image:
     size : int
         Side of the window in pixels, odd.
     damping : float
-        At least 0, which gives the mean filter; the greater, the more edges and speckle are kept.
+        At least 0, which gives the mean filter; the greater, the more edges and speckle are kept. Radar images of one look, where r is
+        near 1, are filtered with 1 to 2; ultrasound has a tenth to a quarter of that r, and with 2 it would be the mean filter.
 
     Returns
     -------
