@@ -46,7 +46,7 @@ def sobel(pixels: Image) -> Image:
 
 
 def laplacian(pixels: Image) -> Image:
-    """Return how far each pixel is from the mean of its four neighbours, in [0, 1]: the Laplacian's size over four.
+    """Return how far each pixel is from the mean of its four neighbours: the size of the Laplacian over four, (H, W) float32 in [0, 1].
 
     Examples
     --------
@@ -58,12 +58,25 @@ def laplacian(pixels: Image) -> Image:
 
 
 def erosion(pixels: AnyImage, *, size: int = 5) -> AnyImage:
-    """Return the least value in a disc of `size` pixels across (odd) around each pixel."""
+    """Return the least value in a disc around each pixel.
+
+    Parameters
+    ----------
+    pixels : (H, W) ndarray of float32 or of bool
+        An image in [0, 1], or a mask; so with all morphology here.
+    size : int
+        Pixels that the disc is across, odd.
+
+    Returns
+    -------
+    (H, W) ndarray of float32 or of bool
+        Of the type of `pixels`.
+    """
     return _shaped(pixels, cv2.MORPH_ERODE, size)
 
 
 def dilation(pixels: AnyImage, *, size: int = 5) -> AnyImage:
-    """Return the greatest value in a disc of `size` pixels across (odd) around each pixel."""
+    """Return the greatest value in a disc around each pixel."""
     return _shaped(pixels, cv2.MORPH_DILATE, size)
 
 

@@ -303,8 +303,8 @@ def srad(
     image, count, fall = checked(pixels), whole(steps, "steps", 0), number(decay, "decay")
     time = number(pace, "pace", above=0, high=1.0)
     first = _given_or_found(variation, image, 7) if homogeneous is None else 0.0
-    for number_ in range(count):
-        level = first * float(np.exp(-fall * time * number_)) if homogeneous is None else _variation_in(_region(image, homogeneous))
+    for step in range(count):
+        level = first * float(np.exp(-fall * time * step)) if homogeneous is None else _variation_in(_region(image, homogeneous))
         if level < np.finfo(np.float32).eps:  # no speckle is left: every difference is an edge
             break
         image = in_strips(partial(_srad_step, power=np.float32(level**2), pace=np.float32(time / 4)), image, 2)
