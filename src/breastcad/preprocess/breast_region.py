@@ -19,7 +19,7 @@ NARROW_SHARE = 0.035
 GAP_SHARE = 0.05
 FOG_PERCENTILE = 75
 FULL_SHARE = 0.5
-SKIN_SHARE = 0.2
+SKIN_SHARE = 0.15
 REACH_SHARE = 0.08
 ROUND_SHARE = 0.006
 _FLAT = 1e-3
@@ -34,7 +34,7 @@ def breast_region(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     Black padding is cut off. The film is reduced to at most 512 pixels a side, its outermost 1.2 % are replaced by what lies next to
     them (white film edges), and it is smoothed. Otsu's threshold, taken again among the pixels below it, parts tissue from film: the
     largest part that is left by an opening is the core. Beyond a gap round the core lies bare film, and its 75th percentile is the fog.
-    The skin line is where the film is brighter than fog by a fifth of what Otsu's threshold is; it is looked for no farther from the core
+    The skin line is where the film is brighter than fog by 15 % of what Otsu's threshold is; it is looked for no farther from the core
     than 8 % of the film's side. The outline is rounded on the small mask, enlarged linearly and cut at one half: smooth at full size.
 
     Parameters
