@@ -22,6 +22,7 @@ LEAST_SCORE_OF_MLO, LEAST_SCORE = 0.25, 0.45
 POINTS, CURVE_POINTS, BEYOND = 64, 96, 0.1
 CURVE_REACH_PX, HALF_BAND_PX, STEP_PX = 2, 12, 0.5
 FALL_CAP, STEP_COST, PULL = 2.0, 0.2, 0.6
+LEAST_WIDTH_PX = 3
 _FAR = 200
 
 _Float = NDArray[np.float32]
@@ -157,8 +158,9 @@ def _curved(grey: _Float, top: float, left: float) -> _Float:
     before, after = edge[0] + _FAR * (edge[0] - edge[1]), edge[-1] + _FAR * (edge[-1] - edge[-2])
     corner = -float(4 * max(FRAME))
     around = np.vstack([[corner, corner], before, edge, after])
-    muscle = np.zeros(FRAME, np.float32)
-    return cv2.fillPoly(muscle, [np.rint((around - 0.5) * 16).astype(np.int32)], 1.0, shift=4).astype(np.float32, copy=False)
+    drawn = cv2.fillPoly(np.zeros(FRAME, np.uint8), [np.rint((around - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    # Where the edge runs out along the chest wall, what is left beside it is no muscle.
+    return np.where(drawn.sum(axis=1, keepdims=True) < LEAST_WIDTH_PX, 0, drawn).astype(np.float32)
 
 
 def _cheapest(cost: _Array) -> NDArray[np.intp]:
