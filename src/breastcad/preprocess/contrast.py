@@ -16,6 +16,8 @@ from breastcad.preprocess.filters import gaussian
 from breastcad.preprocess.neighbourhood import Image, Mask, checked, checked_tissue, clipped, number, short, whole
 
 Tiles = tuple[int, int]
+BLOCK_ROWS = 32
+"""Pixels are looked up in blocks of so many rows at most: what is computed on the way stays small."""
 
 
 def equalise(pixels: Image, *, levels: int = 65_536, tissue: Mask | None = None) -> Image:
@@ -134,6 +136,7 @@ def _between_curves(image: Image, curves: Image) -> Image:
     result = np.empty_like(image)
     # All pixels between the same four centres share their curves: block by block, four small tables are looked up.
     row_edges, col_edges = (np.flatnonzero(np.diff(first, prepend=-1, append=-1)) for first in (upper + lower, left + right))
+    row_edges = np.union1d(row_edges, np.arange(0, len(image), BLOCK_ROWS))
     for top, bottom in pairwise(row_edges):
         for start, stop in pairwise(col_edges):
             part = np.s_[top:bottom, start:stop]
