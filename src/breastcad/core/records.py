@@ -135,7 +135,10 @@ class SplitRow:
 
 @dataclass(slots=True)
 class PatchRow:
-    """One window on one image: a row of patches.csv. Position and size in source pixels, ``scale`` in network pixels a source pixel."""
+    """One window on one image: a row of patches.csv. Position and size in source pixels, ``scale`` in network pixels a source pixel.
+
+    ``scale`` is along rows: the window is ``scale * height`` network pixels high, and, being square, as many wide.
+    """
 
     sample_id: str
     role: str
@@ -151,6 +154,7 @@ class PatchRow:
     breast_share: float | None = None
     label: str = "unknown"
     group: str | None = None
+    patient_id: str | None = None
 
 
 @dataclass(slots=True)

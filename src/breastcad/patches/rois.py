@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
-from breastcad.core.geometry import ellipse_mask
+from breastcad.core.geometry import box_area, ellipse_mask
 from breastcad.core.records import FindingRow
 from breastcad.read.masks import fitted_mask
 
@@ -28,7 +28,7 @@ def roi_mask(finding: FindingRow, shape: tuple[int, int], root: Path) -> NDArray
     Returns
     -------
     (H, W) ndarray of bool or None
-        A pixel is inside if its centre is. None where a finding has no extent (a point, a line, no geometry).
+        A pixel is inside if its centre is. None where a finding has no extent (a point, a line, an empty box, no geometry).
 
     Raises
     ------
@@ -44,6 +44,8 @@ def roi_mask(finding: FindingRow, shape: tuple[int, int], root: Path) -> NDArray
     if None in box:
         return None
     row0, col0, row1, col1 = (float(side) for side in box if side is not None)
+    if box_area((row0, col0, row1, col1)) == 0:
+        return None
     if finding.geometry in ("circle", "ellipse"):
         return ellipse_mask(shape, (row0, col0, row1, col1))
     if finding.geometry != "box":
