@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from breastcad.core.seeding import generator
-from breastcad.patches.integral import roi_counts, roi_shares
+from breastcad.patches.integral import box_counts, box_shares, roi_counts, roi_shares, summed
 
 
 def counted(mask: NDArray[np.bool_], rows: list[int], cols: list[int], window: tuple[int, int]) -> list[list[int]]:
@@ -118,3 +118,55 @@ def test_an_empty_window_is_refused() -> None:
 def test_an_unknown_reading_is_refused() -> None:
     with pytest.raises(ValueError, match="of must be 'window' or 'roi', got 'lesion'"):
         roi_shares(np.zeros((3, 3), bool), [0], [0], (1, 1), of="lesion")  # type: ignore[arg-type]
+
+
+# ---- windows that cut through pixels, and boxes anywhere ----
+
+
+def test_cut_pixels_count_in_part() -> None:
+    """ROI rows 1-2, columns 2-4. The window of rows 0.5 to 2.5 and columns 2.25 to 4.75 holds row 1 whole and half of row 2, 1.5 rows,
+    and .75 of column 2, column 3, .75 of column 4, 2.5 columns: 3.75 of its 2 x 2.5 = 5, and of the ROI's 6.
+    """
+    mask = np.zeros((4, 6), bool)
+    mask[1:3, 2:5] = True
+    assert roi_counts(mask, [0.5], [2.25], (2, 2.5)).tolist() == [[3.75]]
+    assert roi_shares(mask, [0.5], [2.25], (2, 2.5)).tolist() == [[0.75]]
+    assert roi_shares(mask, [0.5], [2.25], (2, 2.5), of="roi").tolist() == [[0.625]]
+    assert box_counts(summed(mask), [(0.5, 2.25, 2.5, 4.75)]).tolist() == [3.75]
+
+
+def quarters(mask: NDArray[np.bool_], box: tuple[int, int, int, int]) -> float:
+    """Count by a plain sum over a mask enlarged four times; the box is in quarters of a pixel."""
+    fine = mask.repeat(4, axis=0).repeat(4, axis=1)
+    top, left, bottom, right = (max(side, 0) for side in box)
+    return int(fine[top:bottom, left:right].sum()) / 16
+
+
+@given(st.data())
+def test_counts_of_cut_pixels_equal_a_plain_sum(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 25)), data.draw(st.integers(1, 18))
+    mask = generator(data.draw(st.integers(0, 1000)), "mask").random((height, width)) < data.draw(st.sampled_from((0.05, 0.5, 1.0)))
+    size = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    rows = data.draw(st.lists(st.integers(-20, 4 * height + 8), min_size=1, max_size=4))
+    cols = data.draw(st.lists(st.integers(-20, 4 * width + 8), min_size=1, max_size=4))
+    boxes = [(row, col, row + size[0], col + size[1]) for row in rows for col in cols]
+    expected = [quarters(mask, box) for box in boxes]
+    grid = roi_counts(mask, np.array(rows) / 4, np.array(cols) / 4, (size[0] / 4, size[1] / 4))
+    assert grid.ravel().tolist() == pytest.approx(expected, abs=1e-6)
+    found = box_counts(summed(mask), np.array(boxes) / 4)
+    assert found.tolist() == pytest.approx(expected, abs=1e-6)
+    shares = box_shares(summed(mask), np.array(boxes) / 4)
+    assert shares.tolist() == pytest.approx([count / (size[0] * size[1] / 16) for count in expected], abs=1e-6)
+    assert box_shares(summed(mask), np.array(boxes) / 4, of="roi").tolist() == pytest.approx(
+        [count / max(int(mask.sum()), 1) for count in expected], abs=1e-6
+    )
+
+
+def test_boxes_of_an_empty_mask_and_no_boxes() -> None:
+    empty = summed(np.zeros((4, 5), bool))
+    assert box_shares(empty, [(0, 0, 4, 5)], of="roi").tolist() == [0]
+    assert box_counts(empty, []).shape == (0,)
+    with pytest.raises(ValueError, match="of must be 'window' or 'roi', got 'all'"):
+        box_shares(empty, [], of="all")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="mask must be two-dimensional and bool"):
+        summed(np.zeros(4, bool))

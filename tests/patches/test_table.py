@@ -13,9 +13,14 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import read_patches, write_patches
 from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
 from breastcad.patches.rois import roi_mask
-from breastcad.patches.table import Sliding, sliding, sliding_patches
+from breastcad.patches.settings import Overlapping, settings_of
+from breastcad.patches.table import Patches, cut_patches
 
-SMALL = Sliding(window=4, stride=2)
+SMALL = Overlapping(window=4, stride=2, roi_of="window")
+
+
+def sliding_patches(collection: Collection, settings: Overlapping, **values: Any) -> Patches:
+    return cut_patches(collection, "overlapping", settings, **values)
 
 
 def finding(name: str = "f", **values: Any) -> FindingRow:
@@ -113,7 +118,7 @@ def test_windows_of_one_image_by_hand() -> None:
 
 def test_more_than_half_of_the_roi_is_the_other_reading() -> None:
     """The same: of the ROI's 20 pixels, (0, 0) holds 16, (0, 2) 12, and (2, 0) only 8."""
-    rows = at(sliding_patches(ultrasound(box(0, 0, 4, 5)), Sliding(window=4, stride=2, roi_of="roi")).rows)
+    rows = at(sliding_patches(ultrasound(box(0, 0, 4, 5)), Overlapping(window=4, stride=2, roi_of="roi")).rows)
     assert rows[0, 0].roi_share == 16 / 20
     assert rows[2, 0].roi_share == 8 / 20
     assert {place for place, row in rows.items() if row.label == "malignant"} == {(0, 0), (0, 2)}
@@ -125,14 +130,16 @@ def test_a_window_is_named_after_the_worst_lesion_that_it_belongs_to() -> None:
     By the ROI's reading it holds both wholly: malignant.
     """
     lesions = box(0, 0, 4, 2.5, "b", pathology="benign"), box(0, 3, 4, 4, "m")
-    first = at(sliding_patches(ultrasound(*lesions), Sliding(4, 9, roi_share=0.4)).rows)[0, 0]
+    first = at(sliding_patches(ultrasound(*lesions), Overlapping(window=4, stride=9, roi_share=0.4, roi_of="window")).rows)[0, 0]
     assert (first.label, first.finding_id, first.roi_share) == ("benign", "b", 0.5)
-    first = at(sliding_patches(ultrasound(*lesions), Sliding(4, 9, roi_of="roi")).rows)[0, 0]
+    first = at(sliding_patches(ultrasound(*lesions), Overlapping(window=4, stride=9)).rows)[0, 0]
     assert (first.label, first.finding_id, first.roi_share) == ("malignant", "m", 1.0)
 
 
 def test_label_lesion_says_lesion_whatever_its_pathology() -> None:
-    rows = sliding_patches(ultrasound(box(0, 0, 4, 5, pathology="benign")), Sliding(4, 2, label="lesion")).rows
+    rows = sliding_patches(
+        ultrasound(box(0, 0, 4, 5, pathology="benign")), Overlapping(window=4, stride=2, roi_of="window", label="lesion")
+    ).rows
     assert {row.label for row in rows} == {"lesion", "unknown", "normal"}
 
 
@@ -160,7 +167,7 @@ def test_a_placed_finding_beside_one_without_place_is_still_labelled() -> None:
 
 def test_scale_is_network_pixels_a_source_pixel() -> None:
     """A network window of 4 at half scale shows 8 source pixels, every 4 of them."""
-    rows = sliding_patches(ultrasound(label="normal", shape=(16, 12)), Sliding(window=4, stride=2, scale=0.5)).rows
+    rows = sliding_patches(ultrasound(label="normal", shape=(16, 12)), Overlapping(window=4, stride=2, scale=0.5)).rows
     assert [(row.row, row.col, row.height, row.width, row.scale) for row in rows] == [
         (row, col, 8, 8, 0.5) for row in (0, 4, 8) for col in (0, 4)
     ]
@@ -183,7 +190,7 @@ def mammogram(tmp_path: Path) -> Collection:
 
 
 def test_windows_outside_the_breast_are_left_out_but_for_a_lesions(mammogram: Collection) -> None:
-    rows = at(sliding_patches(mammogram, Sliding(window=10, stride=10)).rows)
+    rows = at(sliding_patches(mammogram, Overlapping(window=10, stride=10)).rows)
     assert list(rows) == [(0, 0), (0, 10), (0, 30), *((row, col) for row in range(10, 60, 10) for col in (0, 10))]
     assert rows[0, 30].label == "benign"
     assert rows[0, 30].breast_share == 0
@@ -191,12 +198,12 @@ def test_windows_outside_the_breast_are_left_out_but_for_a_lesions(mammogram: Co
 
 
 def test_with_no_breast_share_asked_for_all_windows_stay(mammogram: Collection) -> None:
-    assert len(sliding_patches(mammogram, Sliding(window=10, stride=10, breast_share=0)).rows) == 6 * 4
+    assert len(sliding_patches(mammogram, Overlapping(window=10, stride=10, breast_share=0)).rows) == 6 * 4
 
 
 def test_size_is_read_from_the_file_where_the_table_lacks_it(mammogram: Collection) -> None:
     mammogram.images[0].modality = "US"
-    rows = sliding_patches(mammogram, Sliding(window=20, stride=20)).rows
+    rows = sliding_patches(mammogram, Overlapping(window=20, stride=20)).rows
     assert len(rows) == 3 * 2
     assert {row.breast_share for row in rows} == {None}
 
@@ -213,13 +220,13 @@ def test_groups_come_from_a_split_and_choose_the_images() -> None:
 
 def test_a_windows_id_depends_on_its_place_alone() -> None:
     one = at(sliding_patches(ultrasound(box(0, 0, 4, 5)), SMALL).rows)
-    other = at(sliding_patches(ultrasound(label="normal", shape=(20, 30)), Sliding(4, 1, roi_of="roi", label="lesion")).rows)
+    other = at(sliding_patches(ultrasound(label="normal", shape=(20, 30)), Overlapping(window=4, stride=1, label="lesion")).rows)
     assert one[2, 4].sample_id == other[2, 4].sample_id == "s/a/2-4-4x4"
     assert len({row.sample_id for row in other.values()}) == len(other)
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:
-    rows = sliding_patches(ultrasound(box(0, 0, 4, 5)), Sliding(window=3, stride=2, scale=0.7)).rows
+    rows = sliding_patches(ultrasound(box(0, 0, 4, 5)), Overlapping(window=3, stride=2, scale=0.7)).rows
     write_patches(tmp_path / "patches.csv", rows)
     assert read_patches(tmp_path / "patches.csv") == rows
 
@@ -237,17 +244,21 @@ def test_a_broken_picture_is_left_out_and_said(mammogram: Collection) -> None:
 
 
 def test_settings_from_text() -> None:
-    settings = sliding(["window=128", "stride=32", "scale=0.25", "roi_share=0.3", "roi_of=roi", "breast_share=0", "label=lesion"])
-    assert settings == Sliding(128, 32, 0.25, 0.3, "roi", 0.0, "lesion")
-    assert (settings.window_px, settings.stride_px) == (512, 128)
-    assert sliding([]) == Sliding()
+    texts = ["window=128", "stride=32", "scale=0.25", "roi_share=0.3", "roi_of=window", "breast_share=0", "label=lesion"]
+    settings = settings_of(Overlapping, texts)
+    expected = Overlapping(window=128, stride=32, scale=0.25, roi_share=0.3, roi_of="window", breast_share=0.0, label="lesion")
+    assert settings == expected
+    assert settings_of(Overlapping, []) == Overlapping()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("window", "--setting takes KEY=VALUE, got 'window'"),
-        ("windw=3", "unknown setting 'windw'; near name: 'window'. All: window, stride, scale, roi_share, roi_of, breast_share, label"),
+        (
+            "windw=3",
+            "unknown setting 'windw'; near name: 'window'. All: window, resize, scale, roi_share, roi_of, label, touching, breast_share",
+        ),
         ("qqq=3", "unknown setting 'qqq'; All: window"),
         ("window=big", "setting 'window' must be a whole number, got 'big'"),
         ("window=2.5", "setting 'window' must be a whole number, got '2.5'"),
@@ -257,10 +268,10 @@ def test_settings_from_text() -> None:
         ("scale=nan", "setting 'scale' must be more than 0 and finite, got nan"),
         ("roi_share=50", r"setting 'roi_share' must be in \[0, 1\], got 50"),
         ("breast_share=-0.1", r"setting 'breast_share' must be in \[0, 1\], got -0.1"),
-        ("roi_of=image", "setting 'roi_of' must be window or roi, got 'image'"),
+        ("roi_of=image", "setting 'roi_of' must be roi or window, got 'image'"),
         ("label=birads", "setting 'label' must be pathology or lesion, got 'birads'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        sliding([text])
+        settings_of(Overlapping, [text])

@@ -135,7 +135,7 @@ def _joined(found: Iterable[Patches], settings: Settings, seed: int) -> Patches:
         table.dropped.update(part.dropped)
         unread += [remark for remark in part.remarks if remark != NO_OUTLINE]
         told.update(remark for remark in part.remarks if remark == NO_OUTLINE)
-        told.update({"smaller than the window, left out": any(row.reason == SMALLER and row.finding_id is None for row in part.unplaced)})
+        told.update(["smaller than the window, left out"] * any(row.reason == SMALLER and row.finding_id is None for row in part.unplaced))
     table.remarks = [f"{count} image{'s' * (count != 1)} {what}" for what, count in told.items() if count] + unread
     table.remarks += _unplaced_in_words(table.unplaced)
     if settings.balance == "down":
@@ -232,7 +232,7 @@ def scene_of(image: ImageRow, findings: Sequence[FindingRow], root: Path, random
     else:
         shape = pixels().shape[0], pixels().shape[1]
     rois = [(finding, roi_mask(finding, shape, root)) for finding in findings]
-    known = all(roi is not None for _, roi in rois) and bool(findings or image.label == "normal")
+    known = all(roi is not None and roi.any() for _, roi in rois) and bool(findings or image.label == "normal")
     return Scene(shape, rois, breast_mask(pixels()) if mammogram else None, pixels, known, random)
 
 

@@ -70,7 +70,7 @@ def patch_sheet(
                 tiles.append(Tile(shown, _caption(row), colour))
         tiles += [Tile(np.full((1, 1), 255, np.uint8))] * (-len(tiles) % columns)
     title = f"{len(rows):,} windows: up to {per_label} of each label, ROIs outlined"
-    return contact_sheet(tiles, columns=columns, title=title), unread
+    return contact_sheet(tiles or [Tile(np.full((1, 1), 255, np.uint8))], columns=columns, title=title), unread
 
 
 def _shown(root: Path, image: ImageRow, findings: Sequence[FindingRow], row: PatchRow) -> NDArray[np.uint8]:
