@@ -80,9 +80,13 @@ def _resized(pixels: NDArray[Any], box: tuple[float, float, float, float], size:
     rows, cols = math.ceil(max(down, 1)) + 1, math.ceil(max(across, 1)) + 1
     first = math.floor(top + _ROUNDING_PX) - rows, math.floor(left + _ROUNDING_PX) - cols
     last = math.ceil(bottom - _ROUNDING_PX) + rows, math.ceil(right - _ROUNDING_PX) + cols
-    if min(top, left) >= -_ROUNDING_PX and bottom <= pixels.shape[0] + _ROUNDING_PX and right <= pixels.shape[1] + _ROUNDING_PX:
-        first = max(first[0], 0), max(first[1], 0)
-        last = min(last[0], pixels.shape[0]), min(last[1], pixels.shape[1])
+    # but not over the image's border, unless the window itself lies over it
+    first = (max(first[0], 0) if top >= -_ROUNDING_PX else first[0]), (max(first[1], 0) if left >= -_ROUNDING_PX else first[1])
+    height, width = pixels.shape
+    last = (
+        min(last[0], height) if bottom <= height + _ROUNDING_PX else last[0],
+        min(last[1], width) if right <= width + _ROUNDING_PX else last[1],
+    )
     part = _cut(pixels, *first, *last).astype(np.float32, copy=False)
     sides = [
         max(left - first[1], 0.0),
