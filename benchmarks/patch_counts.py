@@ -85,7 +85,7 @@ def shares_of(film: Film, settings: Any, place: Any) -> tuple[dict[str, NDArray[
     worst = np.any([mask for mask, bad in zip(masks, malignant, strict=True) if bad] or [np.zeros_like(every)], axis=0)
     grid = windows.grid
     shares = {
-        of: np.array([roi_shares(mask, grid.rows, grid.cols, grid.size, of=of).ravel() for mask in (*masks, every, worst)])  # type: ignore[arg-type]
+        of: np.array([roi_shares(mask, grid.rows, grid.cols, grid.size, of=of).ravel() for mask in (*masks, every, worst)])
         for of in READINGS
     }
     return shares, windows

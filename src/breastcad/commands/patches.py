@@ -61,32 +61,36 @@ def _list_methods(asked: bool) -> None:
     raise typer.Exit
 
 
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--setting",
+        metavar="KEY=VALUE",
+        help="window=224 (network pixels), resize=ROWSxCOLS or scale=1 (network pixels a source pixel), roi_share=0.5, "
+        "roi_of=roi|window, label=pathology|lesion, touching=unknown|normal, breast_share=0.5, black=1, black_level=0, "
+        "black_of=benign|all, balance=none|down, most=0, and those of the method; may be given several times.",
+    ),
+]
+Split = Annotated[Path | None, typer.Option("--split", metavar="FOLDER", help="A split: only its images, and each window gets its group.")]
+Store = Annotated[StoreKind, typer.Option("--store", help="Write the pixels too, below OUT/pixels; none: views, nothing is copied.")]
+Sheet = Annotated[int, typer.Option("--sheet", metavar="N", min=0, max=100, help="Draw N windows of each label on sheet.png.")]
+Threads = Annotated[int, typer.Option("--workers", min=0, max=64, help="Threads that read images; results do not depend on it.")]
+ListMethods = Annotated[
+    bool, typer.Option("--list", is_eager=True, callback=_list_methods, help="Print every method with its source and settings.")
+]
+
+
 def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
     out: Out,
-    split: Annotated[
-        Path | None, typer.Option("--split", metavar="FOLDER", help="A split: only its images, and each window gets its group.")
-    ] = None,
+    split: Split = None,
     method: Annotated[MethodName, typer.Option("--method", help="How windows are chosen; see --list.")] = MethodName.overlapping,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--setting",
-            metavar="KEY=VALUE",
-            help="window=224 (network pixels), resize=ROWSxCOLS or scale=1 (network pixels a source pixel), roi_share=0.5, "
-            "roi_of=roi|window, label=pathology|lesion, touching=unknown|normal, breast_share=0.5, black=1, black_level=0, "
-            "black_of=benign|all, balance=none|down, most=0, and those of the method; may be given several times.",
-        ),
-    ] = None,
-    store: Annotated[StoreKind, typer.Option("--store", help="Write the pixels too, below OUT/pixels; none: views, nothing is copied.")] = (
-        StoreKind.none
-    ),
-    sheet: Annotated[int, typer.Option("--sheet", metavar="N", min=0, max=100, help="Draw N windows of each label on sheet.png.")] = 0,
+    setting: Setting = None,
+    store: Store = StoreKind.none,
+    sheet: Sheet = 0,
     seed: Seed = 0,
-    workers: Annotated[int, typer.Option("--workers", min=0, max=64, help="Threads that read images; results do not depend on it.")] = 0,
-    list_methods: Annotated[
-        bool, typer.Option("--list", is_eager=True, callback=_list_methods, help="Print every method with its source and settings.")
-    ] = False,
+    workers: Threads = 0,
+    list_methods: ListMethods = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Cut windows from the images of collections: patches.csv says where each lies and what it shows; no pixels are copied.
