@@ -1,7 +1,8 @@
 """What labelling and handing on windows costs beside other libraries, as Markdown: ``python benchmarks/patches.py``.
 
 On a made-up image of 4921 x 2085 pixels (uint16) with a lesion mask: time, growth and peak memory; then the whole extraction against
-reading the pixels once. The results of all ways are compared before they are timed. Best of several runs, one thread. MONAI and torch are
+reading the pixels once. The results of all ways are compared before they are timed. Best of several runs, in seconds of one
+thread's own time, since other work may run on the machine. MONAI and torch are
 of the extra [bench]; without them their columns are empty.
 """
 
@@ -13,7 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-import timeit
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,20 @@ MONAI = TORCH and importlib.util.find_spec("monai") is not None
 Mask = NDArray[np.bool_]
 
 
+def together(*works: Callable[[], Any], runs: int = RUNS) -> list[float]:
+    """Return the best time of each of several works in milliseconds of this process; done in turns, for quiet moments are nobody.s."""
+    best = [float("inf")] * len(works)
+    for _ in range(runs):
+        for place, work in enumerate(works):
+            begun = time.process_time()
+            work()
+            best[place] = min(best[place], (time.process_time() - begun) * 1000)
+    return best
+
+
 def milliseconds(work: Callable[[], Any], runs: int = RUNS) -> float:
-    """Return the best time of several runs."""
-    return min(timeit.repeat(work, number=1, repeat=runs)) * 1000
+    """Return the best time of one work."""
+    return together(work, runs=runs)[0]
 
 
 def made_up_image() -> NDArray[np.uint16]:
@@ -128,7 +140,8 @@ def rival_times(mask: Mask, window: int, stride: int) -> tuple[dict[str, float],
     for name, way in RIVALS.items():
         assert np.array_equal(way(part, window, stride), counts[first : first + few]), name
         times[name] = milliseconds(lambda way=way: way(part, window, stride), 2) * len(counts) / few
-    return times, milliseconds(lambda: ours(mask, window, stride)), milliseconds(mask.sum)
+    mine, once = together(lambda: ours(mask, window, stride), mask.sum)
+    return times, mine, once
 
 
 def labelling() -> None:
@@ -164,7 +177,7 @@ def image_growth() -> None:
     for factor in (0.25, 0.5, 1, 2):
         rows, cols = round(SHAPE[0] * factor), round(SHAPE[1] * factor)
         mask = ellipse_mask((rows, cols), (rows * 0.45, cols * 0.4, rows * 0.55, cols * 0.4 + rows * 0.1))
-        mine, once = milliseconds(lambda mask=mask: ours(mask, WINDOW, STRIDE)), milliseconds(mask.sum)
+        mine, once = together(lambda mask=mask: ours(mask, WINDOW, STRIDE), mask.sum)
         number = len(window_starts(rows, WINDOW, STRIDE)) * len(window_starts(cols, WINDOW, STRIDE))
         print(f"| {rows} x {cols} | {number:,} | {mine:.2f} | {once:.2f} | **{mine / once:.2f}** |")
 
@@ -177,7 +190,7 @@ def boxes_anywhere() -> None:
     whole = np.floor(boxes)
     plain = [int(mask[int(r0) : int(r1), int(c0) : int(c1)].sum()) for r0, c0, r1, c1 in whole[:200]]
     assert box_counts(summed(mask), whole[:200]).tolist() == plain
-    mine, once = milliseconds(lambda: box_counts(summed(mask), boxes)), milliseconds(mask.sum)
+    mine, once = together(lambda: box_counts(summed(mask), boxes), mask.sum)
     slow = milliseconds(lambda: [mask[int(r0) : int(r1), int(c0) : int(c1)].sum() for r0, c0, r1, c1 in whole[:200]], 2) * 50
     print(
         f"\n10,000 boxes anywhere, cutting through pixels: {mine:.2f} ms, {mine / once:.2f} x `mask.sum()`; "
@@ -194,7 +207,6 @@ def handing_on(image: NDArray[np.uint16]) -> None:
     ways = "each, in a loop | all kept in a list | a row of them at a time | copied (`np.stack`), extrapolated"
     print(f"| stride | windows | `image.sum()` of uint16, ms | {ways} |")
     print("|---|---|---|---|---|---|---|")
-    once = milliseconds(image.sum)
     for stride in (224, 112, 56, 28, 14):
         windows = view_windows(image, (WINDOW, WINDOW), (stride, stride))
 
@@ -204,7 +216,8 @@ def handing_on(image: NDArray[np.uint16]) -> None:
                     pass
 
         works = [each, lambda w=windows: [window for row in w for window in row], lambda w=windows: list(w)]
-        cells = [f"{time:.2f} ms (**{time / once:.2f}**)" for time in map(milliseconds, works)]
+        once, *times = together(image.sum, *works)
+        cells = [f"{took:.2f} ms (**{took / once:.2f}**)" for took in times]
         some = windows[: max(1, 400 // windows.shape[1])]
         copied = milliseconds(lambda some=some: np.stack([w for row in some for w in row]), 2) * windows.shape[0] / len(some)
         print(f"| {stride} | {windows.shape[0] * windows.shape[1]:,} | {once:.2f} | {' | '.join(cells)} | {copied:,.0f} ms |")
@@ -222,11 +235,17 @@ def resizing() -> None:
             for c in range(0, 700, 200)
         ]
         cut = [pixels[int(row.row) : int(row.row) + round(side), int(row.col) : int(row.col) + round(side)].copy() for row in rows]
-        library = milliseconds(
-            lambda cut=cut: [np.asarray(Image.fromarray(one).resize((WINDOW, WINDOW), Image.Resampling.BILINEAR)) for one in cut], 3
-        )
-        mine = milliseconds(lambda rows=rows: [window_of(pixels, row) for row in rows], 3)
-        print(f"| {side:g} | {WINDOW} | {len(rows)} | {mine:.1f} | {library:.1f} | **{mine / library:.2f}** |")
+
+        def library(cut: list[NDArray[Any]] = cut) -> None:
+            for one in cut:
+                np.asarray(Image.fromarray(one).resize((WINDOW, WINDOW), Image.Resampling.BILINEAR))
+
+        def mine(rows: list[PatchRow] = rows) -> None:
+            for row in rows:
+                window_of(pixels, row)
+
+        own, theirs = together(mine, library)
+        print(f"| {side:g} | {WINDOW} | {len(rows)} | {own:.1f} | {theirs:.1f} | **{own / theirs:.2f}** |")
 
 
 # ---- memory ----
@@ -312,13 +331,14 @@ def film_times(collection: Collection, path: Path) -> tuple[int, float, float, f
         to_text(PatchRow, rows)
         return len(rows) if sum(1 for row in views for _ in row) >= len(rows) else 0
 
-    return (
-        extract(),
-        milliseconds(lambda: open_picture(path).pixels, 5),
-        milliseconds(lambda: cut_patches(collection, "whole", Whole()), 5),
-        milliseconds(extract, 5),
-        milliseconds(lambda: cut_patches(collection, "region-based", drawn), 5),
+    works = (
+        lambda: open_picture(path).pixels,
+        lambda: cut_patches(collection, "whole", Whole()),
+        extract,
+        lambda: cut_patches(collection, "region-based", drawn),
     )
+    opened, found, whole, region = together(*works)
+    return extract(), opened, found, whole, region
 
 
 def extraction() -> None:
@@ -349,7 +369,7 @@ def main() -> None:
         for name in ("numpy", "skimage", "sklearn", "torch", "monai")
         if name not in missing
     )
-    print(f"Image {SHAPE[0]} x {SHAPE[1]}, {platform.machine()}, one thread, best of {RUNS} runs. {versions}.")
+    print(f"Image {SHAPE[0]} x {SHAPE[1]}, {platform.machine()}, one thread, its own time, best of {RUNS} runs in turns. {versions}.")
     if missing:
         print(f"Not installed, so left out: {', '.join(missing)} (extra [bench]).")
     labelling()

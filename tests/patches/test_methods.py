@@ -480,3 +480,25 @@ def test_what_publications_set_is_taken_and_the_command_names_every_method() -> 
     for method in METHODS.values():
         for pairs in method.published.values():
             settings_of(method.kind, pairs.split())
+
+
+def test_images_alike_are_drawn_on_apart() -> None:
+    rows = cut(collection_of((20, 30, 30, 50), images=2), "region-based", window=20, resize="", number=3, background=3).rows
+    first, second = ({(row.row, row.col) for row in rows if row.image_id == name} for name in ("i0", "i1"))
+    assert first != second
+
+
+def test_rounding_does_not_carry_a_window_over_the_border() -> None:
+    """Find sizes whose step times the resized size is more than the size, as floats have it, and cut these."""
+    sizes = [(rows, resized) for rows in range(1000, 3000, 7) for resized in (1152, 896, 1000, 700) if rows / resized * resized > rows]
+    assert sizes
+    for rows, resized in sizes[:3]:
+        found = place("overlapping", scene(shape=(rows, 300)), window=resized // 4, stride=resized // 4, resize=f"{resized}x{resized}")
+        assert found.boxes[:, 2].max() == rows
+
+
+def test_grids_without_end_are_refused() -> None:
+    with pytest.raises(InputError, match="stride=1 gives 8,747,676 windows of one image; at most 1,000,000 are cut"):
+        place("overlapping", scene(shape=(4921, 2085)), stride=1)
+    with pytest.raises(InputError, match="scale=1e"):
+        place("overlapping", scene(), scale=1e6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -100,10 +100,10 @@ def command(
     patches.json says what was left out and why, unplaced.csv what a method could not place.
     """
     from breastcad.commands.progress import bar
-    from breastcad.core.files import output_folder, read_split, write_json, write_patches, write_table
+    from breastcad.core.files import output_folder, read_split
     from breastcad.patches.methods import METHODS
     from breastcad.patches.settings import settings_of
-    from breastcad.patches.table import UnplacedRow, cut_patches, facts_of
+    from breastcad.patches.table import cut_patches, facts_of
 
     settings = settings_of(METHODS[method].kind, setting or [])
     groups = None if split is None else {(row.set, row.id): row.group for row in read_split(split)}
@@ -119,10 +119,7 @@ def command(
     rows = [row for patches in tables.values() for row in patches.rows]
     if not rows:
         raise _no_window(settings.window, split)
-    (out / "patches.json").unlink(missing_ok=True)
-    write_patches(out / "patches.csv", rows)
-    write_table(out / "unplaced.csv", UnplacedRow, [row for patches in tables.values() for row in patches.unplaced])
-    write_json(out / "patches.json", facts_of(tables, method, settings, seed, None if split is None else split.name))
+    _write(out, tables, facts_of(tables, method, settings, seed, None if split is None else split.name))
     if store is not StoreKind.none:
         _store(out / "pixels", store, rows, read)
     if sheet:
@@ -134,6 +131,17 @@ def _name(folder: Path, tables: Mapping[str, object]) -> str:
     """Return a collection's name, told apart from those before it."""
     name = folder.resolve().name
     return name if name not in tables else f"{name} ({len(tables) + 1})"
+
+
+def _write(out: Path, tables: Mapping[str, Patches], facts: dict[str, Any]) -> None:
+    """Write the tables and, last, what they are; an older one of these goes first."""
+    from breastcad.core.files import write_json, write_patches, write_table
+    from breastcad.patches.table import UnplacedRow
+
+    (out / "patches.json").unlink(missing_ok=True)
+    write_patches(out / "patches.csv", [row for patches in tables.values() for row in patches.rows])
+    write_table(out / "unplaced.csv", UnplacedRow, [row for patches in tables.values() for row in patches.unplaced])
+    write_json(out / "patches.json", facts)
 
 
 def _store(folder: Path, kind: StoreKind, rows: Sequence[PatchRow], read: Sequence[Collection]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcad.core.errors import InputError
 from breastcad.core.geometry import Box, box_centre, box_of_mask
 from breastcad.core.records import FindingRow
 from breastcad.patches.integral import box_counts, box_shares, roi_shares, summed
@@ -28,6 +29,7 @@ from breastcad.patches.sampling import (
     weight_map,
 )
 from breastcad.patches.settings import (
+    MOST_ON_GRID,
     CentrePixel,
     Density,
     LesionCentred,
@@ -105,6 +107,8 @@ def _on_grid(scene: Scene, settings: Settings, stride: int) -> Windows:
     """Return the windows of a grid that never leaves the image; none where the image is smaller than a window."""
     place, (height, width) = settings.frame(scene.shape)
     tops, lefts = (window_starts(length, settings.window, stride) for length in (height, width))
+    if tops.size * lefts.size > MOST_ON_GRID:
+        raise InputError(f"stride={stride} gives {tops.size * lefts.size:,} windows of one image; at most {MOST_ON_GRID:,} are cut")
     size: tuple[float, float] = (settings.window, settings.window)
     grid = Grid(tops, lefts, size)
     if (place.row_step, place.col_step) != (1, 1):

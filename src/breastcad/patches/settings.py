@@ -19,6 +19,8 @@ LONGEST_SIDE_PX = 65_536
 """Largest side that an image is resized to, and largest window."""
 MOST_WINDOWS = 100_000
 """Most windows that are drawn on an image."""
+MOST_ON_GRID = 1_000_000
+"""Most windows of a grid on an image: 4921 x 2085 at 224 / 14 has 44,688."""
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "roi_of": ("roi", "window"),
@@ -95,11 +97,21 @@ class Settings:
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     def frame(self, shape: tuple[int, int]) -> tuple[Placement, tuple[int, int]]:
-        """Return where an image's network pixels lie on it, and how many rows and columns of them it has, whole ones only."""
+        """Return where an image's network pixels lie on it, and how many rows and columns of them it has, whole ones only.
+
+        Raises
+        ------
+        InputError
+            If that is more than `LONGEST_SIDE_PX` a side.
+        """
         resized = resized_shape(self.resize)
         if resized:
             return Placement().resized(shape, resized), resized
         rows, cols = (math.floor(side * self.scale * (1 + 1e-12)) for side in shape)  # 3 x (1 / 3) is one pixel
+        if max(rows, cols) > LONGEST_SIDE_PX:
+            raise InputError(
+                f"scale={self.scale:g} makes {rows} x {cols} of an image of {shape[0]} x {shape[1]}; at most {LONGEST_SIDE_PX} a side"
+            )
         return Placement(row_step=1 / self.scale, col_step=1 / self.scale), (rows, cols)
 
 

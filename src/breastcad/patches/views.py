@@ -88,11 +88,7 @@ def _resized(pixels: NDArray[Any], box: tuple[float, float, float, float], size:
         min(last[1], width) if right <= width + _ROUNDING_PX else last[1],
     )
     part = _cut(pixels, *first, *last).astype(np.float32, copy=False)
-    sides = [
-        max(left - first[1], 0.0),
-        max(top - first[0], 0.0),
-        min(right - first[1], part.shape[1]),
-        min(bottom - first[0], part.shape[0]),
-    ]
-    seen = np.asarray(Image.fromarray(part).resize(size[::-1], Image.Resampling.BILINEAR, box=(sides[0], sides[1], sides[2], sides[3])))
+    begin = max(left - first[1], 0.0), max(top - first[0], 0.0)
+    end = min(right - first[1], part.shape[1]), min(bottom - first[0], part.shape[0])
+    seen = np.asarray(Image.fromarray(part).resize(size[::-1], Image.Resampling.BILINEAR, box=(*begin, *end)))
     return seen if pixels.dtype == np.float32 else (seen if pixels.dtype.kind == "f" else np.rint(seen)).astype(pixels.dtype)
