@@ -219,7 +219,7 @@ def test_a_lesion_that_fits_no_window_is_told_and_never_given_less() -> None:
     assert len(found.boxes) == 0
     ((missing),) = found.missing
     assert (missing.finding_id, missing.wanted, missing.placed) == ("f0", 10, 0)
-    assert "overlap of 0.9 (roi)" in missing.reason
+    assert "overlap of at least 0.9 (roi)" in missing.reason
     assert len(place("region-based", seen, window=20, resize="", background=0, overlap_of="either").boxes) == 10
 
 

@@ -165,7 +165,7 @@ def _round_lesion(
     if roi is None or box is None:
         return nowhere, nowhere, "the finding has no extent on the image"
     tops, lefts = places_round(roi, box, frame, settings.window, overlap=settings.overlap, overlap_of=cast(Overlap, settings.overlap_of))
-    reason = f"so many places have an overlap of {settings.overlap:g} ({settings.overlap_of}) with the centre in the lesion's box"
+    reason = f"no more places have an overlap of at least {settings.overlap:g} ({settings.overlap_of}) with the centre in the lesion's box"
     if settings.around == "centred":
         return *nearest(tops, lefts, settings.number, box, frame, settings.window), reason
     return *drawn(tops, lefts, settings.number, random), reason
@@ -194,7 +194,7 @@ def _away(scene: Scene, settings: RegionBased, frame: Frame) -> list[tuple[Boxes
         return good if black is None else good & (box_shares(black, boxes) <= settings.black)
 
     tops, lefts = places_away(frame, settings.window, number, wanted, scene.random)
-    reason = "background: so many places were found away from every lesion, with enough breast and not too black"
+    reason = "background: no more places were found away from every lesion, with enough breast and not too black"
     missing = [Missing(None, number, int(tops.size), reason)] if tops.size < number else []
     return [(boxes_at(frame, tops, lefts, settings.window, scene.shape), missing)]
 
@@ -208,7 +208,7 @@ def density(scene: Scene, settings: Density) -> Windows:
     if scene.breast is not None and settings.breast_share:
         boxes = boxes[box_shares(summed(scene.breast), boxes) >= settings.breast_share]
     boxes = _without_repeats(Windows(boxes, np.full(len(boxes), -1))).boxes[: settings.number]
-    reason = SMALLER if settings.window > min(frame[1]) else "so many places have weight and enough breast"
+    reason = SMALLER if settings.window > min(frame[1]) else "no more places have weight and enough breast"
     missing = [Missing(None, settings.number, len(boxes), reason)] if len(boxes) < settings.number else []
     return Windows(boxes, np.full(len(boxes), -1), missing=missing)
 
@@ -279,7 +279,7 @@ METHODS: dict[str, Method] = {
         cast(Place, non_overlapping),
         "windows side by side on the image resized",
         f"{_A}: A1",
-        {"A1": "window=256 resize=1024x1024 roi_share=0.7 label=lesion touching=normal breast_share=0 black=0.9"},
+        {"A1": "window=256 resize=1024x1024 roi_share=0.7 label=lesion touching=normal breast_share=0 black=0.9 black_level=0.0393"},
     ),
     "region-based": Method(
         RegionBased,
