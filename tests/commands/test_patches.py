@@ -127,7 +127,8 @@ def test_a_folder_holds_table_facts_what_is_missing_pixels_and_a_sheet(pictures:
 def test_what_cannot_be_placed_is_written_and_told(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--method", "region-based", *_settings("window=20", "resize=", "number=3", "background=1", "overlap_of=roi")]
     assert _run(pictures, "--out", tmp_path / "out", *options) == 0
-    assert (tmp_path / "out" / "unplaced.csv").read_text().splitlines()[1].startswith("us,a,a-1,3,0,no more places have an overlap of at least 0.9")
+    first = (tmp_path / "out" / "unplaced.csv").read_text().splitlines()[1]
+    assert first.startswith("us,a,a-1,3,0,no more places have an overlap of at least 0.9")
     assert "! us: 6 windows of 2 images could not be placed (unplaced.csv)" in capsys.readouterr().out
 
 

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breastcad.commands.patches import MethodName
 from breastcad.core.errors import InputError
 from breastcad.core.placement import Placement
 from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
@@ -21,7 +20,7 @@ from breastcad.core.seeding import generator
 from breastcad.patches.labels import labelled
 from breastcad.patches.methods import METHODS, SMALLER, Scene
 from breastcad.patches.sampling import places_away, places_by_weight, weight_map
-from breastcad.patches.settings import Overlapping, RegionBased, resized_shape, settings_of
+from breastcad.patches.settings import Overlapping, resized_shape
 from breastcad.patches.table import Patches, balanced, cut_patches, facts_of
 
 SHAPE = 60, 90
@@ -438,48 +437,6 @@ def test_what_was_done_is_said(film: Collection) -> None:
     assert (facts["method"], facts["seed"], facts["split"], facts["settings"]["window"]) == ("overlapping", 7, "split", 20)
     said = facts["collections"]["film"]
     assert (said["images"], said["windows"], said["labels"], said["dropped"]) == (1, 6, {"normal": 6}, {"too black": 6})
-
-
-@pytest.mark.parametrize(
-    ("method", "text", "message"),
-    [
-        ("overlapping", "resize=1024", "setting 'resize' must be ROWSxCOLS, as 1152x896, each from 1 to 65536, got '1024'"),
-        ("overlapping", "resize=0x5", "must be ROWSxCOLS"),
-        ("overlapping", "resize=99999x5", "must be ROWSxCOLS"),
-        ("overlapping", "resize=-3x5", "must be ROWSxCOLS"),
-        ("overlapping", "window=70000", "setting 'window' must be at most 65536, got 70000"),
-        ("overlapping", "scale=inf", "setting 'scale' must be more than 0 and finite, got inf"),
-        ("overlapping", "black=nan", r"setting 'black' must be in \[0, 1\], got nan"),
-        ("overlapping", "most=-1", "setting 'most' must be from 0 to 100000, got -1"),
-        ("overlapping", "number=3", "unknown setting 'number'"),
-        ("region-based", "overlap=1.5", r"setting 'overlap' must be in \[0, 1\], got 1.5"),
-        ("region-based", "number=1000000", "setting 'number' must be from 0 to 100000, got 1000000"),
-        ("region-based", "scale=2", "set resize or scale, not both: got resize=1152x896 and scale=2.0"),
-        ("region-based", "around=near", "setting 'around' must be drawn or centred, got 'near'"),
-        ("roi", "border=cut", "setting 'border' must be shift or pad, got 'cut'"),
-        ("density", "tissue=2", r"setting 'tissue' must be in \[0, 1\], got 2.0"),
-    ],
-)
-def test_hostile_settings_are_refused(method: str, text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        settings_of(METHODS[method].kind, [text])
-
-
-def test_a_setting_given_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="setting 'window' is given twice: 3 and 4"):
-        settings_of(Overlapping, ["window=3", "window=4"])
-
-
-def test_settings_of_another_method_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"method must be one of overlapping.*got 'density' and RegionBased"):
-        cut_patches(collection_of(), "density", RegionBased())
-
-
-def test_what_publications_set_is_taken_and_the_command_names_every_method() -> None:
-    assert [name.value for name in MethodName] == list(METHODS)
-    for method in METHODS.values():
-        for pairs in method.published.values():
-            settings_of(method.kind, pairs.split())
 
 
 def test_images_alike_are_drawn_on_apart() -> None:

@@ -13,7 +13,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import read_patches, write_patches
 from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
 from breastcad.patches.rois import roi_mask
-from breastcad.patches.settings import Overlapping, settings_of
+from breastcad.patches.settings import Overlapping
 from breastcad.patches.table import Patches, cut_patches
 
 SMALL = Overlapping(window=4, stride=2, roi_of="window")
@@ -238,40 +238,3 @@ def test_a_broken_picture_is_left_out_and_said(mammogram: Collection) -> None:
     (remark,) = patches.remarks
     assert remark.startswith("a is left out: a.png: ")
     assert remark.endswith("; import the set again")
-
-
-# ---- settings ----
-
-
-def test_settings_from_text() -> None:
-    texts = ["window=128", "stride=32", "scale=0.25", "roi_share=0.3", "roi_of=window", "breast_share=0", "label=lesion"]
-    settings = settings_of(Overlapping, texts)
-    expected = Overlapping(window=128, stride=32, scale=0.25, roi_share=0.3, roi_of="window", breast_share=0.0, label="lesion")
-    assert settings == expected
-    assert settings_of(Overlapping, []) == Overlapping()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("window", "--setting takes KEY=VALUE, got 'window'"),
-        (
-            "windw=3",
-            "unknown setting 'windw'; near name: 'window'. All: window, resize, scale, roi_share, roi_of, label, touching, breast_share",
-        ),
-        ("qqq=3", "unknown setting 'qqq'; All: window"),
-        ("window=big", "setting 'window' must be a whole number, got 'big'"),
-        ("window=2.5", "setting 'window' must be a whole number, got '2.5'"),
-        ("scale=half", "setting 'scale' must be a number, got 'half'"),
-        ("stride=0", "setting 'stride' must be more than 0 and finite, got 0"),
-        ("scale=-1", "setting 'scale' must be more than 0 and finite, got -1"),
-        ("scale=nan", "setting 'scale' must be more than 0 and finite, got nan"),
-        ("roi_share=50", r"setting 'roi_share' must be in \[0, 1\], got 50"),
-        ("breast_share=-0.1", r"setting 'breast_share' must be in \[0, 1\], got -0.1"),
-        ("roi_of=image", "setting 'roi_of' must be roi or window, got 'image'"),
-        ("label=birads", "setting 'label' must be pathology or lesion, got 'birads'"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        settings_of(Overlapping, [text])
