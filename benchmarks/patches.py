@@ -124,7 +124,7 @@ RIVALS |= {"torch unfold": unfold} if TORCH else {}
 RIVALS |= {"MONAI GridPatch": monai} if MONAI else {}
 
 
-def part_of(mask: Mask, window: int, stride: int) -> tuple[Mask, int, int]:
+def part_of(mask: NDArray[Any], window: int, stride: int) -> tuple[NDArray[Any], int, int]:
     """Return the pixels of a few rows of windows in the middle of the mask, which row of windows is the first, and how many there are."""
     rows = window_starts(mask.shape[0], window, stride)
     first = len(rows) // 2
@@ -221,6 +221,49 @@ def handing_on(image: NDArray[np.uint16]) -> None:
         some = windows[: max(1, 400 // windows.shape[1])]
         copied = milliseconds(lambda some=some: np.stack([w for row in some for w in row]), 2) * windows.shape[0] / len(some)
         print(f"| {stride} | {windows.shape[0] * windows.shape[1]:,} | {once:.2f} | {' | '.join(cells)} | {copied:,.0f} ms |")
+
+
+def extracting(image: NDArray[np.uint16]) -> None:
+    """Print what each way takes to hand on every window's pixels; MONAI copies them, on a few rows of windows, extrapolated."""
+    print("\n### Every window's pixels, each way; in brackets, times ours\n")
+
+    def mine(part: NDArray[Any], stride: int) -> Iterator[Any]:
+        return (window for row in view_windows(part, (WINDOW, WINDOW), (stride, stride)) for window in row)
+
+    def slices(part: NDArray[Any], stride: int) -> Iterator[Any]:
+        rows, cols = (window_starts(side, WINDOW, stride).tolist() for side in part.shape)
+        return (part[row : row + WINDOW, col : col + WINDOW] for row in rows for col in cols)
+
+    def views(part: NDArray[Any], stride: int) -> Iterator[Any]:
+        return (window for row in view_as_windows(part, (WINDOW, WINDOW), stride) for window in row)
+
+    def tensors(part: NDArray[Any], stride: int) -> Iterator[Any]:
+        import torch  # noqa: PLC0415 - only in the extra [bench]
+
+        return (window for row in torch.from_numpy(part).unfold(0, WINDOW, stride).unfold(1, WINDOW, stride) for window in row)
+
+    def patches(part: NDArray[Any], stride: int) -> Iterator[Any]:
+        from monai.transforms import GridPatch  # noqa: PLC0415 - only in the extra [bench]
+
+        return iter(np.asarray(GridPatch((WINDOW, WINDOW), overlap=1 - stride / WINDOW, pad_mode=None)(part[None]))[:, 0])
+
+    ways = {"ours": mine, "slices in a loop": slices, "scikit-image": views}
+    ways |= {"torch unfold": tensors} if TORCH else {}
+    ways |= {"MONAI GridPatch (copies)": patches} if MONAI else {}
+    print(f"| stride | windows | {', ms | '.join(ways)}, ms |")
+    print("|---|---|" + "---|" * len(ways))
+    for stride in (224, 112, 56, 28, 14):
+        part, _, few = part_of(image, WINDOW, stride)
+        rows, cols = (len(window_starts(side, WINDOW, stride)) for side in SHAPE)
+        expected = [int(np.asarray(window).sum()) for window in mine(part, stride)]
+        times = {}
+        for name, way in ways.items():
+            assert [int(np.asarray(window).sum()) for window in way(part, stride)] == expected, name
+            whole = name.startswith("MONAI")
+            seen, factor = (part, rows / few) if whole else (image, 1)
+            times[name] = milliseconds(lambda way=way, seen=seen, stride=stride: sum(1 for _ in way(seen, stride)), 3) * factor
+        cells = [f"{took:,.2f} ({took / times['ours']:,.1f} x)" for took in times.values()]
+        print(f"| {stride} | {rows * cols:,} | {' | '.join(cells)} |")
 
 
 def resizing() -> None:
@@ -375,7 +418,9 @@ def main() -> None:
     labelling()
     image_growth()
     boxes_anywhere()
-    handing_on(made_up_image())
+    image = made_up_image()
+    handing_on(image)
+    extracting(image)
     resizing()
     memory()
     extraction()

@@ -269,7 +269,8 @@ def test_lesion_centred_by_hand() -> None:
     assert place("lesion-centred", seen, window=20).boxes.tolist() == [[15, 30, 35, 50]]
     assert place("roi", seen).boxes.tolist() == [[15, 30, 35, 50]]
     assert place("lesion-centred", seen, window=20, context=2).boxes.tolist() == [[5, 20, 45, 60]]
-    assert place("lesion-centred", seen, window=20, scale=0.5).boxes.tolist() == [[5, 20, 45, 60]]
+    # at half scale the centre is (12.5, 20), and the window begins with a whole network pixel: row 3, column 10
+    assert place("lesion-centred", seen, window=20, scale=0.5).boxes.tolist() == [[6, 20, 46, 60]]
 
 
 def test_windows_of_lesions_at_the_border_are_shifted_or_padded() -> None:
@@ -279,7 +280,20 @@ def test_windows_of_lesions_at_the_border_are_shifted_or_padded() -> None:
     assert place("lesion-centred", seen, window=20, border="pad").boxes.tolist() == [[-8, 77, 12, 97]]
     large = place("lesion-centred", seen, window=61)
     assert (len(large.boxes), large.missing[0].reason) == (0, SMALLER)
-    assert place("lesion-centred", seen, window=61, border="pad").boxes.tolist() == [[-28.5, 56.5, 32.5, 117.5]]
+    assert place("lesion-centred", seen, window=61, border="pad").boxes.tolist() == [[-28, 57, 33, 118]]
+
+
+def test_a_circle_over_the_border_keeps_its_given_centre() -> None:
+    """A circle of radius 10 round (50, 85.4) reaches over the right border: its mask's centre would be (50, 82.7), the window 2 px off.
+
+    Windows of 8: rows 46-53; from column 81.4, which is 81. Its own box is (40, 75.4, 60, 95.4), shifted by 5.4 into the image.
+    """
+    circle = FindingRow("s", "c", "i0", pathology="benign", geometry="circle", row0=40, col0=75.4, row1=60, col1=95.4)
+    collection = replace(collection_of(), findings=[circle])
+    (row,) = cut(collection, "lesion-centred", window=8).rows
+    assert (row.row, row.col, row.height, row.width) == (46, 81, 8, 8)
+    (row,) = cut(collection, "roi").rows
+    assert (row.row, row.col, row.height, row.width) == pytest.approx((40, 70, 20, 20))
 
 
 def test_a_window_cut_for_a_lesion_belongs_to_it_and_to_a_worse_one() -> None:
@@ -423,6 +437,14 @@ def test_unreadable_images_are_left_out_and_others_stay(film: Collection) -> Non
     table = cut(film, "density", window=20, number=5)
     assert {row.image_id for row in table.rows} == {"a"}
     assert table.remarks[0].startswith("b is left out: gone.png: does not exist")
+
+
+def test_a_mask_of_another_size_leaves_its_image_out(film: Collection) -> None:
+    cv2.imwrite(str(Path(film.root) / "m.png"), np.full((30, 80), 255, np.uint8))
+    film.findings[0].geometry, film.findings[0].mask_path = "mask", "m.png"
+    table = cut(film, "overlapping", window=20)
+    assert table.rows == []
+    assert "m.png: the mask is 30 x 80, its image 60 x 80" in table.remarks[0]
 
 
 def test_an_image_of_another_size_than_imported_is_left_out(film: Collection) -> None:

@@ -5,6 +5,7 @@ What a window holds and how it is labelled is in `labels`, what the settings mea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError
-from breastcad.core.geometry import Box, box_centre, box_of_mask
+from breastcad.core.geometry import Box, box_area, box_centre, box_of_mask
 from breastcad.core.records import FindingRow
 from breastcad.patches.integral import box_counts, box_shares, roi_shares, summed
 from breastcad.patches.sampling import (
@@ -220,7 +221,7 @@ def lesion_centred(scene: Scene, settings: LesionCentred) -> Windows:
     own: list[int] = []
     missing: list[Missing] = []
     for number, (finding, roi) in enumerate(scene.rois):
-        found = None if roi is None else box_of_mask(roi)
+        found = None if roi is None or not roi.any() else _given_box(finding, roi)
         box = None if found is None else place.from_source(found)
         if box is None:
             missing.append(Missing(finding.finding_id, 1, 0, "the finding has no extent on the image"))
@@ -230,11 +231,21 @@ def lesion_centred(scene: Scene, settings: LesionCentred) -> Windows:
             missing.append(Missing(finding.finding_id, 1, 0, SMALLER))
             continue
         top, left = (centre - side / 2 for centre in box_centre(box))
+        if not settings.context:  # a window of its own size begins with a pixel, so that nothing is resampled
+            top, left = math.floor(top + 0.5), math.floor(left + 0.5)
         if settings.border == "shift":
             top, left = min(max(top, 0.0), height - side), min(max(left, 0.0), width - side)
         boxes.append(place.to_source((top, left, top + side, left + side)))
         own.append(number)
     return _without_repeats(Windows(np.array(boxes).reshape(-1, 4), np.array(own, np.int64), missing=missing))
+
+
+def _given_box(finding: FindingRow, roi: NDArray[np.bool_]) -> Box | None:
+    """Return the box that a set gives for a finding: a circle at the border has its centre where the set says; else its mask's."""
+    if finding.row0 is None or finding.col0 is None or finding.row1 is None or finding.col1 is None:
+        return box_of_mask(roi)
+    box = (finding.row0, finding.col0, finding.row1, finding.col1)
+    return box if box_area(box) else box_of_mask(roi)
 
 
 def whole(scene: Scene, settings: Whole) -> Windows:
