@@ -123,6 +123,17 @@ def test_shards_take_one_size(tmp_path: Path) -> None:
         write_store(tmp_path / "out", "shards", [*rows, replace(rows[0], sample_id="x", scale=0.5)], images)
 
 
+def test_whole_images_are_stored_as_they_are_but_not_in_shards(tmp_path: Path) -> None:
+    rows, images, pixels = made(tmp_path)
+    collection = Collection(str(tmp_path), [image for _, image in images.values()])
+    rows = cut_patches(collection, "whole", METHODS["whole"].kind()).rows
+    write_store(tmp_path / "npz", "npz", rows, images)
+    assert np.array_equal(open_store(tmp_path / "npz")(rows[2]), pixels["ä (1)"])
+    with pytest.raises(InputError, match=r"shards take windows of one size, got \(40, 50\) beside \(40, 40\)"):
+        write_store(tmp_path / "shards", "shards", rows, images)
+    assert not list((tmp_path / "shards").glob("*.npy"))
+
+
 def test_an_unknown_kind_and_what_is_no_store_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="kind must be one of png, npz, shards, got 'zip'"):
         write_store(tmp_path / "out", "zip", [], {})

@@ -176,6 +176,9 @@ def _write_shard(name: Path, rows: Sequence[PatchRow], size: tuple[int, int], so
         for of_image in _by_image(rows):
             windows = source.windows(of_image)
             if windows is not None:
+                other = next((window.shape for window in windows if window.shape != size), None)
+                if other:
+                    raise InputError(f"shards take windows of one size, got {other} beside {size}; store them as png or npz")
                 shard[place : place + len(windows)] = windows
                 index += [ShardRow(row.sample_id, place + number) for number, row in enumerate(of_image)]
             place += len(of_image)
