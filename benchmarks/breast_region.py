@@ -156,7 +156,9 @@ def tissue_tables(collection: Collection) -> None:
         + "|---" * 7
         + "|"
     )
-    print(f"\n**Breast with muscle**, {len(patients)} films of {len(set(patients))} women; a failure is a Dice below {BREAST_LEAST}.")
+    women = len(set(patients))
+    print(f"\n**Breast with muscle**, {len(patients)} films of {women} women; a failure is a Dice below {BREAST_LEAST}.")
+    print(f"\n| method | {head}")
     print("\n".join(scores.row(name, patients, BREAST_LEAST) for name, scores in breasts.items()))
     print(f"\n**Pectoral muscle**, the same films; a failure is a Dice below {MUSCLE_LEAST}, or nothing found.\n\n| method | {head}")
     print("\n".join(scores.row(name, patients, MUSCLE_LEAST) for name, scores in muscles.items()))

@@ -28,7 +28,7 @@ def with_discs(*discs: tuple[int, int, int, float]) -> np.ndarray:
 
 
 def test_the_clearer_disc_comes_first_and_boxes_lie_round_them() -> None:
-    found = candidates(with_discs((120, 80, 14, 0.45), (300, 210, 20, 0.8)), EVERYWHERE, most=2)
+    found = candidates(with_discs((120, 80, 16, 0.4), (300, 210, 16, 0.8)), EVERYWHERE, most=2)
     assert [tuple(round(side, -1) for side in box_centre(one.box)) for one in found] == [(300, 210), (120, 80)]
     assert found[0].score > found[1].score > 0
 
@@ -106,7 +106,7 @@ def test_objects_are_painted_over_and_the_film_outside_is_black() -> None:
 
 
 def test_specks_masses_and_what_touches_the_rim_are_left() -> None:
-    pixels = with_discs((100, 100, 40, 1.0), (5, 150, 5, 1.0))
+    pixels = with_discs((100, 100, 40, 1.0), (2, 150, 3, 1.0))
     pixels[300, 200] = 1.0  # one pixel may be a calcification
     mass = cv2.GaussianBlur(with_discs((220, 80, 14, 0.9)), (0, 0), 6)
     for film in (pixels, mass, np.zeros_like(pixels), np.ones_like(pixels)):

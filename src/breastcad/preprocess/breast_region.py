@@ -115,13 +115,13 @@ def _soft_region(film: _Float) -> _Float | None:
         return None
     faint = _otsu(grey[grey < otsu]) or otsu
     radius = _length(NARROW_SHARE / 2, film)
-    core = _largest(_without_narrow((grey > faint).astype(np.uint8), radius))
+    bright = (grey > faint).astype(np.uint8)
+    core = _largest(_without_narrow(bright, radius))
     bare = (cv2.dilate(core, _disc(_length(GAP_SHARE, film))) == 0) & (grey < faint)
     fog = float(np.percentile(grey[bare], FOG_PERCENTILE)) if bare.any() else np.inf
     if fog > FULL_SHARE * float(np.median(grey[core > 0])):
         return np.ones(film.shape, np.float32)
-    near = cv2.dilate(core, _disc(_length(REACH_SHARE, film))) > 0
-    above = near & (grey > fog + SKIN_SHARE * (otsu - fog))
+    above = (grey > fog + SKIN_SHARE * (otsu - fog)) & _nearest(core, bright, _length(REACH_SHARE, film))
     region = _largest(_without_narrow(above.astype(np.uint8), radius))
     blur = max(0.5, ROUND_SHARE * max(film.shape))
     return cv2.GaussianBlur(region.astype(np.float32), (0, 0), blur, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
@@ -153,6 +153,16 @@ def _without_narrow(mask: _Mask, radius: int) -> _Mask:
     opened = cv2.dilate(cv2.morphologyEx(wide, cv2.MORPH_OPEN, _disc(radius)), _disc(max(1, radius // 2))).astype(np.uint8)
     kept = mask & opened[margin:-margin, margin:-margin]
     return kept if kept.any() else mask
+
+
+def _nearest(core: _Mask, bright: _Mask, reach: int) -> NDArray[np.bool_]:
+    """Return what is within reach of the core, and nearer to it than to anything else bright: labels keep their own glow."""
+    _, parts = cv2.connectedComponents(bright, connectivity=8)
+    others = (bright > 0) & ~np.isin(parts, np.unique(parts[core > 0]))
+    away = cv2.distanceTransform(1 - core, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if not others.any():
+        return np.asarray(away <= reach)
+    return np.asarray((away <= reach) & (away < cv2.distanceTransform(1 - others.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)))
 
 
 def _largest(mask: _Mask) -> _Mask:
