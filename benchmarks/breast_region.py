@@ -137,7 +137,7 @@ def film_of(collection: Collection, row: ImageRow) -> Film:
 def tissue_tables(collection: Collection) -> None:
     """Print breast, muscle and density against the tissue labels."""
     breasts, muscles = defaultdict(Scores), defaultdict(Scores)
-    patients, shares, glands = [], [], Scores()
+    patients, shares, glands = [], defaultdict(list), defaultdict(Scores)
     for row in collection.images:
         film = film_of(collection, row)
         label = np.asarray(Image.open(Path(collection.root) / "labels" / f"{row.image_id}_LI.png"))
@@ -148,9 +148,14 @@ def tissue_tables(collection: Collection) -> None:
         muscle = pectoral_muscle(film, breast, view="MLO").mask
         for name, found in {"pectoral_muscle": muscle, "straight line (Canny, Hough)": hough_muscle(film, breast)}.items():
             muscles[name].add(found, label == MUSCLE)
-        density = percent_density(film, breast, muscle)
-        glands.add(density.mask, label == GLAND)
-        shares.append((density.share, (label == GLAND).sum() / ((label == GLAND) | (label == FAT)).sum()))
+        tissue = breast & ~muscle
+        true = (label == GLAND).sum() / ((label == GLAND) | (label == FAT)).sum()
+        for name, found in {
+            "percent_density": percent_density(film, breast, muscle).mask,
+            "Otsu in the tissue": otsu_glands(film, tissue),
+        }.items():
+            glands[name].dice.append(dice(found, label == GLAND))
+            shares[name].append((found.sum() / tissue.sum(), true))
     head = (
         "mean Dice (95 % interval) | median | worst | failures | Hausdorff 95, px: mean / median / worst | nothing found |\n"
         + "|---" * 7
@@ -162,10 +167,19 @@ def tissue_tables(collection: Collection) -> None:
     print("\n".join(scores.row(name, patients, BREAST_LEAST) for name, scores in breasts.items()))
     print(f"\n**Pectoral muscle**, the same films; a failure is a Dice below {MUSCLE_LEAST}, or nothing found.\n\n| method | {head}")
     print("\n".join(scores.row(name, patients, MUSCLE_LEAST) for name, scores in muscles.items()))
-    print_density(np.array(shares), glands, patients)
+    print("\n**Percent density**, the same films.\n\n| method | figure | value (95 % interval) |\n|---|---|---|")
+    for name, scores in glands.items():
+        print_density(name, np.array(shares[name]), scores, patients)
 
 
-def print_density(shares: NDArray[np.float64], glands: Scores, patients: Sequence[str]) -> None:
+def otsu_glands(film: Film, tissue: Mask) -> Mask:
+    """Return the tissue above Otsu's threshold among it: the rival for the density."""
+    levels = np.rint(film * 255).astype(np.uint8)
+    cut, _ = cv2.threshold(levels[tissue].reshape(1, -1), 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return tissue & (levels > cut)
+
+
+def print_density(method: str, shares: NDArray[np.float64], glands: Scores, patients: Sequence[str]) -> None:
     """Print the share of fibroglandular tissue against the labels'."""
     figures = {
         "Dice of the fibroglandular mask": resampled(np.mean, glands.dice),
@@ -173,10 +187,9 @@ def print_density(shares: NDArray[np.float64], glands: Scores, patients: Sequenc
         "mean error of the share": resampled(lambda a, b: (a - b).mean(), *shares.T),
         "correlation of the shares (Pearson)": resampled(lambda a, b: np.corrcoef(a, b)[0, 1], *shares.T),
     }
-    print(f"\n**Percent density**, the same films.\n\n| figure (n = {len(shares)}) | value (95 % interval) |\n|---|---|")
     for name, statistic in figures.items():
         found = cluster_bootstrap(statistic, patients, generator(0, "density", name), repeats=1000)
-        print(f"| {name} | {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) |")
+        print(f"| {method} | {name} | {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) |")
 
 
 def lesions_of(collection: Collection) -> dict[str, list[tuple[float, float, float, float]]]:
