@@ -258,7 +258,7 @@ def _rows(image: ImageRow, scene: Scene, windows: Windows, known: Labelled, sett
             col=col0,
             height=height,
             width=width,
-            scale=_tidy(settings.window / height) if settings.square else 1.0,
+            scale=settings.window / (row1 - row0) if settings.square else 1.0,
             roi_share=shares[place] if finding or scene.known else None,
             breast_share=None if breast is None else breast[place],
             label=known.labels[place],
@@ -268,7 +268,7 @@ def _rows(image: ImageRow, scene: Scene, windows: Windows, known: Labelled, sett
 
 
 def _tidy(length: float) -> float:
-    """Return a length, or a scale, without rounding errors."""
+    """Return a length without the rounding errors of a difference."""
     return round(length, 9)
 
 
