@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("split", "Part a collection by patient and duplicate group."),
     "leak-demo": ("leak_demo", "Show what a leak is worth: one classifier on rotated copies, parted by copy and by patient."),
     "patches": ("patches", "Cut windows from the images of a collection: a table, no copies."),
+    "augment": ("augment", "Write augmented copies of a collection's images, their parents and parameters recorded."),
     "train": ("train", "Train a model; called again, it continues what it finds."),
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),

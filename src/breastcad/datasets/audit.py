@@ -86,6 +86,7 @@ def split_parts(
     list of Check
         Of each fold; an inner fold is held against what its outer fold tests.
     """
+    images = list(images)
     of_key = {(image.set, image.image_id): image for image in images}
     folds: dict[tuple[int, int, int], list[SplitRow]] = defaultdict(list)
     tests: dict[tuple[int, int], dict[tuple[str, str], SplitRow]] = defaultdict(dict)
@@ -101,7 +102,7 @@ def split_parts(
         for name in sorted({row.set for row in found}):
             parts = {row.id: row.part for row in found if row.set == name}
             checks += _parted(name, parts, [image for image in known if image.set == name], where)
-        checks += _parted_groups(found, groups, where)
+        checks += [*_parted_groups(found, groups, where), *_parted_families(found, images, where)]
         if groups is not None:
             said = f"{where}: pairs of a copy (turned, cut, mirrored, at another scale) and what it was made from"
             checks.append(_parted_pairs("copies on both sides", {(row.set, row.id): row.part for row in found}, copies, said))
@@ -174,6 +175,18 @@ def _parted_groups(rows: Sequence[SplitRow], groups: Mapping[Key, str] | None, w
     return [
         Check("groups on both sides", LEAK if parted else FINE, f"{where}: groups ({named}) in two parts", len(parted), len(parts), items)
     ]
+
+
+def _parted_families(rows: Sequence[SplitRow], images: Sequence[ImageRow], where: str) -> list[Check]:
+    """Look for images that were made from another (`parent_image_id`) and lie in another part than it, or than its other copies."""
+    part_of = {(row.set, row.id): row.part for row in rows}
+    families: dict[Key, list[Key]] = defaultdict(list)
+    for image in images:
+        if image.parent_image_id is not None and (image.set, image.image_id) in part_of:
+            families[image.set, image.parent_image_id].append((image.set, image.image_id))
+    couples = [(parent if parent in part_of else made[0], one) for parent, made in families.items() for one in made]
+    said = f"{where}: images that were made from another (augmented), and that one or what else was made from it"
+    return [_parted_pairs("augmented copies on both sides", part_of, couples, said)] if families else []
 
 
 def _parted_pairs(name: str, part_of: Mapping[Key, str], pairs: Sequence[Couple], said: str) -> Check:

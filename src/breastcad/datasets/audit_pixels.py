@@ -19,7 +19,7 @@ from breastcad.core.seeding import generator
 from breastcad.datasets.audit import FINE, NOTE, WARNING, Check
 from breastcad.datasets.audit_findings import Held, held_against
 from breastcad.datasets.copies import Copy, Features, copied_pairs, features
-from breastcad.datasets.duplicates import Pair, joined, pairs_by_modality
+from breastcad.datasets.duplicates import Pair, joined, pairs_by_modality, parent_pairs
 from breastcad.datasets.shortcuts import LEFT_IN, TAKEN_OUT, Shortcut, facts_of, shortcut
 from breastcad.datasets.thumbnails import THUMBNAIL_SIDE_PX, thumbnail
 from breastcad.evaluate.intervals import UndefinedFigure
@@ -73,7 +73,9 @@ def look(collections: Sequence[Collection], progress: Progress | None = None) ->
 
 @dataclass(slots=True)
 class Scenes:
-    """What was found of scenes: checks; group by (set, image_id), of near-duplicates and patients joined; pairs of
+    """What was found of scenes.
+
+    ``groups`` by (set, image_id): near-duplicates, patients and copies of one parent joined; ``near`` and ``copies`` are pairs of
     (set, image_id): near-duplicates, and copies beyond them.
     """
 
@@ -95,7 +97,9 @@ def scenes(looked: Looked) -> Scenes:
     keys = [(image.set, image.image_id) for image in images]
     first_of: dict[tuple[str, str], int] = {}
     same = [(first_of.setdefault((i.set, i.patient_id), n), n) for n, i in enumerate(images) if i.patient_id is not None]
-    groups = joined(range(len(images)), [*((pair.first, pair.second) for pair in pairs), *same])
+    place_of = {key: place for place, key in enumerate(keys)}
+    made = [(place_of[parent], place_of[copy]) for parent, copy in parent_pairs(images)]
+    groups = joined(range(len(images)), [*((pair.first, pair.second) for pair in pairs), *same, *made])
     checks = [
         _several(pairs, images),
         *_conflicts("near-duplicates", "pairs of one scene", pairs, images),

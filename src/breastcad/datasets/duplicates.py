@@ -196,7 +196,7 @@ def joined(members: Iterable[Member], pairs: Iterable[tuple[Member, Member]]) ->
 
 
 def duplicate_groups(collection: Collection, progress: Progress | None = None, *, read: ReadPixels | None = None) -> dict[str, str]:
-    """Join the images of a collection that show one patient or one scene, near-duplicates and copies.
+    """Join the images of a collection that show one patient or one scene, near-duplicates, copies, and what is made from one image.
 
     Parameters
     ----------
@@ -257,7 +257,8 @@ def joint_groups(
                 raise InputError(f"two images are called '{image.image_id}' in '{image.set}'; give each collection once")
             images[_key(image)] = (Path(collection.root), image)
     look = _looker(read or read_pixels, cache if read is None else None, copies)
-    pairs = [*_patient_pairs(image for _, image in images.values()), *_scene_pairs(images, progress, look, unread)]
+    rows = [image for _, image in images.values()]
+    pairs = [*_patient_pairs(rows), *parent_pairs(rows), *_scene_pairs(images, progress, look, unread)]
     return {key: "/".join(group) for key, group in joined(images, pairs).items()}
 
 
@@ -292,6 +293,21 @@ def _patient_pairs(images: Iterable[ImageRow]) -> Iterator[tuple[Key, Key]]:
     for image in images:
         if image.patient_id is not None:
             yield first_of.setdefault((image.set, image.patient_id), _key(image)), _key(image)
+
+
+def parent_pairs(images: Sequence[ImageRow]) -> Iterator[tuple[Key, Key]]:
+    """Yield the images that were made from another, each with that one; where it is not among them, with the first made from it.
+
+    Examples
+    --------
+    >>> made = [ImageRow("busi", name, parent_image_id="a", origin="augmented") for name in ("a-0", "a-1")]
+    >>> list(parent_pairs(made))
+    [(('busi', 'a-0'), ('busi', 'a-0')), (('busi', 'a-0'), ('busi', 'a-1'))]
+    """
+    first_of = {_key(image): _key(image) for image in images}
+    for image in images:
+        if image.parent_image_id is not None:
+            yield first_of.setdefault((image.set, image.parent_image_id), _key(image)), _key(image)
 
 
 def _scene_pairs(
