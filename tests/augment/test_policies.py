@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from breastcad.augment.operations import to_json
+from breastcad.augment.operations import KINDS, to_json
 from breastcad.augment.policies import POLICIES, draw_operations, policy_named, table_1, with_settings
 from breastcad.core.errors import InputError
 from breastcad.core.seeding import generator
@@ -100,3 +101,8 @@ def test_every_number_that_may_be_set_has_a_range() -> None:
     for policy in POLICIES.values():
         for name, value in policy.settings.items():
             assert with_settings(policy, [f"{name}={value}"])[name] == value
+
+
+def test_the_docs_name_every_operation_and_policy() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    assert [name for name in (*KINDS, *POLICIES) if f"`{name}`" not in page] == []

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
+from breastcad.augment.policies import POLICIES  # noqa: E402
 from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
 from breastcad.train.predict import _window_round  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -94,3 +95,19 @@ def test_window_round_a_finding_is_in_pixels_of_the_input(samples: list[Sample])
     sample = replace(one(samples, "benign"), box=(100.0, 40.0, 228.0, 104.0))
     finding = replace(sample.findings[0], row0=120.0, row1=200.0, col0=50.0, col1=60.0)
     assert _window_round(finding, sample) == (30.0, 15.0, 40.0)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_draws_in_place_of_the_strength(samples: list[Sample], name: str) -> None:
+    settings = Settings(rows=64, cols=64, batch=4, policy=name)
+    first, again = (list(epoch_batches(samples, settings, 0, 1)) for _ in range(2))
+    plain = list(epoch_batches(samples, Settings(rows=64, cols=64, batch=4), 0, 1))
+    for (images, targets), (same, _), (other, _) in zip(first, again, plain, strict=True):
+        assert images.shape == (4, 1, 64, 64)
+        assert torch.equal(images, same)
+        assert not torch.equal(images, other)
+        assert 0 <= images.min() <= images.max() <= 1
+        assert set(targets.lesions.unique().tolist()) <= {0, 1, 2}
+        # Nothing is healed: what shows no lesion was normal, or has lost it at the border.
+        shown = targets.labels[:, 0] > 0
+        assert (targets.lesions.flatten(1).any(dim=1) | ~shown).all()

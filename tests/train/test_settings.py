@@ -31,6 +31,7 @@ def test_text_of_the_command_line_becomes_numbers() -> None:
         ("patience", "0", "setting 'patience' must be at least 1, got 0"),
         ("modality", "us", "setting 'modality' must be one of US, MG, got 'us'"),
         ("weights", "ImageNet", "setting 'weights' must be one of imagenet, none, got 'ImageNet'"),
+        ("policy", "b", "setting 'policy' must be one of none, b-table-1, b-training, a, c, d, e3, broad, got 'b'"),
         ("mark_level", "0", "setting 'mark_level' must be above 0, got 0.0"),
         ("score_floor", "1.5", "setting 'score_floor' must be a number from 0 to 1, got '1.5'"),
         ("model_id", "a\tb", r"setting 'model_id' must be printable text of 1 to 200 characters, got 'a\\tb'"),

@@ -201,10 +201,8 @@ def moved(array: NDArray[Any], frame: Frame, border: str, *, nearest: bool = Fal
     """
     picks = exact_picks(frame, (array.shape[0], array.shape[1]), border)
     if picks is not None:
-        taken = array[np.maximum(picks.rows, 0)][:, np.maximum(picks.cols, 0)]
-        taken[picks.rows < 0] = 0
-        taken[:, picks.cols < 0] = 0
-        return np.ascontiguousarray(taken.T if picks.swaps else taken)
+        taken = _taken(_taken(array, picks.rows).T, picks.cols)
+        return (taken if picks.swaps else taken.T).copy()
     flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
     matrix, size = at_centres(frame.matrix), frame.shape[::-1]
     levels = array.view(np.uint8) if array.dtype == np.bool_ else array
@@ -213,6 +211,22 @@ def moved(array: NDArray[Any], frame: Frame, border: str, *, nearest: bool = Fal
     else:
         result = cv2.warpPerspective(levels, matrix, size, flags=flags, borderMode=BORDERS[border])
     return np.asarray(result).astype(array.dtype, copy=False)
+
+
+def _taken(array: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some rows, black where the index is -1; a view where all of them follow one another."""
+    inside = np.flatnonzero(rows >= 0)
+    if inside.size == 0:
+        return np.zeros((rows.size, array.shape[1]), array.dtype)
+    some = rows[inside[0] : inside[-1] + 1]
+    low, high, step = int(some.min()), int(some.max()), 1 if some[-1] >= some[0] else -1
+    follow = np.array_equal(some, np.arange(some[0], some[0] + step * some.size, step))
+    part = array[low : high + 1][::step] if follow else array[some]
+    if inside.size == rows.size:
+        return part
+    taken = np.zeros((rows.size, array.shape[1]), array.dtype)
+    taken[inside] = part
+    return taken
 
 
 # ---- elastic ----

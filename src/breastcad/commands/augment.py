@@ -50,6 +50,11 @@ def _list(wanted: bool) -> None:
         raise typer.Exit
 
 
+Listed = Annotated[
+    bool, typer.Option("--list", help="List the policies with their sources and settings, and exit.", callback=_list, is_eager=True)
+]
+
+
 def command(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="A collection that `breastcad import` made.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder of the new collection; refused if it is not empty.")],
@@ -67,9 +72,7 @@ def command(
     ] = None,
     border: Annotated[Border, typer.Option("--border", help="What lies outside; auto: black for mammograms, else mirrored.")] = Border.auto,
     overwrite: Overwrite = False,
-    listed: Annotated[
-        bool, typer.Option("--list", help="List the policies with their sources and settings, and exit.", callback=_list, is_eager=True)
-    ] = False,
+    listed: Listed = False,
 ) -> None:
     """Write augmented copies of a collection's images as a new collection: pictures, masks, moved findings, and how each was made.
 

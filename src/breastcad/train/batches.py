@@ -16,6 +16,10 @@ from torch import Tensor
 
 from breastcad.augment.applying import apply
 from breastcad.augment.drawing import Augmentation, draw
+from breastcad.augment.geometry import frame_of
+from breastcad.augment.operations import FRAME
+from breastcad.augment.policies import draw_operations, policy_named
+from breastcad.augment.replaying import Example, replay
 from breastcad.core.seeding import generator
 from breastcad.train.losses import Targets
 from breastcad.train.samples import MALIGNANT, UNKNOWN, Sample
@@ -49,16 +53,36 @@ def plain_batches(samples: list[Sample], settings: Settings) -> Iterator[tuple[l
 
 
 Focus = tuple[float, float, float]
+Shown = tuple[NDArray[np.float32], NDArray[np.uint8], Augmentation]
 Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float], Focus]
 
 
 def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator) -> Known:
     films = settings.pipeline == "mammogram"
-    tissue = sample.image > 0 if films else np.ones(sample.image.shape, bool)
-    drawn = draw(sample.lesions, tissue, settings.augmentation, numbers)
-    image, lesions = apply(sample.image, sample.lesions, drawn, mirror_border=not films)
+    if settings.policy != "none":
+        image, lesions, drawn = _by_policy(sample, settings.policy, numbers, films=films)
+    else:
+        image, lesions, drawn = _by_strength(sample, settings, numbers, films=films)
     labels, weights = what_shows(sample, lesions, drawn)
     return image, lesions, float(sample.placed), labels, weights, _focus(lesions, numbers)
+
+
+def _by_strength(sample: Sample, settings: Settings, numbers: np.random.Generator, *, films: bool) -> Shown:
+    tissue = sample.image > 0 if films else np.ones(sample.image.shape, bool)
+    drawn = draw(sample.lesions, tissue, settings.augmentation, numbers)
+    return *apply(sample.image, sample.lesions, drawn, mirror_border=not films), drawn
+
+
+def _by_policy(sample: Sample, name: str, numbers: np.random.Generator, *, films: bool) -> Shown:
+    """Draw one copy of a policy in the image's own frame; of what was drawn only the matrix is told, which says how much is seen."""
+    policy, shape = policy_named(name), (sample.image.shape[0], sample.image.shape[1])
+    settings = {**policy.settings, "frame": "kept"}
+    operations = draw_operations(policy, shape, int(numbers.integers(policy.copies)), numbers, settings)
+    example = Example(sample.image.astype(np.float32) / np.float32(255), codes=sample.lesions)
+    after = replay(example, operations, border="black" if films else "mirror", keep_black=films)
+    matrix = frame_of([one for one in operations if one.moves == FRAME], shape).matrix
+    assert after.codes is not None
+    return after.image, after.codes, Augmentation(matrix=tuple(float(value) for value in matrix[:2].ravel()))
 
 
 def _focus(lesions: NDArray[np.uint8], numbers: np.random.Generator) -> Focus:

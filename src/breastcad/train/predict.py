@@ -181,7 +181,7 @@ def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
 def known_classes(samples: list[Sample], settings: Settings) -> list[str]:
     """Return the classes that training shows, of normal, benign, malignant: images without a lesion may be made, not read."""
     labels = {sample.row.label for sample in samples}
-    if settings.augmentation.healed > 0 or settings.augmentation.window > 0:
+    if settings.policy == "none" and (settings.augmentation.healed > 0 or settings.augmentation.window > 0):
         labels.add("normal")
     return [label for label in ("normal", "benign", "malignant") if label in labels]
 

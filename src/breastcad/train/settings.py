@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from breastcad.augment.drawing import Strength
+from breastcad.augment.policies import POLICIES
 from breastcad.core.errors import InputError
 from breastcad.models.metadata import FIELDS
 from breastcad.models.registry import network_spec
@@ -40,7 +41,8 @@ class Settings:
     model file holds the networks of the first ``model_folds`` folds, under the name ``model_id``, and says whether the training was
     ``shortened``. Each fold trains ``members`` networks, the first from ``seed``, the next from ``seed`` + 1 and so on; the fold's
     word is the mean of their logits. ``threads`` is part of the settings since sums depend on it in their last bits;
-    with more than one they are not always the same twice.
+    with more than one they are not always the same twice. ``policy`` names a way to draw augmentations (`augment.policies`) in place of
+    ``augmentation``, whose lesions that are replaced and windows without one then are not made.
     """
 
     model_id: str = "model"
@@ -78,6 +80,7 @@ class Settings:
     seed: int = 1
     threads: int = 1
     shortened: bool = False
+    policy: str = "none"
     augmentation: Strength = field(default_factory=Strength)
 
 
@@ -146,6 +149,7 @@ WORDS = {
     "modality": ("US", "MG"),
     "pipeline": tuple(sorted(PIPELINES)),
     "normalisation": ("fixed", *KINDS),
+    "policy": ("none", *POLICIES),
 }
 AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "members", "max_marks")
 SHARES = (
