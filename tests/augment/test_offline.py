@@ -58,7 +58,7 @@ def collection(tmp_path: Path) -> Collection:
     return Collection(str(root), images, findings, facts={"set": "s"})
 
 
-def plan_of(*steps: Operation, border: str = "auto") -> Plan:
+def plan_of(*steps: Operation, border: str = "black") -> Plan:
     """Return a plan that gives each image one copy by these operations."""
     policy = Policy("fixed", "this test", "what it says", 1, {}, "nothing", lambda settings, shape, copy, random: steps)
     return Plan(policy, {}, 1, 0, border)
@@ -107,13 +107,17 @@ def test_a_turn_forgets_the_spacing(collection: Collection, tmp_path: Path) -> N
     assert {(row.rows, row.cols, row.spacing_row_mm, row.spacing_col_mm) for row in made.images} == {(COLS, ROWS, None, None)}
 
 
-def test_films_have_a_black_border_and_other_images_a_mirror(collection: Collection, tmp_path: Path) -> None:
-    collection.images[1] = replace(collection.images[1], modality="MG")
-    made = write_copies(collection, tmp_path / "out", plan_of(operation("translation", down_px=20)))
-    assert [(record.border, record.keep_black) for record in made.records[:2]] == [("mirror", False), ("black", True)]
-    pictures = [cv2.imread(str(tmp_path / "out" / str(row.path)), cv2.IMREAD_UNCHANGED) for row in made.images[:2]]
-    assert pictures[0][:20].min() > 0
-    assert not pictures[1][:20].any()
+def test_the_border_is_as_asked_and_films_keep_what_is_black(collection: Collection, tmp_path: Path) -> None:
+    collection.images[2] = replace(collection.images[2], modality="MG")
+    pictures = {}
+    for border in ("black", "mirror"):
+        lighter = plan_of(operation("translation", down_px=20), operation("contrast", brightness=0.2), border=border)
+        made = write_copies(collection, tmp_path / border, lighter)
+        assert [(record.border, record.keep_black) for record in made.records[1:3]] == [(border, False), (border, True)]
+        pictures[border] = [cv2.imread(str(tmp_path / border / str(row.path)), cv2.IMREAD_UNCHANGED)[:20] for row in made.images[1:3]]
+    assert (pictures["black"][0] == 13107).all()  # a fifth of 65,535
+    assert not pictures["black"][1].any()
+    assert min(part.std() for part in pictures["mirror"]) > 0
 
 
 def test_every_line_of_the_records_makes_its_picture_again(collection: Collection, tmp_path: Path) -> None:

@@ -241,11 +241,15 @@ def displacements(shape: Shape, *, amount_px: float, smooth_px: float, seed: int
        analysis", ICDAR 2003.
     """
     random = np.random.Generator(np.random.PCG64(seed))
+    step = max(1, int(smooth_px / 4))  # what is smoothed that far shows no more than a coarser grid holds
+    coarse = shape[0] // step + 2, shape[1] // step + 2
     fields = []
     for _ in range(2):
-        field = cv2.GaussianBlur(random.standard_normal(shape, dtype=np.float32), (0, 0), smooth_px, borderType=cv2.BORDER_REFLECT_101)
+        noise = random.standard_normal(coarse, dtype=np.float32)
+        smooth = cv2.GaussianBlur(noise, (0, 0), smooth_px / step, borderType=cv2.BORDER_REFLECT_101).reshape(coarse)
+        field = cv2.resize(smooth, (coarse[1] * step, coarse[0] * step), interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
         spread = float(np.sqrt(np.mean(np.square(field, dtype=np.float64))))
-        fields.append((field.reshape(shape) * np.float32(amount_px / spread if spread > 0 else 0)).astype(np.float32))
+        fields.append((field * np.float32(amount_px / spread if spread > 0 else 0)).astype(np.float32))
     return fields[0], fields[1]
 
 

@@ -35,16 +35,16 @@ RECORDS = "augmentations.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How copies are made: ``copies`` an image by ``policy`` with ``settings``; ``border`` is black, mirror, or auto.
+    """How copies are made: ``copies`` an image by ``policy`` with ``settings``; ``border`` is black, or mirror.
 
-    Auto is black for mammograms, which keep what is black, and mirror for all else.
+    A mirror shows what lies near the border twice, and marks it twice. Mammograms keep what is black, whatever the border.
     """
 
     policy: Policy
     settings: Mapping[str, Value]
     copies: int
     seed: int
-    border: str = "auto"
+    border: str = "black"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +232,7 @@ def _write_copy(source: _Source, folder: Path, name: str, wanted: tuple[Plan, in
     row, shape = source.row, (source.levels.shape[0], source.levels.shape[1])
     random = generator(plan.seed, "augment", plan.policy.name, row.set, row.image_id, copy)
     operations = draw_operations(plan.policy, shape, copy, random, plan.settings)
-    border = plan.border if plan.border != "auto" else "black" if row.modality == "MG" else "mirror"
-    moved = replay(source.example, operations, border=border, keep_black=border == "black")
+    moved = replay(source.example, operations, border=plan.border, keep_black=row.modality == "MG")
     suffix = f"~{plan.policy.name}-s{plan.seed}-{copy}"
     image_id = row.image_id + suffix
     _write_png(folder / "images" / f"{name}.png", moved.image)
@@ -252,7 +251,7 @@ def _write_copy(source: _Source, folder: Path, name: str, wanted: tuple[Plan, in
     )  # fmt: skip
     made.records.append(
         Record(
-            row.set, image_id, row.image_id, plan.policy.name, copy, border, keep_black=border == "black",
+            row.set, image_id, row.image_id, plan.policy.name, copy, plan.border, keep_black=row.modality == "MG",
             operations=as_plain(operations), gone=gone,
         )
     )  # fmt: skip

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 
 class Border(StrEnum):
-    """What lies outside an image; auto: black for mammograms, else the mirror image."""
+    """What lies outside an image: black, or its mirror image with what is marked there."""
 
-    auto = "auto"
     black = "black"
     mirror = "mirror"
 
@@ -70,7 +69,9 @@ def command(
     setting: Annotated[
         list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the policy; may be given several times.")
     ] = None,
-    border: Annotated[Border, typer.Option("--border", help="What lies outside; auto: black for mammograms, else mirrored.")] = Border.auto,
+    border: Annotated[
+        Border, typer.Option("--border", help="What lies outside; mirror: lesions near the border show twice.")
+    ] = Border.black,
     overwrite: Overwrite = False,
     listed: Listed = False,
 ) -> None:
