@@ -225,7 +225,7 @@ def _taken(array: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
     if inside.size == rows.size:
         return part
     taken = np.zeros((rows.size, array.shape[1]), array.dtype)
-    taken[inside] = part
+    taken[inside[0] : inside[-1] + 1] = part
     return taken
 
 
