@@ -138,6 +138,7 @@ def test_a_copy_does_not_depend_on_which_others_are_made_or_when(collection: Col
     some = write_copies(backwards, tmp_path / "some", replace(plan, copies=1), keys={("s", "i3"), ("s", "i1")})
     kept = {record.image_id: record for record in all_of_them.records}
     assert [record.parent_image_id for record in some.records] == ["i3", "i1"]
+    assert len({json.dumps(record.operations) for record in all_of_them.records}) == 10  # each image and copy has its own
     for record in some.records:
         assert record == kept[record.image_id]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.transform import ProjectiveTransform, warp
 
-from breastcad.augment.geometry import frame_of
+from breastcad.augment.geometry import bent_points, displacements, frame_of
 from breastcad.augment.operations import Operation, from_json, operation, to_json
 from breastcad.augment.policies import POLICIES, draw_operations, table_1
 from breastcad.augment.replaying import Example, Place, replay
@@ -184,6 +185,28 @@ def test_there_and_back_is_the_image_within_interpolation(name: str, border: str
     np.testing.assert_allclose(twice[20:40, 30:54], image[20:40, 30:54], atol=0.01)
     # In one sequence nothing is interpolated and nothing is lost at the border.
     np.testing.assert_array_equal(moved(image, *there, *back, border=border), image)
+
+
+def test_operations_are_applied_in_their_order() -> None:
+    numbered = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    flip, cut = operation("flip", side="left"), operation("crop", row0=1, col0=0, row1=3, col1=3, size="cut")
+    np.testing.assert_array_equal(moved(numbered, flip, QUARTER, cut), np.rot90(numbered[:, ::-1])[1:3, :3])
+    np.testing.assert_array_equal(moved(numbered, QUARTER, flip, cut), np.rot90(numbered)[:, ::-1][1:3, :3])
+    image, steps = (
+        picture(),
+        [operation("rotation", degrees=25), operation("shear", axis="x", degrees=10), operation("scaling", factor=1.2)],
+    )
+    apart = moved(moved(moved(image, steps[0]), steps[1]), steps[2])
+    np.testing.assert_allclose(moved(image, *steps)[20:40, 30:54], apart[20:40, 30:54], atol=0.01)
+
+
+def test_points_bend_with_the_pixels() -> None:
+    aside = displacements((60, 84), amount_px=2, smooth_px=9, seed=4)
+    places = bent_points([(20.5, 30.5), (40.0, 61.25)], aside)
+    rows, cols = (np.array([place[side] for place in places], np.float32)[None] - np.float32(0.5) for side in (0, 1))
+    across, down = (cv2.remap(field, cols, rows, cv2.INTER_LINEAR)[0] for field in aside)
+    np.testing.assert_allclose(rows[0] + 0.5 + down, [20.5, 40.0], atol=1e-3)
+    np.testing.assert_allclose(cols[0] + 0.5 + across, [30.5, 61.25], atol=1e-3)
 
 
 def test_eight_eighths_of_a_turn_are_none() -> None:

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
 from breastcad.augment.policies import POLICIES  # noqa: E402
 from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
-from breastcad.train.predict import _window_round  # noqa: E402
+from breastcad.train.predict import _window_round, known_classes  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
 
@@ -111,3 +111,9 @@ def test_a_policy_draws_in_place_of_the_strength(samples: list[Sample], name: st
         # Nothing is healed: what shows no lesion was normal, or has lost it at the border.
         shown = targets.labels[:, 0] > 0
         assert (targets.lesions.flatten(1).any(dim=1) | ~shown).all()
+
+
+def test_a_policy_makes_no_normal_images(samples: list[Sample]) -> None:
+    abnormal = [sample for sample in samples if sample.row.label != "normal"]
+    assert known_classes(abnormal, Settings()) == ["normal", "benign", "malignant"]
+    assert known_classes(abnormal, Settings(policy="d")) == ["benign", "malignant"]
