@@ -49,6 +49,7 @@ def _list(wanted: bool) -> None:
         raise typer.Exit
 
 
+Bordered = Annotated[Border, typer.Option("--border", help="What lies outside; mirror: lesions near the border show twice.")]
 Listed = Annotated[
     bool, typer.Option("--list", help="List the policies with their sources and settings, and exit.", callback=_list, is_eager=True)
 ]
@@ -69,9 +70,7 @@ def command(
     setting: Annotated[
         list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the policy; may be given several times.")
     ] = None,
-    border: Annotated[
-        Border, typer.Option("--border", help="What lies outside; mirror: lesions near the border show twice.")
-    ] = Border.black,
+    border: Bordered = Border.black,
     overwrite: Overwrite = False,
     listed: Listed = False,
 ) -> None:
