@@ -1,4 +1,7 @@
-"""What machines and technicians burn into pictures: film labels, calipers, body marks and text."""
+"""What machines and technicians burn into pictures: film labels, calipers, body marks and text; here the writing of a known thing.
+
+Marks of every kind, drawn at random with the pixels they cover, are in `burnt_in_marks`.
+"""
 
 from __future__ import annotations
 
