@@ -31,7 +31,7 @@ WIDTHS = 16, 32, 48
 PHANTOMS = 24
 CHANCES = {"caliper": 0.26, "track": 0.16, "text": 0.22, "arrow": 0.16, "body mark": 0.12, "furniture": 0.08}
 """How often each kind is drawn."""
-TISSUE_WEIGHT, WEIGHTS = 1.0, {"caliper": 8.0, "track": 12.0, "text": 2.5, "arrow": 6.0, "body mark": 4.0, "furniture": 2.5}
+TISSUE_WEIGHT, WEIGHTS = 1.0, {"caliper": 5.0, "track": 10.0, "text": 4.0, "arrow": 5.0, "body mark": 2.5, "furniture": 4.0}
 """What a pixel counts in the loss: most are tissue, and a word has a hundred times the pixels of a cross."""
 
 
@@ -71,7 +71,9 @@ def piece(random: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     factor = random.uniform(0.6, 1.7)
     side = min(round(SIDE / factor), *picture.shape)
     row, col = (int(random.integers(0, length - side + 1)) for length in picture.shape)
-    part = cv2.resize(picture[row : row + side, col : col + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    part = cv2.resize(
+        picture[row : row + side, col : col + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    )
     part = part[:: int(random.choice([-1, 1])), :: int(random.choice([-1, 1]))]
     part = np.clip(part * random.uniform(0.7, 1.9), 0, 1) ** random.uniform(0.6, 1.5)
     if random.random() < 0.3:

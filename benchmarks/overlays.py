@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from skimage.restoration import inpaint_biharmonic
 
 from breastcad.core.files import read_collection
-from breastcad.core.records import Collection, Picture
+from breastcad.core.records import Collection
 from breastcad.core.seeding import generator
 from breastcad.datasets.duplicates import joint_groups
 from breastcad.evaluate.intervals import UndefinedFigure, cluster_bootstrap
@@ -77,7 +79,7 @@ def collections() -> list[Collection]:
 
 def clean_pictures(half: str) -> list[Clean]:
     """Return the clean pictures of one half, "choosing" or "measuring"; groups are not parted."""
-    listed = {(row["set"], row["image_id"]) for row in csv.DictReader(CLEAN.read_text().splitlines())}
+    listed = {(line["set"], line["image_id"]) for line in csv.DictReader(CLEAN.read_text().splitlines())}
     some = [replace(one, images=[image for image in one.images if (image.set, image.image_id) in listed]) for one in collections()]
     groups = joint_groups(some)
     names = sorted(set(groups.values()))
@@ -101,6 +103,21 @@ def drawn_into(pictures: Sequence[Clean], seed: int) -> list[tuple[Clean, BurntI
         kinds = [MARK_KINDS[(number * MARKS + place) % len(MARK_KINDS)] for place in range(MARKS)]
         made.append((picture, burn_in(generator(seed, "overlays", number), picture.pixels, kinds)))
     return made
+
+
+def header(*names: str) -> None:
+    """Print the head of a table."""
+    print("\n| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
+
+
+def row(*cells: object) -> None:
+    """Print a row of a table."""
+    print("| " + " | ".join(map(str, cells)) + " |")
+
+
+def drawn_pixels(made: BurntIn) -> Mask:
+    """Return all pixels that were drawn on."""
+    return np.any([np.zeros(made.pixels.shape, bool), *(mark.mask for mark in made.marks)], axis=0)
 
 
 # ---- detection ----
@@ -154,14 +171,14 @@ def detection(made: Sequence[tuple[Clean, BurntIn]]) -> None:
     """Print recall and precision by kind."""
     pairs = [compare(*one) for one in made]
     drawn, told = ([outcome for pair in pairs for outcome in pair[side]] for side in (0, 1))
-    print("| kind | drawn | found | found and named | marks said | right | on something drawn |\n|---|---|---|---|---|---|---|")
+    header("kind", "drawn", "found", "found and named", "marks said", "right", "on something drawn")
     for kind in (*MARK_KINDS, "all"):
         rows = [[outcome for outcome in some if kind in (outcome.kind, "all")] for some in (drawn, told)]
         cells = [
             f"{len(some)} | " + " | ".join(figure([getattr(one, what) for one in some], [one.group for one in some]) for what in order)
             for some, order in zip(rows, (("met", "named"), ("named", "met")), strict=True)
         ]
-        print(f"| {kind} | {cells[0]} | {cells[1]} |")
+        row(kind, *cells)
 
 
 Detector = Callable[[Field, NDArray[np.uint8] | None], Mask]
@@ -179,37 +196,44 @@ def pieces(mask: Mask) -> int:
 
 def beside_others(made: Sequence[tuple[Clean, BurntIn]], pictures: Sequence[Clean]) -> None:
     """Print what each detector finds, pixel by pixel, and what it finds in clean pictures."""
-    print("\n| detector | marks found | drawn pixels found | of its pixels, drawn | false pieces a clean picture | clean pictures without any |")
-    print("|---|---|---|---|---|---|")
+    header(
+        "detector",
+        "marks found",
+        "drawn pixels found",
+        "of its pixels, drawn",
+        "false pieces a clean picture",
+        "clean pictures without any",
+    )
+    groups = [picture.group for picture, _ in made]
+    clean_groups = [picture.group for picture in pictures]
+    truths = [drawn_pixels(one) for _, one in made]
+    near = [cv2.dilate(truth.astype(np.uint8), NEAR) > 0 for truth in truths]
+    seen = [visible(one) for _, one in made]
     for name, detector in DETECTORS.items():
         masks = [detector(one.pixels, one.colour) for _, one in made]
-        groups = [picture.group for picture, _ in made]
-        met = [(picture.group, mask[own].mean() >= FOUND_SHARE) for (picture, one), mask in zip(made, masks, strict=True) for _, own in visible(one)]
-        truths = [np.any([mark.mask for mark in one.marks], axis=0) if one.marks else np.zeros(one.pixels.shape, bool) for _, one in made]
-        hits = [np.count_nonzero(mask & truth) for mask, truth in zip(masks, truths, strict=True)]
-        near = [np.count_nonzero(mask & (cv2.dilate(truth.astype(np.uint8), NEAR) > 0)) for mask, truth in zip(masks, truths, strict=True)]
+        met = [(group, mask[own].mean() >= FOUND_SHARE) for group, mask, marks in zip(groups, masks, seen, strict=True) for _, own in marks]
+        hits, right = ([int((mask & one).sum()) for mask, one in zip(masks, some, strict=True)] for some in (truths, near))
         false = [pieces(detector(picture.pixels, None)) for picture in pictures]
-        cells = [
+        cells = (
             figure([float(hit) for _, hit in met], [group for group, _ in met]),
-            figure(hits, groups, [np.count_nonzero(truth) for truth in truths]),
-            figure(near, groups, [np.count_nonzero(mask) for mask in masks]),
-            figure(false, [picture.group for picture in pictures]),
-            figure([float(count == 0) for count in false], [picture.group for picture in pictures]),
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
+            figure(hits, groups, [int(truth.sum()) for truth in truths]),
+            figure(right, groups, [int(mask.sum()) for mask in masks]),
+            figure(false, clean_groups),
+            figure([float(count == 0) for count in false], clean_groups),
+        )
+        row(name, *cells)
 
 
 def false_marks(pictures: Sequence[Clean]) -> None:
     """Print the marks that are said of clean pictures, by set."""
-    print("\n| clean pictures of | n | groups | false marks a picture | " + " | ".join(MARK_KINDS) + " |\n" + "|---" * (4 + len(MARK_KINDS)) + "|")
+    header("clean pictures of", "n", "groups", "false marks a picture", *MARK_KINDS)
     for name in (*SETS, "breast", "all"):
         some = [picture for picture in pictures if name in (picture.set, "all")]
-        if not some:
-            continue
-        marks = [find_overlays(picture.pixels).marks for picture in some]
-        groups = [picture.group for picture in some]
-        kinds = [sum(mark.kind == kind for one in marks for mark in one) for kind in MARK_KINDS]
-        print(f"| {name} | {len(some)} | {len(set(groups))} | {figure([len(one) for one in marks], groups)} | {' | '.join(map(str, kinds))} |")
+        if some:
+            marks = [find_overlays(picture.pixels).marks for picture in some]
+            groups = [picture.group for picture in some]
+            kinds = [sum(mark.kind == kind for one in marks for mark in one) for kind in MARK_KINDS]
+            row(name, len(some), len(set(groups)), figure([len(one) for one in marks], groups), *kinds)
 
 
 # ---- filling ----
@@ -231,24 +255,37 @@ def detail(pixels: Field) -> Field:
 
 def filling(made: Sequence[tuple[Clean, BurntIn]]) -> None:
     """Print the error under the marks and the speckle of each filling, with the drawn mask and with the one that was found."""
-    print("\n| filling | mask | pictures | PSNR under the marks, dB | spread of detail to that of the clean picture | steps to the right neighbour, likewise | ms |")
-    print("|---|---|---|---|---|---|---|")
-    some = [one for one in made if one[1].marks]
+    header(
+        "filling",
+        "mask",
+        "pictures",
+        "PSNR under the marks, dB",
+        "spread of detail, to the clean picture's",
+        "steps to the right, likewise",
+        "ms",
+    )
+    some = [(picture, one, drawn_pixels(one)) for picture, one in made if one.marks]
     for name, filler in FILLERS.items():
         for which in ("drawn", "found") if name.startswith("`") else ("drawn",):
-            errors, spreads, steps, seconds = [], [], [], []
-            for picture, one in some:
-                truth = np.any([mark.mask for mark in one.marks], axis=0)
-                mask = cv2.dilate(truth.astype(np.uint8), NEAR).astype(bool) if which == "drawn" else find_overlays(one.pixels, one.colour).mask
+            table, seconds = [], []
+            for picture, one, truth in some:
+                near = cv2.dilate(truth.astype(np.uint8), NEAR).astype(bool)
+                mask = near if which == "drawn" else find_overlays(one.pixels, one.colour).mask
                 start = time.perf_counter()
                 filled = np.clip(filler(one.pixels, mask), 0, 1)
                 seconds.append(time.perf_counter() - start)
-                errors.append(float(np.mean((filled - picture.pixels)[truth] ** 2)))
-                spreads.append(float(detail(filled)[truth].std() / max(1e-6, detail(picture.pixels)[truth].std())))
-                rough = [float(np.abs(np.diff(image, axis=1))[truth[:, 1:]].mean()) for image in (filled, picture.pixels)]
-                steps.append(rough[0] / max(1e-6, rough[1]))
-            psnr = figure([-10 * np.log10(max(error, 1e-8)) for error in errors], [picture.group for picture, _ in some])
-            print(f"| {name} | {which} | {len(some)} | {psnr} | {np.median(spreads):.2f} | {np.median(steps):.2f} | {1000 * np.median(seconds):.1f} |")
+                table.append(likeness(filled, picture.pixels, truth))
+            errors, spreads, steps = zip(*table, strict=True)
+            psnr = figure(errors, [picture.group for picture, *_ in some])
+            row(name, which, len(some), psnr, f"{np.median(spreads):.2f}", f"{np.median(steps):.2f}", f"{1000 * np.median(seconds):.1f}")
+
+
+def likeness(filled: Field, clean: Field, truth: Mask) -> tuple[float, float, float]:
+    """Return, under the marks: PSNR, and spread of detail and mean step to the right neighbour as ratios to the clean picture's."""
+    error = float(np.mean((filled - clean)[truth] ** 2))
+    spreads = [float(detail(image)[truth].std()) for image in (filled, clean)]
+    steps = [float(np.abs(np.diff(image, axis=1))[truth[:, 1:]].mean()) for image in (filled, clean)]
+    return -10 * math.log10(max(error, 1e-8)), spreads[0] / max(1e-6, spreads[1]), steps[0] / max(1e-6, steps[1])
 
 
 # ---- real pictures ----
@@ -266,25 +303,17 @@ def real_pictures() -> dict[str, list[tuple[str, Path]]]:
     return real
 
 
-def found_in(path: Path) -> tuple[Picture, Sequence[str], Mask]:
-    """Return a picture, the kinds of its marks and their mask."""
-    picture = open_picture(path)
-    found = find_overlays(picture.pixels, picture.colour)
-    return picture, [mark.kind for mark in found.marks], found.mask
-
-
 def count_real() -> None:
     """Print in how many real pictures marks are found, by set, class and kind."""
-    print("\n| real pictures of | n | with a mark | " + " | ".join(MARK_KINDS) + " | `overlay_mask` over 0.1 % |\n" + "|---" * (4 + len(MARK_KINDS)) + "|")
+    header("real pictures of", "n", "with a mark", *MARK_KINDS, "`overlay_mask` over 0.1 %")
     for name, pictures in real_pictures().items():
-        kinds, old = [], 0
+        kinds, quick = [], 0
         for _, path in pictures:
-            picture, said, _ = found_in(path)
-            kinds.append(set(said))
-            old += overlay_mask(picture.pixels, picture.colour).mean() > 0.001
-        cells = [f"{100 * sum(map(bool, kinds)) / len(kinds):.0f} %"]
-        cells += [f"{100 * sum(kind in one for one in kinds) / len(kinds):.0f} %" for kind in MARK_KINDS]
-        print(f"| {name} | {len(pictures)} | {' | '.join(cells)} | {100 * old / len(pictures):.0f} % |")
+            picture = open_picture(path)
+            kinds.append({mark.kind for mark in find_overlays(picture.pixels, picture.colour).marks})
+            quick += bool(overlay_mask(picture.pixels, picture.colour).mean() > 0.001)
+        counts = [sum(map(bool, kinds)), *(sum(kind in one for one in kinds) for kind in MARK_KINDS), quick]
+        row(name, len(pictures), *(f"{100 * count / len(pictures):.0f} %" for count in counts))
 
 
 def tiles(path: Path, name: str) -> list[Tile]:
@@ -292,37 +321,43 @@ def tiles(path: Path, name: str) -> list[Tile]:
     picture = open_picture(path)
     found = find_overlays(picture.pixels, picture.colour)
     filled, _ = without_overlays(picture.pixels, mask=found.mask, generator=generator(0, "sheet"))
-    shown = np.repeat((picture.pixels * 255).astype(np.uint8)[..., None], 3, axis=2)
+    shown = outlined(picture.pixels, {KIND_COLOURS[kind]: found.kinds == 1 + place for place, kind in enumerate(MARK_KINDS)})
     for mark in found.marks:
         row0, col0, row1, col1 = mark.box
         cv2.rectangle(shown, (col0 - 3, row0 - 3), (col1 + 2, row1 + 2), KIND_COLOURS[mark.kind], 1)
-    shown = outlined(shown, {KIND_COLOURS[kind]: found.kinds == 1 + place for place, kind in enumerate(MARK_KINDS)}, width_px=1)
-    counts = ", ".join(f"{sum(mark.kind == kind for mark in found.marks)} {kind}" for kind in MARK_KINDS if any(m.kind == kind for m in found.marks))
-    original = picture.pixels if picture.colour is None else picture.colour
-    return [Tile(original, name), Tile(shown, counts or "none"), Tile(filled, "filled")]
+    counts = Counter(mark.kind for mark in found.marks)
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "none"
+    return [Tile(picture.pixels if picture.colour is None else picture.colour, name), Tile(shown, said), Tile(filled, "filled")]
+
+
+def forty(random: np.random.Generator, real: dict[str, list[tuple[str, Path]]]) -> list[tuple[str, Path]]:
+    """Return forty pictures: of BUSI and BUS-BRA in random order the first that are said to be marked or not, and ten of BrEaST."""
+    busi = [one for name, some in real.items() if name.startswith("busi") for one in some]
+    chosen: list[tuple[str, Path]] = []
+    for pool, wanted in ((busi, {True: 8, False: 8}), (real["bus-bra"], {True: 12, False: 2})):
+        for place in random.permutation(len(pool)).tolist():
+            picture = open_picture(pool[place][1])
+            marked = bool(find_overlays(picture.pixels, picture.colour).marks)
+            if wanted[marked]:
+                wanted[marked] -= 1
+                chosen.append(pool[place])
+            if not any(wanted.values()):
+                break
+    return chosen + [real["breast"][place] for place in random.permutation(len(real["breast"]))[:10].tolist()]
 
 
 def sheets(folder: Path, seed: int) -> None:
     """Draw forty real pictures, half of them said to be marked, and twenty more of each class of BUSI."""
     folder.mkdir(parents=True, exist_ok=True)
     random, real = generator(seed, "sheets"), real_pictures()
-    busi = [(f"{name[5:]}", *one) for name, some in real.items() if name.startswith("busi") for one in some]
-    pools = {"busi": [(image, path) for _, image, path in busi], "bus-bra": real["bus-bra"], "breast": real["breast"]}
-    chosen: list[tuple[str, Path]] = []
-    for name, wanted in (("busi", (8, 8)), ("bus-bra", (12, 2)), ("breast", (0, 10))):
-        left = {True: wanted[0], False: wanted[1]}
-        for place in random.permutation(len(pools[name])).tolist():
-            image, path = pools[name][place]
-            if not any(left.values()):
-                break
-            marked = bool(found_in(path)[1])
-            if left[marked]:
-                left[marked] -= 1
-                chosen.append((f"{name} {image}" if name != "busi" else image, path))
-    more = [one for name in real if name.startswith("busi") for one in (real[name][place] for place in random.choice(len(real[name]), 20, replace=False))]
-    for title, some in (("forty", chosen), ("sixty", more)):
-        for start in range(0, len(some), 6):
-            page = contact_sheet([tile for image, path in some[start : start + 6] for tile in tiles(path, image)], columns=6, tile_px=330)
+    chosen = forty(random, real)
+    classes = [some for name, some in real.items() if name.startswith("busi")]
+    more = [some[place] for some in classes for place in random.choice(len(some), 20, replace=False).tolist()]
+    for title, pictures in (("forty", chosen), ("sixty", more)):
+        for start in range(0, len(pictures), 6):
+            page = contact_sheet(
+                [tile for image, path in pictures[start : start + 6] for tile in tiles(path, image)], columns=6, tile_px=330
+            )
             cv2.imwrite(str(folder / f"{title}-{start // 6}.png"), np.asarray(page)[..., ::-1])
 
 

@@ -29,9 +29,51 @@ LEAST_CONTRAST = 0.25
 Ink = NDArray[np.uint8]
 Rgb = tuple[float, float, float]
 _WORDS = (
-    "RT BREAST,LEFT BREAST,RIGHT,LT,RT,AXILLA,12H,3 O'CLOCK,9:00,LOQ,UIQ,SAG,TRANS,RAD,ARAD,NIPPLE,above,upper outer,MASS,CYST,cm FN 4,B,A,"
-    "D 15.3mm,1 L 0.87 cm,2 D 12.4 mm,Dist 1.21cm,10 MHz,FR 23,MI 0.9,TIS0.2,2D,78%,C 60,P Med,HGen,72,8,LOGIQ,Q,GAIN 62,DR 65,16:42,+ 17.3mm"
-).split(",")
+    "RT BREAST",
+    "LEFT BREAST",
+    "RIGHT",
+    "LT",
+    "RT",
+    "AXILLA",
+    "12H",
+    "3 O'CLOCK",
+    "9:00",
+    "LOQ",
+    "UIQ",
+    "SAG",
+    "TRANS",
+    "RAD",
+    "ARAD",
+    "NIPPLE",
+    "above",
+    "upper outer",
+    "MASS",
+    "CYST",
+    "cm FN 4",
+    "B",
+    "A",
+    "D 15.3mm",
+    "1 L 0.87 cm",
+    "2 D 12.4 mm",
+    "Dist 1.21cm",
+    "10 MHz",
+    "FR 23",
+    "MI 0.9",
+    "TIS0.2",
+    "2D",
+    "78%",
+    "C 60",
+    "P Med",
+    "HGen",
+    "72",
+    "8",
+    "LOGIQ",
+    "Q",
+    "GAIN 62",
+    "DR 65",
+    "16:42",
+    "+ 17.3mm",
+)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghiklmnoprstuvz0123456789"
 _FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -339,8 +381,8 @@ def _body_mark(generator: np.random.Generator, shape: Shape) -> Drawn:
     middles = [col - 1.15 * radius, col + 1.15 * radius] if two else [col]
     half = generator.random() < 0.4
     for middle in middles:
-        centre = round(middle), round(row)
-        cv2.ellipse(ink, centre, (round(radius), round(radius * tall)), 0, start if half else 0, start + (180 if half else 360), 255, *stroke)
+        centre, end = (round(middle), round(row)), start + (180 if half else 360)
+        cv2.ellipse(ink, centre, (round(radius), round(radius * tall)), 0, start if half else 0, end, 255, *stroke)
         nipple = max(1, round(0.14 * radius))
         below = round(row + (radius * tall * 0.5 if half else 0) * (1 if start == 0 else -1))
         cv2.circle(ink, (centre[0], below), nipple, 255, 1 if generator.random() < 0.5 else cv2.FILLED, cv2.LINE_AA)

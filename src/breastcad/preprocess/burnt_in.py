@@ -22,11 +22,12 @@ MULTIPLE_PX = 16
 """The network wants sides that are multiples of it; a picture is mirrored at its border to fit."""
 
 # Chosen on the choosing half of the clean pictures (benchmarks/overlays.py), see docs/overlays.md.
-DRAWN_FROM = 0.5
-SMALLEST_PX = 6
-LOWEST_SCORE = 0.6
+DRAWN_FROM = 0.6
+SMALLEST_PX = 8
+SURE_SHARE = 0.9
+LOWEST_SCORE = 0.9
 HALO_PX = 1
-_VOTE_PX = 7
+_VOTE_PX = 17
 
 # How far apart in pixels (down, across) what is drawn may lie and still be one mark: letters stand in rows, dots and ticks with gaps.
 _REACH_PX = {"caliper": (5, 5), "track": (11, 11), "text": (5, 15), "arrow": (5, 5), "body mark": (9, 9), "furniture": (25, 5)}
@@ -36,8 +37,8 @@ _REACH_PX = {"caliper": (5, 5), "track": (11, 11), "text": (5, 15), "arrow": (5,
 class Mark:
     """One mark that was found.
 
-    ``kind`` is one of `phantom.burnt_in_marks.MARK_KINDS`, ``box`` [row0, col0, row1, col1) in pixels, ``score`` in [0, 1] the mean over
-    the mark's pixels of how surely the network holds them for drawn.
+    ``kind`` is one of `phantom.burnt_in_marks.MARK_KINDS`, ``box`` [row0, col0, row1, col1) in pixels, ``score`` in [0, 1] how surely
+    the network holds the surest tenth of its pixels for drawn. It is no calibrated probability.
     """
 
     kind: str
@@ -155,7 +156,7 @@ def _marks(place: int, own: NDArray[np.bool_], surety: NDArray[np.float32], kind
     marks = []
     for label, (rows, cols) in enumerate(find_objects(labels), 1):
         member = labels[rows, cols] == label
-        score = float(surety[rows, cols][member].mean())
+        score = float(np.quantile(surety[rows, cols][member], SURE_SHARE))
         if np.count_nonzero(member) >= SMALLEST_PX and score >= LOWEST_SCORE:
             kinds[rows, cols][member] = 1 + place
             marks.append(Mark(kind, (rows.start, cols.start, rows.stop, cols.stop), score))

@@ -88,7 +88,7 @@ def _speckle_from_nearby(
     for label in range(1, count):
         col0, row0, width, height = boxes[label, :4].tolist()
         own = (labels[row0 : row0 + height, col0 : col0 + width] == label) & mask[row0 : row0 + height, col0 : col0 + width]
-        places = np.argwhere(own) + (row0, col0)
+        places = np.argwhere(own) + np.array((row0, col0))
         best = _alike(places, smooth, level, known, generator)
         if best is not None:
             added[tuple(places.T)] = detail[tuple(best.T)]
