@@ -83,7 +83,16 @@ def piece(random: np.random.Generator, picture: np.ndarray) -> np.ndarray:
         for place in random.integers(0, SIDE, (int(random.integers(1, 9)), 2)).tolist():
             specks[place[0], place[1]] = random.uniform(4, 12)
         part = part + cv2.GaussianBlur(specks, (0, 0), random.uniform(0.8, 1.8)) * random.uniform(0.3, 0.9)
+    if random.random() < 0.15:
+        part = part * beside_a_line(random)
     return np.clip(part, 0, 1).astype(np.float32)
+
+
+def beside_a_line(random: np.random.Generator) -> np.ndarray:
+    """Return 1 on one side of a slanted line and 0 on the other: the border of the fan that a curved probe shows."""
+    rows, cols = np.mgrid[:SIDE, :SIDE] / SIDE - random.uniform(0.15, 0.85, 2)[:, None, None]
+    angle = random.uniform(0, 2 * np.pi)
+    return (rows * np.sin(angle) + cols * np.cos(angle) + random.uniform(-0.3, 0.3) * rows**2 > 0).astype(np.float32)
 
 
 def sample(random: np.random.Generator, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,8 +14,8 @@ from breastcad.preprocess.inpainting import without_overlays
 
 
 def test_nothing_outside_the_mask_is_changed_and_the_marks_are_gone() -> None:
-    plain = ultrasound(generator(5, "scan"), 240, 330, lesion="benign").pixels
-    marked = ultrasound(generator(5, "scan"), 240, 330, lesion="benign", calipers=True)
+    plain = ultrasound(generator(5, "scan"), 420, 560, lesion="benign").pixels
+    marked = ultrasound(generator(5, "scan"), 420, 560, lesion="benign", calipers=True)
     kept = marked.pixels.copy()
     filled, mask = without_overlays(marked.pixels)
     assert (marked.pixels == kept).all()
