@@ -13,9 +13,9 @@ from breastcad.commands import main
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs breastcad in this process: arguments -> exit code, stdout, stderr."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
+    def call(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as stop:
-            main(arguments)
+            main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
         return int(stop.value.code or 0), printed.out, printed.err
 

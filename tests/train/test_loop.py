@@ -43,7 +43,7 @@ def weights(folder: Path) -> dict[str, Any]:
     return load_checkpoint(folder / "last.safetensors")[0]
 
 
-@pytest.mark.parametrize("network", ["pyramid-resnet18", "closer-resnet18"])
+@pytest.mark.parametrize("network", ["pyramid-resnet18", pytest.param("closer-resnet18", marks=pytest.mark.slow)])
 def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: Settings, tmp_path: Path, network: str) -> None:
     settings = replace(settings, network=network)
     train(samples, settings, tmp_path / "whole")

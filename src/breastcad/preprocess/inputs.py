@@ -57,15 +57,26 @@ def stretch(
     return np.clip((pixels - np.float32(black)) / np.float32(white - black), 0, 1).astype(np.float32)
 
 
-def _resized(pixels: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
-    """Resize by area where it shrinks, linearly where it grows."""
+def resized(pixels: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
+    """Resize to rows x cols: by area where that makes it smaller, linearly where it grows.
+
+    Parameters
+    ----------
+    pixels : (H, W) ndarray of float32
+    rows, cols : int
+        At least 1.
+
+    Returns
+    -------
+    (rows, cols) ndarray of float32
+    """
     shrinks = rows * cols < pixels.shape[0] * pixels.shape[1]
     return cv2.resize(pixels, (cols, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def ultrasound(pixels: NDArray[np.float32], rows: int, cols: int) -> ModelInput:
     """Stretch the contrast of the whole picture and resize it to rows x cols, whatever its aspect was."""
-    array = stretch(_resized(pixels, rows, cols))
+    array = stretch(resized(pixels, rows, cols))
     return ModelInput(array, (0.0, 0.0, float(pixels.shape[0]), float(pixels.shape[1])), "ultrasound")
 
 
@@ -78,7 +89,7 @@ def mammogram(pixels: NDArray[np.float32], rows: int, cols: int) -> ModelInput:
     mask = breast_mask(pixels)
     box = breast_box(mask)
     row0, col0, row1, col1 = int(box[0]), int(box[1]), int(np.ceil(box[2])), int(np.ceil(box[3]))
-    array = _resized(pixels[row0:row1, col0:col1], rows, cols)
+    array = resized(pixels[row0:row1, col0:col1], rows, cols)
     inside = cv2.resize(mask[row0:row1, col0:col1].astype(np.uint8), (cols, rows), interpolation=cv2.INTER_NEAREST)
     # A small margin beyond the mask keeps the skin line.
     wider = cv2.dilate(inside, np.ones((9, 9), np.uint8)).astype(bool)
