@@ -1,4 +1,4 @@
-"""Train the network that finds burnt-in overlays: ``python benchmarks/overlay_network.py FOLDER --seed 0 --steps 4000``.
+"""Train the network that finds burnt-in overlays: ``python benchmarks/overlay_network.py FOLDER --seed 0 --steps 11000``.
 
 Made-up marks (`breastcad.phantom.burnt_in_marks`) are drawn into random pieces of clean pictures: the choosing half of the clean
 pictures that benchmarks/overlays.py lists, and made-up ultrasound. Real marks are never shown. FOLDER gets the checkpoint, from which
@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=11000)
     parser.add_argument("--minutes", type=float, default=600)
     given = parser.parse_args()
     if given.folder is None:

@@ -180,16 +180,16 @@ def _tinted(generator: np.random.Generator, pixels: Field) -> Field:
 
 def _lay(generator: np.random.Generator, rgb: Field, ink: Ink, paint: NDArray[np.float32], *, gradient: bool) -> None:
     """Lay ink over a picture in place; letters and crosses sometimes have a dark rim, a bar of greys is its own paint."""
-    share = ink.astype(np.float32)[..., None] / 255
+    share = (ink.astype(np.float32) / np.float32(255))[..., None]
     if gradient:
         drawn = (ink > 0)[..., None]
         rgb[...] = np.where(drawn, (share - DRAWN_SHARE) / (1 - DRAWN_SHARE), rgb)
         return
     if generator.random() < 0.15:
-        rim = cv2.dilate(ink, np.ones((3, 3), np.uint8)).astype(np.float32)[..., None] / 255
+        rim = np.asarray(cv2.dilate(ink, np.ones((3, 3), np.uint8)), np.float32)[..., None] / 255
         rgb *= 1 - rim
     if generator.random() < 0.3:
-        share = cv2.GaussianBlur(share, (0, 0), generator.uniform(0.3, 1.0))[..., None]
+        share = np.asarray(cv2.GaussianBlur(share, (0, 0), generator.uniform(0.3, 1.0)), np.float32)[..., None]
     rgb += share * np.float32(generator.uniform(0.85, 1.0)) * (paint - rgb)
 
 
@@ -198,8 +198,9 @@ def _smeared(generator: np.random.Generator, rgb: Field) -> Field:
     stored = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
     if generator.random() < 0.5:
         quality = int(generator.integers(45, 96))
-        stored = cv2.imdecode(cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
-    return np.asarray(stored, np.float32) / 255
+        written = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        stored = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR), np.uint8)
+    return stored.astype(np.float32) / np.float32(255)
 
 
 # ---- the kinds ----
@@ -411,8 +412,8 @@ def _furniture(generator: np.random.Generator, shape: Shape) -> Drawn:
         ink[row : row + height, max(0, col) : col + width] = ramp[:, None]
         return [("furniture", ink)]
     if way == "frame":
-        row, col = sorted(generator.uniform(0, rows, 2)), sorted(generator.uniform(0, cols, 2))
-        corners = (round(col[0]), round(row[0])), (round(col[1]), round(row[1]))
+        (top, bottom), (left, right) = sorted(generator.uniform(0, rows, 2)), sorted(generator.uniform(0, cols, 2))
+        corners = (round(left), round(top)), (round(right), round(bottom))
         cv2.rectangle(ink, *corners, 255, int(generator.integers(1, 3)))
         return [("furniture", ink)]
     return _scale(generator, ink)

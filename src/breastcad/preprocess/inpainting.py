@@ -68,7 +68,7 @@ def without_overlays(
     if not mask.any():
         return filled, mask
     levels = np.rint(np.clip(filled, 0, 1) * _FINE).astype(np.uint16)
-    smooth = cv2.inpaint(levels, mask.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA).astype(np.float32) / _FINE
+    smooth = cv2.inpaint(levels, mask.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA).astype(np.float32) / np.float32(_FINE)
     if generator is not None:
         smooth = smooth + _speckle_from_nearby(filled, smooth, mask, generator)
     filled[mask] = np.clip(smooth[mask], 0, 1)
@@ -81,7 +81,7 @@ def _speckle_from_nearby(
     """Return what to add to a smooth filling: for each piece of the mask, the detail of a place nearby whose grey is most alike."""
     known = 1 - mask.astype(np.float32)
     weight = cv2.GaussianBlur(known, (0, 0), SMOOTH_PX)
-    level = cv2.GaussianBlur(pixels * known, (0, 0), SMOOTH_PX) / np.maximum(weight, 1e-6)
+    level = np.asarray(cv2.GaussianBlur(pixels * known, (0, 0), SMOOTH_PX) / np.maximum(weight, 1e-6), np.float32)
     detail = (pixels - level) * known
     added = np.zeros_like(pixels)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)))

@@ -1,4 +1,4 @@
-"""Burnt-in overlays of an ultrasound picture: text, calipers, markers. A first detector, for a warning, not for removal."""
+"""A quick look for burnt-in overlays of an ultrasound picture, for a warning and for the audit; what finds and names them is `burnt_in`."""
 
 from __future__ import annotations
 
