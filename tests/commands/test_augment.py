@@ -170,3 +170,48 @@ def test_a_split_of_other_images_is_refused(busi: Path, tmp_path: Path, run: Run
     code, _, warned = run("augment", str(busi), "--out", str(tmp_path / "out"), "--policy", "a", "--split", str(tmp_path / "split"))
     assert code == 2
     assert "no image of this collection is in the part 'train' of the split" in warned
+
+
+def test_copies_of_copies_are_refused(busi: Path, tmp_path: Path, run: Run) -> None:
+    """Their parents would be copies: without these, nothing would tie them to the source images."""
+    run("augment", str(busi), "--out", str(tmp_path / "out"), "--policy", "d")
+    code, _, told = run("augment", str(tmp_path / "out"), "--out", str(tmp_path / "again"), "--policy", "d")
+    assert (code, (tmp_path / "again").exists()) == (2, False)
+    assert "give the collection that was augmented" in told
+
+
+def test_a_split_never_names_a_copy_twice_or_one_that_is_replaced(busi: Path, split: Path, tmp_path: Path, run: Run) -> None:
+    options = ["augment", str(busi), "--policy", "d"]
+    assert run(*options, "--out", str(tmp_path / "one"), "--split", str(split))[0] == 0
+    grown = str(tmp_path / "one" / "split")
+    code, _, told = run(*options, "--out", str(tmp_path / "two"), "--split", grown)
+    assert (code, (tmp_path / "two").exists()) == (2, False)
+    assert "~d-s0-0'; give another --seed for further copies" in told
+    code, _, told = run(*options, "--out", str(tmp_path / "one"), "--seed", "1", "--split", grown, "--overwrite")
+    assert code == 2
+    assert "which --overwrite would replace" in told
+    assert run(*options, "--out", str(tmp_path / "two"), "--seed", "1", "--split", grown)[0] == 0
+    rows = read_split(tmp_path / "two" / "split")
+    assert len(rows) == len({(row.id, row.outer) for row in rows}) == len(read_split(split)) + 6
+
+
+def test_a_link_is_followed_and_the_old_copies_come_back_if_the_new_cannot_take_their_place(
+    busi: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["augment", str(busi), "--out", str(tmp_path / "link"), "--policy", "d", "--overwrite"]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
+    assert run(*options)[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    before = (tmp_path / "out" / "augmentations.jsonl").read_text()
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name.endswith(".part"):
+            raise OSError("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    assert run(*options, "--seed", "1")[0] != 0
+    assert (tmp_path / "out" / "augmentations.jsonl").read_text() == before
+    assert not list(tmp_path.glob(".*"))

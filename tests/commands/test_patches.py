@@ -138,3 +138,14 @@ def test_methods_are_listed_with_their_sources(capsys: pytest.CaptureFixture[str
     assert "every method: window=224 resize= scale=1.0 roi_share=0.5 roi_of=roi label=pathology" in told
     for line in ("region-based: windows round each lesion", "  source: Shen et al. 2019", "  S1: number=1 background=1 around=centred"):
         assert line in told
+
+
+def test_where_the_store_is_refused_the_table_stays_that_of_its_pixels(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert _run(pictures, "--out", out, *_settings("window=20"), "--store", "npz") == 0
+    before = (out / "patches.csv").read_bytes()
+    assert _run(pictures, "--out", out, *_settings("window=30"), "--store", "npz", "--overwrite") == 2
+    assert "holds a store of other windows" in capsys.readouterr().err
+    assert (out / "patches.csv").read_bytes() == before

@@ -22,6 +22,7 @@ from breastcad.patches.methods import METHODS, SMALLER, Scene
 from breastcad.patches.sampling import places_away, places_by_weight, weight_map
 from breastcad.patches.settings import Overlapping, resized_shape
 from breastcad.patches.table import Patches, balanced, cut_patches, facts_of
+from breastcad.patches.views import window_of
 
 SHAPE = 60, 90
 
@@ -481,3 +482,42 @@ def test_grids_without_end_are_refused() -> None:
         place("overlapping", scene(shape=(4921, 2085)), stride=1)
     with pytest.raises(InputError, match="scale=1e"):
         place("overlapping", scene(), scale=1e6)
+
+
+# ---- windows at odds with their scale or their lesion ----
+
+
+def test_a_square_that_covers_an_image_of_as_many_rows_is_still_a_square() -> None:
+    """8 x 14 resized to 8 x 8: one window of 8 x 8, though its scale along rows is 1; the whole image as it is stays 8 x 14."""
+    image = ImageRow("s", "a", path="a.png", modality="US", rows=8, cols=14, label="normal")
+    collection, pixels = Collection("nowhere", [image]), np.zeros((8, 14), np.uint8)
+    (row,) = cut(collection, "non-overlapping", window=8, resize="8x8").rows
+    assert window_of(pixels, row).shape == (8, 8)
+    assert row.scale == pytest.approx(1)
+    (row,) = cut(collection, "whole").rows
+    assert window_of(pixels, row).shape == (8, 14)
+
+
+def test_a_window_that_holds_nothing_of_its_lesion_is_told_and_not_cut() -> None:
+    """A ring's centre is no ring; and of a box that begins on the last row and column, the centre lies outside the image."""
+    ring = mask_of((2, 2, 9, 9))
+    ring[4:7, 4:7] = False
+    corner = mask_of((SHAPE[0] - 1, SHAPE[1] - 1, *SHAPE))
+    far = FindingRow("s", "far", "a", geometry="box", row0=SHAPE[0] - 1, col0=SHAPE[1] - 1, row1=SHAPE[0] + 30, col1=SHAPE[1] + 30)
+    seen = scene(ring, corner)
+    seen = replace(seen, rois=[seen.rois[0], (far, seen.rois[1][1])])
+    windows = place("lesion-centred", seen, window=3, border="pad")
+    assert windows.boxes.tolist() == []
+    assert [one.reason for one in windows.missing] == ["a window round its centre holds nothing of the finding"] * 2
+    windows = place("region-based", scene(ring), window=3, resize="", overlap=0.0, number=100, background=0)
+    assert windows.boxes.size > 0
+    assert windows.shares(ring, "window").min() > 0
+
+
+def test_a_window_that_two_lesions_are_given_is_the_worse_ones() -> None:
+    """Both have their centre at (30, 45) and are too large for a window to hold half: it is named after the malignant one, whatever the order."""
+    collection = collection_of((0, 0, 60, 90), (2, 3, 58, 87))
+    benign, malignant = replace(collection.findings[0], pathology="benign"), collection.findings[1]
+    for findings in ([benign, malignant], [malignant, benign]):
+        (row,) = cut(replace(collection, findings=findings), "lesion-centred", window=20).rows
+        assert (row.label, row.finding_id) == ("malignant", "i0-1")

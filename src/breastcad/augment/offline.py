@@ -46,6 +46,10 @@ class Plan:
     seed: int
     border: str = "black"
 
+    def suffix(self, copy: int) -> str:
+        """Return what the names of a copy and of its findings have more than its parent's."""
+        return f"~{self.policy.name}-s{self.seed}-{copy}"
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -233,7 +237,7 @@ def _write_copy(source: _Source, folder: Path, name: str, wanted: tuple[Plan, in
     random = generator(plan.seed, "augment", plan.policy.name, row.set, row.image_id, copy)
     operations = draw_operations(plan.policy, shape, copy, random, plan.settings)
     moved = replay(source.example, operations, border=plan.border, keep_black=row.modality == "MG")
-    suffix = f"~{plan.policy.name}-s{plan.seed}-{copy}"
+    suffix = plan.suffix(copy)
     image_id = row.image_id + suffix
     _write_png(folder / "images" / f"{name}.png", moved.image)
     kept = list(_moved_findings(source, moved, folder, name, image_id, suffix))

@@ -91,7 +91,8 @@ def command(
     rows = None if split is None else read_split(split)
     keys = None if rows is None else {(row.set, row.id) for row in rows if row.part == part.value}
     _check(read, keys, split, part)
-    _check_out(out, collection, overwrite=overwrite)
+    _check_names(read, plan, rows or [])
+    _check_out(out, collection, split, overwrite=overwrite)
     with _beside(out) as folder:
         with bar(f"augmenting {collection.name}") as progress:
             made = write_copies(read, folder, plan, keys=keys, progress=progress)
@@ -103,9 +104,14 @@ def command(
 
 
 def _check(read: Collection, keys: set[tuple[str, str]] | None, split: Path | None, part: Part) -> None:
-    """Refuse a split of other images; say what is not usual."""
+    """Refuse copies of copies, and a split of other images; say what is not usual."""
     from breastcad.core.errors import InputError
 
+    if read.facts.get("reader") == "augment":
+        raise InputError(
+            "this collection holds augmented copies: copies of those would not be known as the source images', and could test what these train; "
+            "give the collection that was augmented"
+        )
     if keys is None:
         say(
             "! no split: copies of images that validate or test later are made too; breastcad split keeps them with their parents", err=True
@@ -119,7 +125,21 @@ def _check(read: Collection, keys: set[tuple[str, str]] | None, split: Path | No
         )
 
 
-def _check_out(out: Path, collection: Path, *, overwrite: bool) -> None:
+def _check_names(read: Collection, plan: Plan, rows: list[SplitRow]) -> None:
+    """Refuse a split that has these copies already: each would stand in it twice."""
+    from breastcad.core.errors import InputError
+
+    named = {(row.set, row.id) for row in rows}
+    for image in read.images:
+        for copy in range(plan.copies):
+            if (image.set, image.image_id + plan.suffix(copy)) in named:
+                raise InputError(
+                    f"the split already names '{image.image_id + plan.suffix(copy)}'; give another --seed for further copies, "
+                    "or the split without these"
+                )
+
+
+def _check_out(out: Path, collection: Path, split: Path | None, *, overwrite: bool) -> None:
     """Refuse a folder that holds anything but what `augment` wrote, and that only if told to replace it; say what will be replaced."""
     from breastcad.core.errors import InputError, ReadError
     from breastcad.core.files import read_json
@@ -132,6 +152,8 @@ def _check_out(out: Path, collection: Path, *, overwrite: bool) -> None:
         raise InputError(f"'{out}' is not empty; name another folder with --out, or add --overwrite")
     if collection.exists() and out.samefile(collection):
         raise InputError(f"--out '{out}' is the collection that is augmented; name another")
+    if split is not None and split.resolve().is_relative_to(out.resolve()):
+        raise InputError(f"'{split}' names the copies in '{out}', which --overwrite would replace; give the split that they were made from")
     try:
         facts = read_json(out / "collection.json")
     except ReadError:
@@ -144,16 +166,19 @@ def _check_out(out: Path, collection: Path, *, overwrite: bool) -> None:
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
     """Give a folder beside `out`, which takes its place when all went well, and is removed when not."""
-    target = out.absolute()
-    folder = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target = out.resolve()
+    folder, older = (target.with_name(f".{target.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
     folder.mkdir(parents=True)
     try:
         yield folder
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(older)  # put aside, not deleted: whenever this stops, one of the two is whole
         folder.rename(target)
     finally:
+        if older.exists() and not target.exists():
+            older.rename(target)
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(older, ignore_errors=True)
 
 
 def _refuse_none(made: Copies) -> None:

@@ -119,9 +119,9 @@ def command(
     rows = [row for patches in tables.values() for row in patches.rows]
     if not rows:
         raise _no_window(settings.window, split)
-    _write(out, tables, facts_of(tables, method, settings, seed, None if split is None else split.name))
-    if store is not StoreKind.none:
+    if store is not StoreKind.none:  # first: where it is refused, tables that are there stay those of its windows
         _store(out / "pixels", store, rows, read)
+    _write(out, tables, facts_of(tables, method, settings, seed, None if split is None else split.name))
     if sheet:
         _sheet(out / "sheet.png", rows, read, sheet, seed)
     _tell(rows, out / "patches.csv")

@@ -52,7 +52,7 @@ def labelled(scene: Scene, windows: Windows, settings: Settings, image_label: st
     if isinstance(settings, CentrePixel):
         belongs = np.array([_holds_centres(roi, windows) for _, _, roi in placed], bool).reshape(shares.shape)
     own = np.array([windows.own == number for number, _, _ in placed], bool).reshape(shares.shape)
-    belongs = (belongs | own) & (shares > 0) if not isinstance(settings, Whole) else shares > 0
+    belongs = shares > 0 if isinstance(settings, Whole) else belongs | own
     best, roi, inside = _best([finding for _, finding, _ in placed], shares, belongs, count)
     outside = "normal" if scene.known else "unknown"
     findings = [placed[place][1] if placed and share > 0 else None for place, share in zip(best.tolist(), roi.tolist(), strict=True)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError
 from breastcad.core.geometry import Box, box_area, box_centre, box_of_mask
-from breastcad.core.records import FindingRow
+from breastcad.core.records import SEVERITY, FindingRow
 from breastcad.patches.integral import box_counts, box_shares, roi_shares, summed
 from breastcad.patches.sampling import (
     Boxes,
@@ -154,7 +154,7 @@ def region_based(scene: Scene, settings: RegionBased) -> Windows:
         own += [-1] * len(part)
         missing += told
     boxes = np.concatenate([np.empty((0, 4)), *parts])
-    return _without_repeats(Windows(boxes, np.array(own, np.int64), missing=missing))
+    return _without_repeats(scene, Windows(boxes, np.array(own, np.int64), missing=missing))
 
 
 def _round_lesion(
@@ -208,7 +208,7 @@ def density(scene: Scene, settings: Density) -> Windows:
     boxes = boxes_at(frame, tops, lefts, settings.window, scene.shape)
     if scene.breast is not None and settings.breast_share:
         boxes = boxes[box_shares(summed(scene.breast), boxes) >= settings.breast_share]
-    boxes = _without_repeats(Windows(boxes, np.full(len(boxes), -1))).boxes[: settings.number]
+    boxes = _without_repeats(scene, Windows(boxes, np.full(len(boxes), -1))).boxes[: settings.number]
     reason = SMALLER if settings.window > min(frame[1]) else "no more places have weight and enough breast"
     missing = [Missing(None, settings.number, len(boxes), reason)] if len(boxes) < settings.number else []
     return Windows(boxes, np.full(len(boxes), -1), missing=missing)
@@ -235,9 +235,13 @@ def lesion_centred(scene: Scene, settings: LesionCentred) -> Windows:
             top, left = math.floor(top + 0.5), math.floor(left + 0.5)
         if settings.border == "shift":
             top, left = min(max(top, 0.0), height - side), min(max(left, 0.0), width - side)
-        boxes.append(place.to_source((top, left, top + side, left + side)))
+        window = place.to_source((top, left, top + side, left + side))
+        if roi is None or not box_counts(summed(roi), window)[0]:
+            missing.append(Missing(finding.finding_id, 1, 0, "a window round its centre holds nothing of the finding"))
+            continue
+        boxes.append(window)
         own.append(number)
-    return _without_repeats(Windows(np.array(boxes).reshape(-1, 4), np.array(own, np.int64), missing=missing))
+    return _without_repeats(scene, Windows(np.array(boxes).reshape(-1, 4), np.array(own, np.int64), missing=missing))
 
 
 def _given_box(finding: FindingRow, roi: NDArray[np.bool_]) -> Box | None:
@@ -257,10 +261,12 @@ def _nothing(missing: list[Missing]) -> Windows:
     return Windows(np.empty((0, 4)), np.empty(0, np.int64), missing=missing)
 
 
-def _without_repeats(windows: Windows) -> Windows:
-    """Keep the first of windows at one place: two lesions close by may be given the same one."""
-    _, first = np.unique(windows.boxes, axis=0, return_index=True)
-    kept = np.sort(first)
+def _without_repeats(scene: Scene, windows: Windows) -> Windows:
+    """Keep one of windows at one place: two lesions close by may be given the same one, which is then the worse one's."""
+    severity = [SEVERITY[scene.rois[number][0].pathology] if number >= 0 else -1 for number in windows.own.tolist()]
+    worst_first = np.argsort(-np.array(severity, np.int64), kind="stable")
+    _, first = np.unique(windows.boxes[worst_first], axis=0, return_index=True)
+    kept = np.sort(worst_first[first])
     return Windows(windows.boxes[kept], windows.own[kept], missing=windows.missing)
 
 

@@ -84,7 +84,7 @@ def places_round(
         at = down * tops, across * lefts, (down * window, across * window)
     readings: tuple[ShareOf, ...] = ("roi", "window") if overlap_of == "either" else (overlap_of,)
     shares = np.max([roi_shares(roi, *at, of=of) for of in readings], axis=0)
-    enough = np.argwhere(shares >= overlap)
+    enough = np.argwhere((shares >= overlap) & (shares > 0))  # none asked for is still some: a lesion may have a hole
     return tops[enough[:, 0]], lefts[enough[:, 1]]
 
 

@@ -5,6 +5,7 @@ Nothing is cut out or written but the table. Positions come from `methods`, shar
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -258,13 +259,21 @@ def _rows(image: ImageRow, scene: Scene, windows: Windows, known: Labelled, sett
             col=col0,
             height=height,
             width=width,
-            scale=settings.window / (row1 - row0) if settings.square else 1.0,
+            scale=_scale(settings, scene.shape, boxes[place]),
             roi_share=shares[place] if finding or scene.known else None,
             breast_share=None if breast is None else breast[place],
             label=known.labels[place],
             group=group,
             patient_id=image.patient_id,
         )
+
+
+def _scale(settings: Settings, shape: tuple[int, int], box: Sequence[float]) -> float:
+    """Return a window's network pixels a source pixel; of the whole image exactly 1 says that it is as it is, not a square."""
+    if not settings.square:
+        return 1.0
+    scale = settings.window / (box[2] - box[0])
+    return math.nextafter(scale, 0) if scale == 1 and shape[0] != shape[1] and tuple(box) == (0, 0, *shape) else scale
 
 
 def _tidy(length: float) -> float:
