@@ -77,6 +77,40 @@ def test_settings_reach_what_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
+    ("policy", "name", "parameter", "low", "high"),
+    [
+        ("d", "scaling", "factor", 1 / 1.2, 1.2),
+        ("d", "rotation", "degrees", -25, 25),
+        ("c", "translation", "down_px", -9.6, 9.6),
+        ("c", "translation", "right_px", -13, 13),
+        ("c", "gaussian-noise", "sigma", 0, 0.03),
+        ("broad", "gamma", "gamma", 1 / 1.5, 1.5),
+        ("broad", "contrast", "factor", 0.85, 1.15),
+        ("broad", "elastic", "amount_px", 0, 3),
+    ],
+)
+def test_amounts_are_drawn_from_all_of_their_range(policy: str, name: str, parameter: str, low: float, high: float) -> None:
+    drawn = [one for seed in range(400) for one in draw_operations(POLICIES[policy], SHAPE, 0, generator(seed, "r")) if one.name == name]
+    values = [one.parameters[parameter] for one in drawn]
+    reach = (high - low) / 10
+    assert low <= min(values) < low + reach
+    assert high - reach < max(values) <= high
+
+
+def test_crops_keep_at_least_their_least_side() -> None:
+    """Four fifths of 96 rows are 76.8."""
+    drawn = [
+        one.parameters
+        for seed in range(400)
+        for one in draw_operations(POLICIES["a"], SHAPE, 0, generator(seed, "r"))
+        if one.name == "crop"
+    ]
+    sides = [crop["row1"] - crop["row0"] for crop in drawn]
+    assert 77 <= min(sides) <= 79
+    assert 94 <= max(sides) <= 96
+
+
+@pytest.mark.parametrize(
     ("name", "pair", "sentence"),
     [
         ("b-table-1", "alpha", "--setting takes KEY=VALUE, got 'alpha'"),

@@ -521,3 +521,44 @@ def test_a_window_that_two_lesions_are_given_is_the_worse_ones() -> None:
     for findings in ([benign, malignant], [malignant, benign]):
         (row,) = cut(replace(collection, findings=findings), "lesion-centred", window=20).rows
         assert (row.label, row.finding_id) == ("malignant", "i0-1")
+
+
+def test_the_worst_lesion_names_a_window_however_little_it_holds_of_it() -> None:
+    """The window of 20 cut for the large malignant lesion holds 400 of its 5,400 pixels, and all of a benign one."""
+    collection = collection_of((0, 0, 60, 90), (26, 40, 34, 49))
+    collection.findings[1] = replace(collection.findings[1], pathology="benign")
+    (row,) = cut(collection, "lesion-centred", window=20).rows  # rows 20-39, columns 35-54, of both
+    assert (row.label, row.finding_id) == ("malignant", "i0-0")
+
+
+def test_a_black_window_of_a_malignant_lesion_stays_by_its_pathology_too(film: Collection) -> None:
+    """Of the six black windows one is the lesion's: benign it goes, malignant it stays."""
+    black = {"window": 20, "stride": 20, "black": 0.9, "black_level": 3.5 / 255}
+    film.findings[0] = replace(film.findings[0], pathology="malignant")
+    assert [row.label for row in cut(film, "overlapping", **black).rows].count("malignant") == 1
+
+
+def test_a_window_is_counted_by_the_first_rule_that_leaves_it_out(film: Collection) -> None:
+    """Twelve windows: what is no breast is not counted as black again."""
+    film = replace(film, images=[replace(film.images[0], modality="MG")])
+    table = cut(film, "overlapping", window=20, stride=20, black=0.9, black_level=3.5 / 255)
+    assert table.dropped["too little breast"] > 0
+    assert sum(table.dropped.values()) + len(table.rows) == 12
+
+
+def test_places_by_weight_lie_on_a_resized_image_too() -> None:
+    """The cell of rows 30 to 40 and columns 40 to 50 of 60 x 90 is rows 60 to 80, columns 20 to 25 of 120 x 45."""
+    weights = np.zeros((6, 9))
+    weights[3, 4] = 1
+    tops, lefts = places_by_weight(weights, SHAPE, (Placement().resized(SHAPE, (120, 45)), (120, 45)), 10, generator(0, "w"))
+    assert 60 <= tops[0] + 5 <= 80
+    assert 20 <= lefts[0] + 5 <= 25
+
+
+def test_brightness_and_gradient_each_weigh_by_their_own_mean() -> None:
+    """An even left half, a half of dots: by tissue=0.25 a quarter of all weight is spread as brightness is, three as gradients are."""
+    pixels = np.full((20, 30), 0.5, np.float32)
+    pixels[5:15:4, 20] = 0.9
+    brightness, gradient, both = (weight_map(pixels, None, tissue) for tissue in (1.0, 0.0, 0.25))
+    assert both == pytest.approx(0.25 * brightness + 0.75 * gradient)
+    assert brightness == pytest.approx(pixels / pixels.sum(dtype=float))

@@ -139,3 +139,14 @@ def test_an_unknown_kind_and_what_is_no_store_are_refused(tmp_path: Path) -> Non
         write_store(tmp_path / "out", "zip", [], {})
     with pytest.raises(ReadError, match="is no store of windows"):
         open_store(tmp_path)
+
+
+def test_a_shard_whose_table_is_missing_is_written_again(tmp_path: Path) -> None:
+    """The table is written last: what stopped before it left no window that could be found."""
+    rows, images, _ = made(tmp_path)
+    write_store(tmp_path / "out", "shards", rows, images)
+    (tmp_path / "out" / "shard-00000.csv").unlink()
+    with pytest.raises(ReadError, match="has no window"):
+        open_store(tmp_path / "out")(rows[0])
+    write_store(tmp_path / "out", "shards", rows, images)
+    assert open_store(tmp_path / "out")(rows[0]).shape == (16, 16)

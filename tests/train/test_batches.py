@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
+from breastcad.augment.operations import operation  # noqa: E402
 from breastcad.augment.policies import POLICIES  # noqa: E402
-from breastcad.train.batches import _focus, epoch_batches, what_shows  # noqa: E402
+from breastcad.train.batches import _by_policy, _focus, epoch_batches, what_shows  # noqa: E402
 from breastcad.train.predict import _window_round, known_classes  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
 from breastcad.train.settings import Settings  # noqa: E402
@@ -117,3 +118,32 @@ def test_a_policy_makes_no_normal_images(samples: list[Sample]) -> None:
     abnormal = [sample for sample in samples if sample.row.label != "normal"]
     assert known_classes(abnormal, Settings()) == ["normal", "benign", "malignant"]
     assert known_classes(abnormal, Settings(policy="d")) == ["benign", "malignant"]
+
+
+def drawing(monkeypatch: pytest.MonkeyPatch, name: str, **values: float | str) -> None:
+    """Let every policy draw one operation."""
+    drawn = replace(POLICIES["d"], draw=lambda *_: (operation(name, **values),))
+    monkeypatch.setattr("breastcad.train.batches.policy_named", lambda _: drawn)
+
+
+@pytest.mark.parametrize("side", ["forward", "backward", "left", "right"])
+@pytest.mark.parametrize(("row", "col"), [(6, 6), (40, 44)])
+def test_how_much_of_a_lesion_a_perspective_shows_depends_on_where_it_lies(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch, side: str, row: int, col: int
+) -> None:
+    """A skew cuts nothing off this lesion, and no mirror shows it twice, so that all of it is seen, however large it is shown."""
+    drawing(monkeypatch, "skew", side=side, share=0.3)
+    lesions = np.zeros((64, 64), np.uint8)
+    lesions[row : row + 14, col : col + 14] = 1
+    _, moved, drawn = _by_policy(replace(one(samples, "benign"), lesions=lesions), "d", np.random.default_rng(0), films=True)
+    zoom = abs(np.linalg.det(np.array(drawn.matrix).reshape(2, 3)[:, :2]))
+    assert np.count_nonzero(moved) * zoom / 14**2 == pytest.approx(1, abs=0.1)
+
+
+def test_a_policy_mirrors_scans_at_the_border_and_leaves_films_black(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing(monkeypatch, "translation", down_px=10.5, right_px=0.0)
+    sample = replace(one(samples, "benign"), image=np.full((64, 64), 200, np.uint8))
+    scan, _, _ = _by_policy(sample, "d", np.random.default_rng(0), films=False)
+    film, _, _ = _by_policy(sample, "d", np.random.default_rng(0), films=True)
+    assert scan[:10].min() > 0.7
+    assert film[:10].max() == 0

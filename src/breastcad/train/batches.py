@@ -74,7 +74,7 @@ def _by_strength(sample: Sample, settings: Settings, numbers: np.random.Generato
 
 
 def _by_policy(sample: Sample, name: str, numbers: np.random.Generator, *, films: bool) -> Shown:
-    """Draw one copy of a policy in the image's own frame; of what was drawn only the matrix is told, which says how much is seen."""
+    """Draw one copy of a policy in the image's own frame; of what was drawn only the matrix at the lesions is told, which says how much is seen."""
     policy, shape = policy_named(name), (sample.image.shape[0], sample.image.shape[1])
     settings = {**policy.settings, "frame": "kept"}
     operations = draw_operations(policy, shape, int(numbers.integers(policy.copies)), numbers, settings)
@@ -82,7 +82,17 @@ def _by_policy(sample: Sample, name: str, numbers: np.random.Generator, *, films
     after = replay(example, operations, border="black" if films else "mirror", keep_black=films)
     matrix = frame_of([one for one in operations if one.moves == FRAME], shape).matrix
     assert after.codes is not None
-    return after.image, after.codes, Augmentation(matrix=tuple(float(value) for value in matrix[:2].ravel()))
+    rows, cols = np.nonzero(after.codes)
+    centre = (float(cols.mean()) + 0.5, float(rows.mean()) + 0.5) if rows.size else (shape[1] / 2, shape[0] / 2)
+    return after.image, after.codes, Augmentation(matrix=_affine_at(matrix, centre))
+
+
+def _affine_at(matrix: NDArray[np.float64], point: tuple[float, float]) -> tuple[float, ...]:
+    """Return the affine map that a perspective is like at a (column, row): how large things are shown differs from place to place."""
+    *seen, weight = matrix @ np.array([*point, 1.0])
+    linear = (matrix[:2, :2] - np.outer(seen, matrix[2, :2]) / weight) / weight
+    offset = np.array(seen) / weight - linear @ np.array(point)
+    return tuple(float(value) for value in np.column_stack([linear, offset]).ravel())
 
 
 def _focus(lesions: NDArray[np.uint8], numbers: np.random.Generator) -> Focus:
