@@ -19,10 +19,8 @@ from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
 from breastcad.core.seeding import generator
 from breastcad.patches.labels import labelled
 from breastcad.patches.methods import METHODS, SMALLER, Scene
-from breastcad.patches.sampling import places_away, places_by_weight, weight_map
 from breastcad.patches.settings import Overlapping, resized_shape
 from breastcad.patches.table import Patches, balanced, cut_patches, facts_of
-from breastcad.patches.views import window_of
 
 SHAPE = 60, 90
 
@@ -259,11 +257,6 @@ def test_background_needs_breast_and_not_too_much_black() -> None:
     assert [(missing.finding_id, missing.wanted, missing.placed) for missing in none.missing] == [(None, 5, 0)]
 
 
-def test_places_away_end_where_there_are_not_enough() -> None:
-    tops, lefts = places_away((Placement(), (4, 5)), 3, 50, lambda tops, lefts: tops >= 0, generator(0, "x"))
-    assert sorted(zip(tops.tolist(), lefts.tolist(), strict=True)) == [(row, col) for row in range(2) for col in range(3)]
-
-
 def test_lesion_centred_by_hand() -> None:
     """Lesion rows 20-29, columns 30-49: centre (25, 40). A window of 20 is rows 15-34, columns 30-49; twice its longer side is 40."""
     seen = scene(mask_of((20, 30, 30, 50)))
@@ -311,42 +304,7 @@ def test_a_window_cut_for_a_lesion_belongs_to_it_and_to_a_worse_one() -> None:
     assert (row.label, row.finding_id) == ("malignant", "m")
 
 
-# ---- density, whole ----
-
-
-def test_density_windows_lie_where_tissue_and_edges_are() -> None:
-    pixels = np.zeros((120, 80), np.float32)
-    pixels[40:80, 20:60] = 0.8
-    found = place("density", scene(shape=(120, 80), pixels=pixels), window=16, number=60, tissue=1)
-    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    assert len(found.boxes) == 60
-    assert centres.min(axis=0).tolist() >= [40, 20]
-    assert (centres.max(axis=0) <= [80, 60]).all()
-    edges = place("density", scene(shape=(120, 80), pixels=pixels), window=16, number=60, tissue=0)
-    away = np.abs((edges.boxes[:, :2] + edges.boxes[:, 2:]) / 2 - [60, 40]).max(axis=1)
-    assert away.min() >= 17  # along the square's sides, 20 from its centre
-
-
-def test_density_tells_what_is_missing() -> None:
-    found = place("density", scene(shape=(10, 12)), window=9, number=50)
-    assert len(found.boxes) == found.missing[0].placed <= 8
-    assert place("density", scene(shape=(10, 12)), window=11, number=5).missing[0].reason == SMALLER
-
-
-@pytest.mark.parametrize("pixels", [np.zeros((9, 5), np.float32), np.full((9, 5), 0.4, np.float32), np.full((1, 1), np.nan, np.float32)])
-def test_weights_of_images_without_contrast_are_alike(pixels: NDArray[np.float32]) -> None:
-    weights = weight_map(pixels, None, 0.5)
-    assert weights.shape == pixels.shape
-    assert weights == pytest.approx(np.full(pixels.shape, 1 / pixels.size))
-
-
-def test_places_by_weight_are_those_of_weight_alone() -> None:
-    weights = np.zeros((6, 9))
-    weights[3, 4] = 1
-    tops, lefts = places_by_weight(weights, SHAPE, (Placement(), SHAPE), 10, generator(0, "w"))
-    assert tops.size == 1
-    assert 30 <= tops[0] + 5 <= 40
-    assert 40 <= lefts[0] + 5 <= 50
+# ---- whole ----
 
 
 def test_a_whole_image_is_one_window_with_its_own_label() -> None:
@@ -484,18 +442,7 @@ def test_grids_without_end_are_refused() -> None:
         place("overlapping", scene(), scale=1e6)
 
 
-# ---- windows at odds with their scale or their lesion ----
-
-
-def test_a_square_that_covers_an_image_of_as_many_rows_is_still_a_square() -> None:
-    """8 x 14 resized to 8 x 8: one window of 8 x 8, though its scale along rows is 1; the whole image as it is stays 8 x 14."""
-    image = ImageRow("s", "a", path="a.png", modality="US", rows=8, cols=14, label="normal")
-    collection, pixels = Collection("nowhere", [image]), np.zeros((8, 14), np.uint8)
-    (row,) = cut(collection, "non-overlapping", window=8, resize="8x8").rows
-    assert window_of(pixels, row).shape == (8, 8)
-    assert row.scale == pytest.approx(1)
-    (row,) = cut(collection, "whole").rows
-    assert window_of(pixels, row).shape == (8, 14)
+# ---- windows at odds with their lesion ----
 
 
 def test_a_window_that_holds_nothing_of_its_lesion_is_told_and_not_cut() -> None:
@@ -515,7 +462,7 @@ def test_a_window_that_holds_nothing_of_its_lesion_is_told_and_not_cut() -> None
 
 
 def test_a_window_that_two_lesions_are_given_is_the_worse_ones() -> None:
-    """Both have their centre at (30, 45) and are too large for a window to hold half: it is named after the malignant one, whatever the order."""
+    """Both have their centre at (30, 45), and no window holds half of one: it is named after the malignant one, whatever the order."""
     collection = collection_of((0, 0, 60, 90), (2, 3, 58, 87))
     benign, malignant = replace(collection.findings[0], pathology="benign"), collection.findings[1]
     for findings in ([benign, malignant], [malignant, benign]):
@@ -544,21 +491,3 @@ def test_a_window_is_counted_by_the_first_rule_that_leaves_it_out(film: Collecti
     table = cut(film, "overlapping", window=20, stride=20, black=0.9, black_level=3.5 / 255)
     assert table.dropped["too little breast"] > 0
     assert sum(table.dropped.values()) + len(table.rows) == 12
-
-
-def test_places_by_weight_lie_on_a_resized_image_too() -> None:
-    """The cell of rows 30 to 40 and columns 40 to 50 of 60 x 90 is rows 60 to 80, columns 20 to 25 of 120 x 45."""
-    weights = np.zeros((6, 9))
-    weights[3, 4] = 1
-    tops, lefts = places_by_weight(weights, SHAPE, (Placement().resized(SHAPE, (120, 45)), (120, 45)), 10, generator(0, "w"))
-    assert 60 <= tops[0] + 5 <= 80
-    assert 20 <= lefts[0] + 5 <= 25
-
-
-def test_brightness_and_gradient_each_weigh_by_their_own_mean() -> None:
-    """An even left half, a half of dots: by tissue=0.25 a quarter of all weight is spread as brightness is, three as gradients are."""
-    pixels = np.full((20, 30), 0.5, np.float32)
-    pixels[5:15:4, 20] = 0.9
-    brightness, gradient, both = (weight_map(pixels, None, tissue) for tissue in (1.0, 0.0, 0.25))
-    assert both == pytest.approx(0.25 * brightness + 0.75 * gradient)
-    assert brightness == pytest.approx(pixels / pixels.sum(dtype=float))

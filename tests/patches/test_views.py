@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from breastcad.core.records import PatchRow
+from breastcad.core.records import Collection, ImageRow, PatchRow
 from breastcad.core.seeding import generator
+from breastcad.patches.methods import METHODS
+from breastcad.patches.table import cut_patches
 from breastcad.patches.views import window_of
 
 
@@ -71,3 +73,14 @@ def test_what_cannot_be_cut_is_refused() -> None:
         window_of(np.zeros((4, 4, 3)), row_of(0, 0, 2, 2))
     with pytest.raises(ValueError, match="window w lies outside the image of 40 x 60"):
         window_of(IMAGE, row_of(40, 0, 2, 2))
+
+
+def test_a_square_that_covers_an_image_of_as_many_rows_is_still_a_square() -> None:
+    """8 x 14 resized to 8 x 8: one window of 8 x 8, though its scale along rows is 1; the whole image as it is stays 8 x 14."""
+    image = ImageRow("s", "a", path="a.png", modality="US", rows=8, cols=14, label="normal")
+    collection, pixels = Collection("nowhere", [image]), np.zeros((8, 14), np.uint8)
+    (row,) = cut_patches(collection, "non-overlapping", METHODS["non-overlapping"].kind(window=8, resize="8x8")).rows
+    assert window_of(pixels, row).shape == (8, 8)
+    assert row.scale == pytest.approx(1)
+    (row,) = cut_patches(collection, "whole", METHODS["whole"].kind()).rows
+    assert window_of(pixels, row).shape == (8, 14)

@@ -109,7 +109,7 @@ def _check(read: Collection, keys: set[tuple[str, str]] | None, split: Path | No
 
     if read.facts.get("reader") == "augment":
         raise InputError(
-            "this collection holds augmented copies: copies of those would not be known as the source images', and could test what these train; "
+            "these are augmented copies: nothing would tie copies of those to the source images, and one could test the other; "
             "give the collection that was augmented"
         )
     if keys is None:

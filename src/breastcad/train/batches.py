@@ -74,7 +74,7 @@ def _by_strength(sample: Sample, settings: Settings, numbers: np.random.Generato
 
 
 def _by_policy(sample: Sample, name: str, numbers: np.random.Generator, *, films: bool) -> Shown:
-    """Draw one copy of a policy in the image's own frame; of what was drawn only the matrix at the lesions is told, which says how much is seen."""
+    """Draw one copy of a policy in the image's own frame; of what was drawn only the matrix at the lesions is told: how much is seen."""
     policy, shape = policy_named(name), (sample.image.shape[0], sample.image.shape[1])
     settings = {**policy.settings, "frame": "kept"}
     operations = draw_operations(policy, shape, int(numbers.integers(policy.copies)), numbers, settings)
