@@ -149,3 +149,6 @@ def test_where_the_store_is_refused_the_table_stays_that_of_its_pixels(
     assert _run(pictures, "--out", out, *_settings("window=30"), "--store", "npz", "--overwrite") == 2
     assert "holds a store of other windows" in capsys.readouterr().err
     assert (out / "patches.csv").read_bytes() == before
+    assert _run(pictures, "--out", out, *_settings("window=30"), "--overwrite") == 2
+    assert "holds the pixels of an earlier call" in capsys.readouterr().err
+    assert (out / "patches.csv").read_bytes() == before

@@ -150,3 +150,14 @@ def test_a_shard_whose_table_is_missing_is_written_again(tmp_path: Path) -> None
         open_store(tmp_path / "out")(rows[0])
     write_store(tmp_path / "out", "shards", rows, images)
     assert open_store(tmp_path / "out")(rows[0]).shape == (16, 16)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_that_is_there_again_gets_its_windows(kind: str, tmp_path: Path) -> None:
+    rows, images, pixels = made(tmp_path)
+    (tmp_path / "1.png").rename(tmp_path / "away.png")
+    assert len(write_store(tmp_path / "out", kind, rows, images)) == 1
+    (tmp_path / "away.png").rename(tmp_path / "1.png")
+    assert write_store(tmp_path / "out", kind, rows, images) == []
+    row = next(row for row in rows if row.image_id == "a_b")
+    assert np.array_equal(open_store(tmp_path / "out")(row), pixels["a_b"][:16, :16])

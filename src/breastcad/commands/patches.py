@@ -119,8 +119,7 @@ def command(
     rows = [row for patches in tables.values() for row in patches.rows]
     if not rows:
         raise _no_window(settings.window, split)
-    if store is not StoreKind.none:  # first: where it is refused, tables that are there stay those of its windows
-        _store(out / "pixels", store, rows, read)
+    _store(out / "pixels", store, rows, read)  # first: where it is refused, tables that are there stay those of its windows
     _write(out, tables, facts_of(tables, method, settings, seed, None if split is None else split.name))
     if sheet:
         _sheet(out / "sheet.png", rows, read, sheet, seed)
@@ -145,10 +144,15 @@ def _write(out: Path, tables: Mapping[str, Patches], facts: dict[str, Any]) -> N
 
 
 def _store(folder: Path, kind: StoreKind, rows: Sequence[PatchRow], read: Sequence[Collection]) -> None:
-    """Write the pixels of all windows."""
+    """Write the pixels of all windows; without, refuse to leave those of others beside the table."""
     from breastcad.commands.progress import bar
+    from breastcad.core.errors import InputError
     from breastcad.patches.store import write_store
 
+    if kind is StoreKind.none:
+        if folder.exists():
+            raise InputError(f"'{folder}' holds the pixels of an earlier call; remove it, name another folder with --out, or add --store")
+        return
     images = {(image.set, image.image_id): (Path(one.root), image) for one in read for image in one.images}
     with bar("writing pixels") as progress:
         for remark in write_store(folder, kind, rows, images, progress=progress):

@@ -160,7 +160,8 @@ def _write_shards(folder: Path, rows: Sequence[PatchRow], source: _Source) -> It
     for number, start in enumerate(range(0, len(rows), most)):
         part = rows[start : start + most]
         name = folder / f"shard-{number:05}.npy"
-        if not name.with_suffix(".csv").is_file():
+        table = name.with_suffix(".csv")
+        if not table.is_file() or len(read_table(table, ShardRow)) < len(part):  # an image that could not be read may be there by now
             _write_shard(name, part, (side, side), source)
         yield len(part)
 
