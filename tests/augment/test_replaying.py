@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.transform import ProjectiveTransform, warp
 
-from breastcad.augment.geometry import bent_points, displacements, frame_of
+from breastcad.augment.geometry import bent, bent_box, displacements, frame_of
 from breastcad.augment.operations import Operation, from_json, operation, to_json
 from breastcad.augment.policies import POLICIES, draw_operations, table_1
 from breastcad.augment.replaying import Example, Place, replay
@@ -200,13 +199,14 @@ def test_operations_are_applied_in_their_order() -> None:
     np.testing.assert_allclose(moved(image, *steps)[20:40, 30:54], apart[20:40, 30:54], atol=0.01)
 
 
-def test_points_bend_with_the_pixels() -> None:
-    aside = displacements((60, 84), amount_px=2, smooth_px=9, seed=4)
-    places = bent_points([(20.5, 30.5), (40.0, 61.25)], aside)
-    rows, cols = (np.array([place[side] for place in places], np.float32)[None] - np.float32(0.5) for side in (0, 1))
-    across, down = (cv2.remap(field, cols, rows, cv2.INTER_LINEAR)[0] for field in aside)
-    np.testing.assert_allclose(rows[0] + 0.5 + down, [20.5, 40.0], atol=1e-3)
-    np.testing.assert_allclose(cols[0] + 0.5 + across, [30.5, 61.25], atol=1e-3)
+@pytest.mark.parametrize(("amount_px", "smooth_px"), [(2.0, 9.0), (20.0, 16.0)])
+def test_a_box_bends_with_the_pixels_even_where_they_fold(amount_px: float, smooth_px: float) -> None:
+    aside = displacements((60, 84), amount_px=amount_px, smooth_px=smooth_px, seed=4)
+    mask = np.zeros((60, 84), bool)
+    mask[20:40, 30:61] = True
+    assert bent_box((20.0, 30.0, 40.0, 61.0), aside) == box_of_mask(bent(mask, aside, "black", nearest=True))
+    still = displacements((60, 84), amount_px=0.0, smooth_px=smooth_px, seed=4)
+    assert bent_box((20.25, 30.0, 40.0, 61.5), still) == (20.25, 30.0, 40.0, 61.5)
 
 
 def test_eight_eighths_of_a_turn_are_none() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.augment.operations import Operation
-from breastcad.core.geometry import Point
+from breastcad.core.geometry import Box, Point, box_of_mask
 
 Shape = tuple[int, int]
 Matrix = NDArray[np.float64]
@@ -276,12 +276,10 @@ def moved_points(points: Sequence[Point], frame: Frame) -> list[Point]:
     return [(float(row / weight), float(col / weight)) for col, row, weight in moved_ones]
 
 
-def bent_points(points: Sequence[Point], aside: Aside) -> list[Point]:
-    """Return where (row, column) points lie after `bent`: the place that looks at each, found by going there step by step."""
-    goal = np.array([(col, row) for row, col in points], np.float32)
-    place = goal.copy()
-    for _ in range(20):
-        at_col, at_row = place[None, :, 0] - 0.5, place[None, :, 1] - 0.5
-        looks = [cv2.remap(field, at_col, at_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0] for field in aside]
-        place = (goal - np.stack(looks, axis=1)).astype(np.float32)
-    return [(float(row), float(col)) for col, row in place]
+def bent_box(box: Box, aside: Aside) -> Box | None:
+    """Return the tight box of the pixels that show something of a box after `bent`; None where none does, itself where nothing moves."""
+    if not (aside[0].any() or aside[1].any()):
+        return box
+    cols = aside[0] + np.arange(aside[0].shape[1], dtype=np.float32) + np.float32(0.5)
+    rows = aside[1] + np.arange(aside[1].shape[0], dtype=np.float32)[:, None] + np.float32(0.5)
+    return box_of_mask((rows >= box[0]) & (rows < box[2]) & (cols >= box[1]) & (cols < box[3]))

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.augment.geometry import BORDERS, bent, bent_points, displacements, frame_of, moved, moved_points
+from breastcad.augment.geometry import BORDERS, bent, bent_box, displacements, frame_of, moved, moved_points
 from breastcad.augment.operations import ELASTIC, FRAME, TONE, Operation
 from breastcad.augment.tones import toned
 from breastcad.core.geometry import Box, Point, box_area, box_intersection, box_of_mask
 
 WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
-_EDGE_POINTS = 16  # by which a side of a box is followed where it bends
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _bent(current: Example, step: Operation, border: str) -> Example:
         if old.mask is not None:
             mask = bent(old.mask, aside, border, nearest=True)
             return Place(box_of_mask(mask), mask)
-        return Place(None if old.box is None else _box_of(bent_points(_outline(old.box), aside), _shape(current)))
+        return Place(None if old.box is None else bent_box(old.box, aside))
 
     return Example(
         bent(current.image, aside, border),
@@ -158,14 +157,6 @@ def _shape(current: Example) -> tuple[int, int]:
 
 def _corners(box: Box) -> list[Point]:
     return [(box[0], box[1]), (box[0], box[3]), (box[2], box[3]), (box[2], box[1])]
-
-
-def _outline(box: Box) -> list[Point]:
-    """Return points along the sides of a box, for what bends."""
-    shares = np.arange(_EDGE_POINTS) / _EDGE_POINTS
-    ends = _corners(box)
-    sides = zip(ends, [*ends[1:], ends[0]], strict=True)
-    return [(a[0] + (b[0] - a[0]) * s, a[1] + (b[1] - a[1]) * s) for a, b in sides for s in shares]
 
 
 def _box_of(points: Sequence[Point], shape: tuple[int, int]) -> Box | None:
