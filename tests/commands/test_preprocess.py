@@ -138,7 +138,7 @@ def test_a_setting_that_a_filter_refuses_is_one_sentence(collection: Path, tmp_p
     assert code == 1
     assert "step 'median': size must be" in out
     assert "no image could be preprocessed" in err
-    assert not (tmp_path / "new" / "collection.json").exists()
+    assert not list((tmp_path / "new").glob("*"))  # not what would be gone on with, either
 
 
 def test_two_collections_or_the_sources_own_folder_are_refused(collection: Path, films: Path, tmp_path: Path, run: Call) -> None:
@@ -170,3 +170,20 @@ def test_an_unfinished_call_goes_on(collection: Path, tmp_path: Path, run: Call,
     assert "holds an unfinished preprocessing: going on with it" in out
     assert run(*call)[0] == 2  # finished: not empty
     assert run(*call, "--overwrite")[0] == 0
+
+
+def test_the_tables_folder_of_the_source_is_refused_whatever_is_overwritten(collection: Path, films: Path, run: Call) -> None:
+    code, _, err = run("preprocess", collection, "--pipeline", "a4", "--out", collection, "--overwrite")
+    assert (code, "is a folder that is read" in err) == (2, True)
+    assert (collection / "collection.json").is_file()
+    films.rename(films.parent / "images")  # loose images that lie where the new ones would
+    code, _, err = run("preprocess", films.parent / "images", "--pipeline", "a4", "--out", films.parent, "--overwrite")
+    assert (code, "is a folder that is read" in err) == (2, True)
+
+
+def test_nothing_of_an_older_result_stays_in_the_tables(collection: Path, tmp_path: Path, run: Call) -> None:
+    call = ("preprocess", collection, "--out", tmp_path / "new", "--setting", "resize.rows=60", "--setting", "resize.cols=40")
+    assert run(*call, "--pipeline", "d-candidates")[0] == 0
+    (tmp_path / "new" / "regions.csv").write_text("set,image_id,region,path,value\ns,left,breast,old.png,1\n")
+    assert run(*call, "--pipeline", "d", "--overwrite", "--sheet", "0")[0] == 0
+    assert not {"candidates.csv", "regions.csv", "sheet.png"} & {path.name for path in (tmp_path / "new").iterdir()}

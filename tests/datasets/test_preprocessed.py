@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pytest
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
 from breastcad.datasets import preprocessed
-from breastcad.datasets.preprocessed import JOURNAL, LOST, preprocess_collection, safe_name
+from breastcad.datasets.preprocessed import JOURNAL, LOST, TINY, preprocess_collection, safe_name
 from breastcad.preprocess.pipelines import Pipeline
 from breastcad.preprocess.prepared import cropped
 from breastcad.preprocess.steps import checked_settings
@@ -166,3 +167,87 @@ def test_names_that_are_the_same_but_for_case_do_not_meet(collection: Collection
     paths = [str(image.path).lower() for image in made.collection.images]
     assert len(set(paths)) == 3
     assert safe_name("../../") == "image"
+
+
+def test_a_journal_of_other_images_of_the_same_ids_is_refused(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = pipeline_of("resize", rows=30, cols=20)
+    preprocess_collection(collection, chosen, tmp_path / "out")  # the journal is for the caller to remove
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for other in (
+        replace(collection, root=str(elsewhere)),
+        replace(collection, images=[replace(collection.images[0], path="mask.png"), *collection.images[1:]]),
+        replace(collection, findings=collection.findings[1:]),
+    ):
+        with pytest.raises(InputError, match="of something else"):
+            preprocess_collection(other, chosen, tmp_path / "out")
+
+
+def test_a_call_stopped_in_its_first_image_goes_on(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / JOURNAL).touch()
+    made = preprocess_collection(collection, pipeline_of("resize", rows=30, cols=20), tmp_path / "out")
+    assert made.collection.facts["counts"]["preprocessed"] == 1
+
+
+def test_what_could_not_be_done_is_tried_again(collection: Collection, tmp_path: Path) -> None:
+    chosen = pipeline_of("resize", rows=30, cols=20)
+    preprocess_collection(collection, chosen, tmp_path / "out")
+    cv2.imwrite(str(tmp_path / "set" / "b.png"), np.full((60, 40), 9, np.uint8))
+    again = preprocess_collection(collection, chosen, tmp_path / "out")
+    assert [image.present for image in again.collection.images] == [1, 1, 0]
+
+
+def test_a_mask_too_small_for_the_new_pixels_leaves_its_box(collection: Collection, tmp_path: Path) -> None:
+    spot = np.zeros((60, 40), np.uint8)
+    spot[30:32, 21:23] = 255
+    cv2.imwrite(str(tmp_path / "set" / "mask.png"), spot)
+    made = preprocess_collection(collection, pipeline_of("resize", rows=6, cols=4), tmp_path / "out")
+    found = made.collection.findings[0]
+    assert (found.geometry, found.mask_path) == ("box", None)
+    assert (found.row0, found.col0, found.row1, found.col1) == pytest.approx((3.0, 2.1, 3.2, 2.3))
+    assert made.remarks[TINY] == ["a (1)"]
+    assert LOST not in made.remarks
+
+
+def test_ids_that_are_one_file_name_keep_their_own_masks_and_maps(collection: Collection, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for place, name in enumerate(("x y", "x_y")):
+        levels = np.zeros((60, 40), np.uint8)
+        levels[10 * place : 10 * place + 10, :10] = 255
+        (root / name).mkdir()
+        cv2.imwrite(str(root / name / "m.png"), levels)
+    finding = replace(collection.findings[0], mask_path=None)
+    collection.findings = [replace(finding, finding_id=name, mask_path=f"{name}/m.png") for name in ("x y", "x_y")]
+    collection.regions = [RegionRow("s", "a (1)", name, f"{name}/m.png", 255) for name in ("x y", "x_y")]
+    made = preprocess_collection(collection, pipeline_of("resize", rows=60, cols=40), tmp_path / "out").collection
+    for paths in ([row.mask_path for row in made.findings], [row.path for row in made.regions]):
+        tops = [int(np.flatnonzero(open_picture(tmp_path / "out" / str(path)).pixels[:, 0])[0]) for path in paths]
+        assert tops == [0, 10]
+
+
+def test_a_map_of_another_size_is_left_out(collection: Collection, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "set" / "map.png"), np.full((30, 20), 64, np.uint8))
+    made = preprocess_collection(collection, pipeline_of("resize", rows=60, cols=40), tmp_path / "out")
+    assert made.collection.regions == []
+    assert "the map of region fibroglandular is of another size than its image: left out" in made.remarks
+
+
+def test_a_point_on_the_border_keeps_its_place(collection: Collection, tmp_path: Path) -> None:
+    collection.findings = [FindingRow("s", "dot", "a (1)", geometry="point", points="0,40")]
+    made = preprocess_collection(collection, pipeline_of("resize", rows=120, cols=80), tmp_path / "out")
+    assert made.collection.findings[0].points == "0,80"
+
+
+def test_pixels_that_are_made_square_are_not_called_squeezed(collection: Collection, tmp_path: Path) -> None:
+    collection.images[0] = replace(collection.images[0], spacing_row_mm=0.1, spacing_col_mm=0.2, aspect="kept")
+    made = preprocess_collection(collection, pipeline_of("respace", mm=0.1), tmp_path / "out").collection.images[0]
+    assert (made.rows, made.cols, made.aspect) == (60, 80, "kept")
+
+
+def test_a_finding_of_an_image_that_is_not_here_names_no_file_of_the_source(collection: Collection, tmp_path: Path) -> None:
+    collection.findings = [replace(collection.findings[0], image_id="b")]
+    made = preprocess_collection(collection, pipeline_of("resize", rows=6, cols=4), tmp_path / "out")
+    assert made.collection.findings[0].mask_path is None

@@ -11,7 +11,7 @@ from breastcad.core.errors import InputError, ReadError
 from breastcad.core.seeding import generator
 from breastcad.phantom.mammogram import mammogram
 from breastcad.phantom.ultrasound import ultrasound
-from breastcad.preprocess.pipelines import pipeline, pipelines, with_settings
+from breastcad.preprocess.pipelines import Pipeline, pipeline, pipelines, with_settings
 from breastcad.preprocess.prepared import Prepared
 from breastcad.preprocess.steps import STEPS, checked_settings, step
 
@@ -76,6 +76,8 @@ def test_a_file_of_ones_own_is_a_pipeline(tmp_path: Path) -> None:
         ("a: {steps: [[gamma]]}\n", "a step must be a name"),
         ("a: {steps: [{resize: {rows: .inf}}]}\n", "must be int"),
         ("3: {steps: [gamma]}\n", "pipeline '3' must have"),
+        ("a: {steps: [gamma], remarks: 5}\n", "must have a list of 'remarks', got '5'"),
+        ("a: {steps: [gamma], remarks: a sentence}\n", "must have a list of 'remarks'"),
     ],
 )
 def test_a_file_that_is_no_pipeline_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -127,3 +129,28 @@ def _sane(done: Prepared, name: str) -> None:
     assert done.pixels.max() <= 1
     assert np.ptp(done.pixels) > 0.05
     assert done.tissue is None or done.tissue.shape == done.shape
+
+
+def test_remarks_left_empty_are_none(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("a:\n  steps: [gamma]\n  remarks:\n")
+    assert pipeline(str(tmp_path / "mine.yaml")).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("wiener", {"size": 10**10 + 1}),  # OpenCV's error
+        ("frost", {"size": 10**7 + 1}),  # no memory
+        ("srad", {"homogeneous": 5}),  # TypeError
+        ("non_local_means", {"strength": 1e-300}),  # division by zero
+        ("respace", {"mm": 1e-320}),  # overflow
+    ],
+)
+def test_a_setting_that_no_function_foresaw_is_one_sentence(name: str, settings: dict[str, object]) -> None:
+    noisy = np.random.default_rng(1).random((20, 30), np.float32)
+    with pytest.raises(InputError, match=f"step '{name}' cannot be done with"):
+        Pipeline("a", "", "", ((name, checked_settings(name, settings)),)).run(Prepared(noisy, spacing_mm=(0.1, 0.1)))
+
+
+def test_a_film_without_a_breast_is_said_to_have_none() -> None:
+    assert "no breast found" in pipeline("d").run(Prepared(np.full((40, 30), 0.4, np.float32))).remarks

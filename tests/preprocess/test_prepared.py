@@ -79,6 +79,16 @@ def test_fit_keeps_the_aspect_and_pads_with_black() -> None:
     assert done.placement.from_source((0, 0, 30, 10)) == (0, 0, 60, 20)
 
 
+@pytest.mark.parametrize(("rows", "cols"), [(80, 100), (10, 800)])
+def test_where_one_side_grows_and_the_other_shrinks_each_pixel_keeps_its_place(rows: int, cols: int) -> None:
+    down, across = (np.mgrid[:40, :400] + 0.5).astype(np.float32)
+    for source, share in ((down / 40, (np.arange(rows) + 0.5)[:, None] / rows), (across / 400, (np.arange(cols) + 0.5) / cols)):
+        done = resize(Prepared(source), rows=rows, cols=cols).pixels
+        np.testing.assert_allclose(done[2:-2, 2:-2], np.broadcast_to(share, done.shape)[2:-2, 2:-2], atol=1e-5)
+    stripes = resize(Prepared((down * 0 + np.arange(400) % 2).astype(np.float32)), rows=80, cols=100).pixels
+    np.testing.assert_allclose(stripes, 0.5, atol=1e-6)  # the mean of four columns, not one of them
+
+
 def test_respacing_makes_square_pixels() -> None:
     done = respace(Prepared(ramp(), spacing_mm=(0.05, 0.2)), mm=0.1)
     assert done.shape == (18, 40)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -16,7 +17,7 @@ from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.models.lesion_network import Learned  # noqa: E402
 from breastcad.train import loop  # noqa: E402
-from breastcad.train.loop import train_fold  # noqa: E402
+from breastcad.train.loop import fit_normalisation, train_fold  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
 from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -207,3 +208,10 @@ def test_normal_images_weigh_as_the_settings_say(settings: Settings) -> None:
     # Cross-entropies of logit 3: 3.0486 of a normal, 0.0486 of an abnormal image.
     assert float(lesion_loss(learned, targets, only)) == pytest.approx((3.0486 + 0.0486) / 2, abs=1e-3)
     assert float(lesion_loss(learned, targets, replace(only, normal_weight=3.0))) == pytest.approx((3 * 3.0486 + 0.0486) / 4, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["z-score", "percentile"])
+def test_a_black_film_counts_for_no_statistics(samples: list[Sample], settings: Settings, kind: str) -> None:
+    fitted = replace(settings, normalisation=kind, pipeline="mammogram")
+    black = replace(samples[0], image=np.zeros_like(samples[0].image))
+    assert fit_normalisation([*samples, black], fitted) == fit_normalisation(samples, fitted)

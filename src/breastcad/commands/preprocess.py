@@ -51,7 +51,7 @@ def command(
     setting: Annotated[
         list[str] | None,
         typer.Option(
-            "--setting", metavar="STEP.KEY=VALUE", help="Change a step's setting, e.g. clahe.clip=0.02; may be given several times."
+            "--setting", metavar="STEP.KEY=VALUE", help="Change a step's setting, e.g. clahe.limit=3; may be given several times."
         ),
     ] = None,
     sheet: Annotated[
@@ -77,7 +77,7 @@ def command(
     chosen = with_settings(named(pipeline), setting or [])
     collection = _given(inputs)
     _check_modality(collection, chosen)
-    _check_apart(out, collection)
+    _check_apart(out, collection, inputs)
     _open(out, overwrite=overwrite)
     with bar(f"pipeline {chosen.name}") as progress:
         made = preprocess_collection(collection, chosen, out, workers=workers, progress=progress)
@@ -110,14 +110,15 @@ def _check_modality(collection: Collection, chosen: Pipeline) -> None:
         )
 
 
-def _check_apart(out: Path, collection: Collection) -> None:
-    """Refuse to write where the source lies: nothing in that is changed."""
+def _check_apart(out: Path, collection: Collection, inputs: list[Path]) -> None:
+    """Refuse to write where the source, or the table of it, lies: nothing in that is changed."""
     from breastcad.core.errors import InputError
 
-    places = {Path(collection.root).resolve()} | {
-        (Path(collection.root) / image.path).resolve().parent for image in collection.images if image.path
-    }
-    if out.resolve() in places:
+    root = Path(collection.root)
+    files = [image.path for image in collection.images] + [row.mask_path for row in collection.findings]
+    files += [region.path for region in collection.regions]
+    places = {(root / file).resolve().parent for file in files if file} | {root.resolve()} | {path.resolve() for path in inputs}
+    if {out.resolve(), *((out / name).resolve() for name in ("images", "masks", "regions"))} & places:
         raise InputError(f"--out '{out}' is a folder that is read, and nothing in that is changed; name another")
 
 
@@ -132,7 +133,8 @@ def _open(out: Path, *, overwrite: bool) -> None:
         (out / JOURNAL).unlink()
     elif goes_on:
         say(f"'{out}' holds an unfinished preprocessing: going on with it")
-    (out / "collection.json").unlink(missing_ok=True)  # an old collection that is half overwritten is none
+    for old in ("collection.json", "regions.csv", "candidates.csv", "sheet.png"):  # half overwritten it is none; not every call writes all
+        (out / old).unlink(missing_ok=True)
 
 
 def _finish(source: Collection, made: Preprocessed, out: Path, sheet: int, seed: int) -> None:
@@ -148,6 +150,7 @@ def _finish(source: Collection, made: Preprocessed, out: Path, sheet: int, seed:
     for remark, names in made.remarks.items():
         say(f"  ! {len(names):,} image{'s' * (len(names) != 1)}: {remark} (first: {names[0]})")
     if not done:
+        (out / JOURNAL).unlink()
         raise AnswerNo("no image could be preprocessed; nothing is written")
     if made.candidates:
         write_table(out / "candidates.csv", Candidate, made.candidates)

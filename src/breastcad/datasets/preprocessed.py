@@ -5,6 +5,7 @@ What a pipeline does is in `preprocess`. Ids, patients and labels stay what they
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ Progress = Callable[[int, int], None]
 JOURNAL = "unfinished.jsonl"
 """What is done so far, a line an image: a call that was stopped goes on from here."""
 LOST = "a finding lies outside of what the pipeline keeps: it has no place any more"
+TINY = "a finding's mask covers half of no pixel any more: its box is kept"
 DEEP = 65535
 SAME_ASPECT = 0.01
 
@@ -101,9 +103,9 @@ def preprocess_image(pipeline: Pipeline, job: Job) -> Made:
             )
         )
         made = Made(_image_row(job, prepared, picture), remarks=list(prepared.remarks))
-        for finding in job.findings:
-            made.findings.append(_finding_row(job, finding, prepared, picture.pixels.shape[:2], made.remarks))
-        made.regions = [row for region in job.regions if (row := _region_row(job, region, prepared, made.remarks)) is not None]
+        for number, finding in enumerate(job.findings):
+            made.findings.append(_finding_row(job, finding, prepared, picture.pixels.shape[:2], number, made.remarks))
+        made.regions = list(_region_rows(job, prepared, picture.pixels.shape[:2], made.remarks))
     except (ReadError, InputError) as error:
         return Made(None, remarks=[getattr(error, "reason", str(error))])
     made.candidates = [Candidate(image.set, image.image_id, *box, score) for box, score in prepared.candidates]
@@ -114,7 +116,8 @@ def preprocess_image(pipeline: Pipeline, job: Job) -> Made:
 def _image_row(job: Job, prepared: Prepared, picture: Picture) -> ImageRow:
     place, spacing = prepared.placement, prepared.spacing_mm
     known = {name: getattr(job.image, name) or getattr(picture, name) for name in ("modality", "laterality", "view", "image_type")}
-    squeezed = abs(abs(place.row_step / place.col_step) - 1) > SAME_ASPECT
+    square = spacing is not None and abs(spacing[0] / spacing[1] - 1) <= SAME_ASPECT  # pixels made square are not squeezed
+    squeezed = not square and abs(abs(place.row_step / place.col_step) - 1) > SAME_ASPECT
     return replace(
         job.image,
         **known,
@@ -135,16 +138,22 @@ def _image_row(job: Job, prepared: Prepared, picture: Picture) -> ImageRow:
     )
 
 
-def _finding_row(job: Job, finding: FindingRow, prepared: Prepared, shape: tuple[int, ...], remarks: list[str]) -> FindingRow:
-    """Move a finding; one of which nothing is left has no place any more, and that is said."""
+def _finding_row(job: Job, finding: FindingRow, prepared: Prepared, shape: tuple[int, ...], number: int, remarks: list[str]) -> FindingRow:
+    """Move a finding, the image's ``number``-th; one of which nothing is left has no place any more, and that is said."""
     place = prepared.placement
     if finding.geometry == "mask" and finding.mask_path:
-        mask = mask_at(fitted_mask(job.root / inside(job.root / finding.mask_path, job.root), (shape[0], shape[1])), place, prepared.shape)
+        source = fitted_mask(job.root / inside(job.root / finding.mask_path, job.root), (shape[0], shape[1]))
+        mask = mask_at(source, place, prepared.shape)
         box = box_of_mask(mask)
         if box is not None:
-            path = f"masks/{job.name}-{safe_name(finding.finding_id)}.png"
+            path = f"masks/{job.name}/{number}-{safe_name(finding.finding_id)}.png"  # ids may differ in what no file name holds
             _write_png(job.out / path, mask.astype(np.uint8) * 255)
             return _boxed(finding, box, mask_path=path)
+        whole = box_of_mask(source)
+        seen = None if whole is None else _seen(place.from_source(whole), prepared.shape)
+        if seen is not None:
+            remarks.append(TINY)
+            return _boxed(replace(finding, geometry="box"), seen)
     elif finding.row0 is None and not finding.points:
         return finding
     else:
@@ -153,8 +162,8 @@ def _finding_row(job: Job, finding: FindingRow, prepared: Prepared, shape: tuple
         whole = _box_of_points(points)
         if finding.row0 is not None:
             whole = place.from_source((finding.row0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0))
-        if whole[2] > 0 and whole[3] > 0 and whole[0] < prepared.shape[0] and whole[1] < prepared.shape[1]:
-            seen = box_intersection(whole, (0.0, 0.0, float(prepared.shape[0]), float(prepared.shape[1])))
+        seen = _seen(whole, prepared.shape)
+        if seen is not None:
             box = seen if finding.geometry == "box" else whole  # a circle that is cut is a circle all the same
             return _boxed(finding, None if finding.row0 is None else box, points=moved)
     remarks.append(LOST)
@@ -179,15 +188,29 @@ def _box_of_points(points: Sequence[Point]) -> Box:
     return min(rows, default=0.0), min(cols, default=0.0), max(rows, default=0.0), max(cols, default=0.0)
 
 
-def _region_row(job: Job, region: RegionRow, prepared: Prepared, remarks: list[str]) -> RegionRow | None:
-    """Move a map of codes; regions of one map share the file. An outline in a file of another kind is left out, and that is said."""
-    path = f"regions/{job.name}-{safe_name(Path(region.path).stem)}.png"
-    if region.value is None:
-        remarks.append(f"region {region.region} is no map of codes: left out")
-        return None
-    levels = open_picture(job.root / inside(job.root / region.path, job.root)).pixels
-    _write_png(job.out / path, values_at(np.rint(levels * 255).astype(np.uint8), prepared.placement, prepared.shape))
-    return replace(region, path=path)
+def _seen(box: Box, shape: tuple[int, int]) -> Box | None:
+    """Return what of a box lies in an image, None for nothing; a point on the border lies in it, a box that only touches it does not."""
+    for low, high, side in ((box[0], box[2], shape[0]), (box[1], box[3], shape[1])):
+        if not (low < side and high > 0) and not 0 <= low == high <= side:
+            return None
+    return box_intersection(box, (0.0, 0.0, float(shape[0]), float(shape[1])))
+
+
+def _region_rows(job: Job, prepared: Prepared, shape: tuple[int, ...], remarks: list[str]) -> Iterator[RegionRow]:
+    """Move maps of codes; regions of one map share the file. What is no such map of the image is left out, and that is said."""
+    moved: dict[str, str] = {}
+    for region in job.regions:
+        if region.value is None:
+            remarks.append(f"region {region.region} is no map of codes: left out")
+            continue
+        if region.path not in moved:
+            levels = open_picture(job.root / inside(job.root / region.path, job.root)).pixels
+            if levels.shape != shape:
+                remarks.append(f"the map of region {region.region} is of another size than its image: left out")
+                continue
+            moved[region.path] = f"regions/{job.name}/{len(moved)}-{safe_name(Path(region.path).stem)}.png"
+            _write_png(job.out / moved[region.path], values_at(np.rint(levels * 255).astype(np.uint8), prepared.placement, prepared.shape))
+        yield replace(region, path=moved[region.path])
 
 
 def _write_png(path: Path, pixels: Any) -> None:
@@ -248,12 +271,14 @@ def preprocess_collection(
         If the journal there is of another call.
     """
     jobs = _jobs(collection, out)
-    asked = json.dumps([pipeline.name, pipeline.steps, [[image.set, image.image_id] for image in collection.images]])
+    content = (pipeline.name, pipeline.steps, collection.root, collection.images, collection.findings, collection.regions)
+    asked = json.dumps([pipeline.name, hashlib.sha256(repr(content).encode()).hexdigest()])
     done = read_journal(out / JOURNAL, asked)
     left = [job for job in jobs if job.name not in done]
     out.mkdir(parents=True, exist_ok=True)
     with open(out / JOURNAL, "a", encoding="utf-8") as journal:
         journal.write("" if journal.tell() else asked)
+        journal.flush()
         for number, (job, made) in enumerate(_all_made(pipeline, left, workers), start=len(done) + 1):
             done[job.name] = made
             journal.write("\n" + json.dumps([job.name, asdict(made)]))
@@ -292,16 +317,19 @@ def _all_made(pipeline: Pipeline, jobs: Sequence[Job], workers: int) -> Iterator
 
 
 def read_journal(path: Path, asked: str) -> dict[str, Made]:
-    """Return what a call that was stopped had done, by the images' names; nothing where there is no journal.
+    """Return what a call that was stopped had done, by the images' names; nothing where there is no journal, or nothing in it.
+
+    What could not be done is left out: it is tried again, for its file may have been mended.
 
     Raises
     ------
     InputError
         If the journal is of another call. A last line that was cut off is left out.
     """
-    if not path.is_file():
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not text:
         return {}
-    head, *lines = path.read_text(encoding="utf-8").split("\n")
+    head, *lines = text.split("\n")
     if head != asked:
         raise InputError(f"'{path.parent}' holds an unfinished preprocessing of something else; name another folder, or add --overwrite")
     done = {}
@@ -310,9 +338,10 @@ def read_journal(path: Path, asked: str) -> dict[str, Made]:
             name, made = json.loads(line)
         except ValueError:
             continue
-        image = None if made["image"] is None else ImageRow(**made["image"])
+        if made["image"] is None:
+            continue
         rows = [FindingRow(**row) for row in made["findings"]], [RegionRow(**row) for row in made["regions"]]
-        done[name] = Made(image, *rows, [Candidate(**row) for row in made["candidates"]], made["remarks"])
+        done[name] = Made(ImageRow(**made["image"]), *rows, [Candidate(**row) for row in made["candidates"]], made["remarks"])
     return done
 
 
@@ -327,7 +356,8 @@ def _joined(collection: Collection, pipeline: Pipeline, out: Path, done: list[tu
         new = made[image.set, image.image_id].image if (image.set, image.image_id) in made else None
         images.append(replace(image, present=0, path=None) if new is None else new)
     moved = {(row.image_id, row.finding_id): row for _, one in done for row in one.findings}
-    findings = [moved.get((row.image_id, row.finding_id), row) for row in collection.findings]
+    # A finding of an image that is not here keeps its place on the source, but no file.
+    findings = [moved.get((row.image_id, row.finding_id)) or replace(row, mask_path=None) for row in collection.findings]
     regions = [row for _, one in done for row in one.regions]
     preprocessed = sum(one.image is not None for _, one in done)
     told = [f"{remark} ({len(names)} image{'s' * (len(names) != 1)}, first: {names[0]})" for remark, names in remarks.items()]

@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_yaml
 from breastcad.preprocess.prepared import Prepared
@@ -43,6 +45,9 @@ class Pipeline:
                 prepared = step(name).run(prepared, **settings)
             except ValueError as error:  # a function refuses a setting, or these pixels
                 raise InputError(f"step '{name}': {error}") from error
+            except (TypeError, ArithmeticError, MemoryError, cv2.error) as error:  # a window of a million pixels, say
+                told = ", ".join(f"{key}={value}" for key, value in settings.items())
+                raise InputError(f"step '{name}' cannot be done with {told or 'this image'} ({type(error).__name__})") from error
         return prepared
 
 
@@ -113,8 +118,11 @@ def _built(place: Path, name: Any, content: Any) -> Pipeline:
         made = tuple(_step(one) for one in content["steps"])
     except InputError as error:
         raise ReadError(place, f"pipeline '{name}': {error}") from error
+    remarks = content.get("remarks") or []
+    if not isinstance(remarks, list):
+        raise ReadError(place, f"pipeline '{name}' must have a list of 'remarks', got {str(remarks)[:80]!r}")
     title, source = (str(content.get(key, "")) for key in ("title", "source"))
-    return Pipeline(name, title, source, made, content.get("modality"), tuple(map(str, content.get("remarks", []))))
+    return Pipeline(name, title, source, made, content.get("modality"), tuple(map(str, remarks)))
 
 
 def _step(given: Any) -> tuple[str, dict[str, Any]]:

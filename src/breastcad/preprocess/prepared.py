@@ -74,7 +74,8 @@ def resize(prepared: Prepared, *, rows: int = 1152, cols: int = 896) -> Prepared
     spacing = prepared.spacing_mm
     return replace(
         prepared,
-        pixels=resized(prepared.pixels, rows, cols),
+        # One after the other: OpenCV shrinks by area only where no side grows, and is half a pixel off where one does.
+        pixels=resized(resized(prepared.pixels, min(rows, old[0]), min(cols, old[1])), rows, cols),
         tissue=tissue,
         colour=None,
         placement=prepared.placement.resized(old, (rows, cols)),

@@ -15,7 +15,8 @@ from breastcad.preprocess.prepared import Prepared, known_tissue
 
 def breast(prepared: Prepared) -> Prepared:
     """Find the breast, with the pectoral muscle where it shows: from then on it is the tissue, and nothing is changed."""
-    return replace(prepared, tissue=breast_region(prepared.pixels))
+    found = replace(prepared, tissue=breast_region(prepared.pixels))
+    return found if known_tissue(found).any() else found.remarked("no breast found")
 
 
 def without_pectoral(prepared: Prepared) -> Prepared:

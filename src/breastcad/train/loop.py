@@ -139,7 +139,8 @@ def fit_normalisation(train: list[Sample], settings: Settings) -> Normalisation 
     if settings.normalisation == "fixed":
         return None
     films = settings.pipeline == "mammogram"  # which blackens what is not breast
-    levels = ((sample.image.astype(np.float32) / np.float32(255), sample.image > 0 if films else None) for sample in train)
+    seen = (sample.image for sample in train if not films or sample.image.any())  # a black film has no breast to count
+    levels = ((image.astype(np.float32) / np.float32(255), image > 0 if films else None) for image in seen)
     return fit(levels, kind=settings.normalisation, within="breast" if films else "image")
 
 
