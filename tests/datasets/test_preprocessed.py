@@ -12,7 +12,7 @@ import pytest
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
 from breastcad.datasets import preprocessed
-from breastcad.datasets.preprocessed import JOURNAL, LOST, TINY, preprocess_collection, safe_name
+from breastcad.datasets.preprocessed import HIDDEN, JOURNAL, LOST, TINY, preprocess_collection, safe_name
 from breastcad.preprocess.pipelines import Pipeline
 from breastcad.preprocess.prepared import cropped
 from breastcad.preprocess.steps import checked_settings
@@ -251,3 +251,16 @@ def test_a_finding_of_an_image_that_is_not_here_names_no_file_of_the_source(coll
     collection.findings = [replace(collection.findings[0], image_id="b")]
     made = preprocess_collection(collection, pipeline_of("resize", rows=6, cols=4), tmp_path / "out")
     assert made.collection.findings[0].mask_path is None
+
+
+@pytest.mark.parametrize(("name", "left", "said"), [("f-mask", 16, True), ("f-mask", 14, False), ("f-box", 16, True), ("f-box", 14, False)])
+def test_a_finding_outside_of_the_tissue_is_told(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, left: int, said: bool
+) -> None:
+    tissue = np.zeros((60, 40), bool)
+    tissue[:, left:] = True  # of the findings' columns 10 to 20
+    monkeypatch.setattr(Pipeline, "run", lambda self, prepared: replace(prepared, tissue=tissue))
+    collection.findings = [row for row in collection.findings if row.finding_id == name]
+    made = preprocess_collection(collection, pipeline_of("resize"), tmp_path / "out")
+    assert (HIDDEN in made.remarks) == said
+    assert made.collection.findings[0].row0 == 20.0

@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import write_bytes
@@ -33,6 +34,7 @@ JOURNAL = "unfinished.jsonl"
 """What is done so far, a line an image: a call that was stopped goes on from here."""
 LOST = "a finding lies outside of what the pipeline keeps: it has no place any more"
 TINY = "a finding's mask covers half of no pixel any more: its box is kept"
+HIDDEN = "a finding lies for more than half outside of the tissue that the pipeline found: where that is blackened it cannot be seen"
 DEEP = 65535
 SAME_ASPECT = 0.01
 
@@ -148,6 +150,8 @@ def _finding_row(job: Job, finding: FindingRow, prepared: Prepared, shape: tuple
         if box is not None:
             path = f"masks/{job.name}/{number}-{safe_name(finding.finding_id)}.png"  # ids may differ in what no file name holds
             _write_png(job.out / path, mask.astype(np.uint8) * 255)
+            if prepared.tissue is not None and prepared.tissue[mask].mean() < 0.5:
+                remarks.append(HIDDEN)
             return _boxed(finding, box, mask_path=path)
         whole = box_of_mask(source)
         seen = None if whole is None else _seen(place.from_source(whole), prepared.shape)
@@ -164,6 +168,8 @@ def _finding_row(job: Job, finding: FindingRow, prepared: Prepared, shape: tuple
             whole = place.from_source((finding.row0, finding.col0 or 0.0, finding.row1 or 0.0, finding.col1 or 0.0))
         seen = _seen(whole, prepared.shape)
         if seen is not None:
+            if _hidden(seen, prepared.tissue):
+                remarks.append(HIDDEN)
             box = seen if finding.geometry == "box" else whole  # a circle that is cut is a circle all the same
             return _boxed(finding, None if finding.row0 is None else box, points=moved)
     remarks.append(LOST)
@@ -186,6 +192,15 @@ def _point(text: str) -> Point:
 def _box_of_points(points: Sequence[Point]) -> Box:
     rows, cols = [row for row, _ in points], [col for _, col in points]
     return min(rows, default=0.0), min(cols, default=0.0), max(rows, default=0.0), max(cols, default=0.0)
+
+
+def _hidden(box: Box, tissue: NDArray[np.bool_] | None) -> bool:
+    """Say if more than half of a box within the image is no tissue, as far as a step has looked for that."""
+    if tissue is None:
+        return False
+    row, col = (min(int(low), side - 1) for low, side in zip(box[:2], tissue.shape, strict=True))
+    part = tissue[row : max(row + 1, int(np.ceil(box[2]))), col : max(col + 1, int(np.ceil(box[3])))]
+    return bool(part.mean() < 0.5)
 
 
 def _seen(box: Box, shape: tuple[int, int]) -> Box | None:
