@@ -14,7 +14,7 @@ from breastcad.core.records import Collection, FindingRow, ImageRow, RegionRow
 from breastcad.datasets import preprocessed
 from breastcad.datasets.preprocessed import HIDDEN, JOURNAL, LOST, TINY, preprocess_collection, safe_name
 from breastcad.preprocess.pipelines import Pipeline
-from breastcad.preprocess.prepared import cropped
+from breastcad.preprocess.prepared import Prepared, cropped
 from breastcad.preprocess.steps import checked_settings
 from breastcad.read import open_picture
 
@@ -264,3 +264,18 @@ def test_a_finding_outside_of_the_tissue_is_told(
     made = preprocess_collection(collection, pipeline_of("resize"), tmp_path / "out")
     assert (HIDDEN in made.remarks) == said
     assert made.collection.findings[0].row0 == 20.0
+
+
+def test_what_table_and_file_say_of_an_image_reaches_the_steps(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Prepared] = []
+    monkeypatch.setattr(Pipeline, "run", lambda self, prepared: (seen.append(prepared), prepared)[1])
+    coloured = np.zeros((60, 40, 3), np.uint8)
+    coloured[..., 2] = 200
+    cv2.imwrite(str(tmp_path / "set" / "a (1).png"), coloured)
+    collection.images[0] = replace(collection.images[0], view="MLO")
+    preprocess_collection(collection, pipeline_of("resize"), tmp_path / "out")
+    assert (seen[0].view, seen[0].modality, seen[0].spacing_mm) == ("MLO", "MG", (0.1, 0.1))
+    assert seen[0].colour is not None
+    assert seen[0].colour[0, 0].tolist() == [200, 0, 0]

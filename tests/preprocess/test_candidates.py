@@ -113,3 +113,24 @@ def test_specks_masses_and_what_touches_the_rim_are_left() -> None:
         assert not without_artefacts(film, EVERYWHERE)[1].any()
     with pytest.raises(ValueError, match="one shape"):
         without_artefacts(pixels, np.ones((3, 4), bool))
+
+
+def test_no_candidate_lies_within_the_radius_of_a_better_one() -> None:
+    noise = np.random.default_rng(3).random((256, 256), np.float32)
+    boxes = [one.box for one in candidates(noise, np.ones((256, 256), bool), most=40)]
+    whole = [box for box in boxes if min(box[:2]) > 0 and max(box[2:]) < 256]  # those at the border are cut
+    assert len(whole) > 10
+    for place, box in enumerate(whole):
+        for better in whole[:place]:
+            apart = np.hypot(*np.subtract(box_centre(box), box_centre(better)))
+            assert apart > max(box[2] - box[0], better[2] - better[0]) / 2
+
+
+def test_glands_do_not_reach_into_the_skin() -> None:
+    film, breast = np.zeros((240, 200), np.float32), np.zeros((240, 200), bool)
+    breast[:, :100] = True
+    film[breast] = 0.3
+    film[100:140, 80:97] = 0.6
+    found = percent_density(film, breast, np.zeros_like(breast)).mask
+    assert found[120, 90]
+    assert not found[:, 98:].any()

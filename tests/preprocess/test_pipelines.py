@@ -11,8 +11,9 @@ from breastcad.core.errors import InputError, ReadError
 from breastcad.core.seeding import generator
 from breastcad.phantom.mammogram import mammogram
 from breastcad.phantom.ultrasound import ultrasound
+from breastcad.preprocess import contrast
 from breastcad.preprocess.pipelines import Pipeline, pipeline, pipelines, with_settings
-from breastcad.preprocess.prepared import Prepared
+from breastcad.preprocess.prepared import Prepared, cropped, resize
 from breastcad.preprocess.steps import STEPS, checked_settings, step
 
 
@@ -154,3 +155,22 @@ def test_a_setting_that_no_function_foresaw_is_one_sentence(name: str, settings:
 
 def test_a_film_without_a_breast_is_said_to_have_none() -> None:
     assert "no breast found" in pipeline("d").run(Prepared(np.full((40, 30), 0.4, np.float32))).remarks
+
+
+def test_candidates_after_a_crop_and_a_resize_are_where_they_were_on_the_source() -> None:
+    film = np.full((300, 200), 0.3, np.float32)
+    film[200:220, 120:140] = 0.8
+    cut = resize(cropped(Prepared(film, tissue=np.ones(film.shape, bool)), (40, 20, 300, 200)), rows=130, cols=90)
+    box = step("candidates").run(cut, most=1).candidates[0][0]
+    assert box[0] < 210 < box[2]
+    assert box[1] < 130 < box[3]
+    assert (box[0] + box[2]) / 2 == pytest.approx(210, abs=6)
+
+
+@pytest.mark.parametrize("name", ["percentile_stretch", "clahe", "equalise", "adaptive_equalise"])
+def test_a_filter_that_takes_tissue_is_told_where_it_is(name: str) -> None:
+    film = mammogram(generator(3), 120, 80).pixels
+    tissue = film > 0.3
+    told, not_told = (step(name).run(Prepared(film, tissue=mask)).pixels for mask in (tissue, None))
+    np.testing.assert_array_equal(told, getattr(contrast, name)(film, tissue=tissue))
+    assert not np.array_equal(told, not_told)

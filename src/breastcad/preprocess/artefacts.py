@@ -13,7 +13,6 @@ LEAST_CONTRAST = 0.22
 LEAST_STEEPNESS = 0.07
 WHITE = 0.93
 LEAST_AREA_SHARE = 2e-5
-FLAT = 0.04
 _MARGIN_PX, _INPAINT_PX, _WHITE_16 = 2, 5, 65535
 
 _Float = NDArray[np.float32]
@@ -24,9 +23,9 @@ def without_artefacts(pixels: NDArray[np.float32], breast: NDArray[np.bool_]) ->
     """Blacken what is outside the breast and paint over artificial objects inside it.
 
     An object (a clip, a ball or wire marker, a part of a pacemaker) is white as nothing round it: at most 1024 pixels a side, its pixels
-    reach 93 % of the film's white, stand out by 0.22 from a grey opening by a disc of 3 % of the film's side, and end steeply; its core
-    is flat. Each object is filled from its surroundings (Telea's method). Calcifications are the like in small: what covers less than
-    1 in 50,000 pixels of the film is left, and so is what is not flat, so that clips as small as calcifications are left too.
+    reach 93 % of the film's white, stand out by 0.22 from a grey opening by a disc of 3 % of the film's side, and end steeply.
+    Each object is filled from its surroundings (Telea's method). Calcifications are the like in small: what covers less than
+    1 in 50,000 pixels of the film is left, so that clips as small as calcifications are left too; coarse calcifications are filled.
 
     Parameters
     ----------
@@ -86,7 +85,7 @@ def _objects(film: _Float, breast: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _compact(bright: _Mask, film: _Float) -> _Mask:
-    """Keep the parts that are large enough to be no calcification, flat, and steep at their edge."""
+    """Keep the parts that are large enough to be no small calcification, and steep at their edge."""
     count, parts, facts, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
     kept = np.zeros_like(bright)
     steep = cv2.morphologyEx(film, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
@@ -97,7 +96,7 @@ def _compact(bright: _Mask, film: _Float) -> _Mask:
         place = slice(row, row + rows), slice(col, col + cols)
         here = parts[place] == part
         edge = here & (cv2.erode(here.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0, borderType=cv2.BORDER_CONSTANT) == 0)
-        if film[place][here].std() < FLAT and np.median(steep[place][edge]) > LEAST_STEEPNESS:
+        if np.median(steep[place][edge]) > LEAST_STEEPNESS:
             kept[place] |= here.astype(np.uint8)
     return kept
 

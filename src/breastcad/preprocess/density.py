@@ -69,7 +69,7 @@ def percent_density(pixels: NDArray[np.float32], breast: NDArray[np.bool_], musc
     size = max(1, round(width * factor)), max(1, round(height * factor))
     film = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     inside = cv2.resize(tissue.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.float32, copy=False)
-    strands = (film - _mean(film, inside, SURROUNDINGS_PX) > LEAST_CONTRAST) & (inside > 0)
+    strands = film - _mean(film, inside, SURROUNDINGS_PX) > LEAST_CONTRAST
     under_skin = cv2.erode(inside, np.ones((SKIN_PX, SKIN_PX), np.uint8), borderType=cv2.BORDER_REPLICATE)
     body = np.clip(_mean(strands * under_skin, inside, BODY_PX), 0, 1) * under_skin
     glands = (cv2.resize(body, (width, height), interpolation=cv2.INTER_LINEAR) > BODY_SHARE) & tissue
