@@ -279,3 +279,10 @@ def test_what_table_and_file_say_of_an_image_reaches_the_steps(
     assert (seen[0].view, seen[0].modality, seen[0].spacing_mm) == ("MLO", "MG", (0.1, 0.1))
     assert seen[0].colour is not None
     assert seen[0].colour[0, 0].tolist() == [200, 0, 0]
+
+
+def test_two_findings_of_one_id_keep_their_own_places(collection: Collection, tmp_path: Path) -> None:
+    collection.findings = [replace(row, finding_id="f") for row in collection.findings if row.finding_id in ("f-box", "f-far")]
+    collection.findings.append(replace(collection.findings[0], set="other"))  # of an image of another set
+    made = preprocess_collection(collection, pipeline_of("resize", rows=120, cols=80), tmp_path / "out").collection
+    assert [row.row0 for row in made.findings] == [40.0, 100.0, 20.0]

@@ -304,12 +304,12 @@ def preprocess_collection(
 
 
 def _jobs(collection: Collection, out: Path) -> list[Job]:
-    findings: dict[str, list[FindingRow]] = {}
-    regions: dict[str, list[RegionRow]] = {}
+    findings: dict[tuple[str, str], list[FindingRow]] = {}
+    regions: dict[tuple[str, str], list[RegionRow]] = {}
     for finding in collection.findings:
-        findings.setdefault(finding.image_id, []).append(finding)
+        findings.setdefault((finding.set, finding.image_id), []).append(finding)
     for region in collection.regions:
-        regions.setdefault(region.image_id, []).append(region)
+        regions.setdefault((region.set, region.image_id), []).append(region)
     taken: set[str] = set()
     jobs = []
     for image in collection.images:
@@ -318,7 +318,8 @@ def _jobs(collection: Collection, out: Path) -> list[Job]:
             name = f"{base}-{len(taken)}"
         taken.add(name.lower())
         if image.present and image.path:
-            rows = findings.get(image.image_id, []), regions.get(image.image_id, [])
+            key = image.set, image.image_id
+            rows = findings.get(key, []), regions.get(key, [])
             jobs.append(Job(image, *rows, Path(collection.root), out, name))
     return jobs
 
@@ -370,9 +371,9 @@ def _joined(collection: Collection, pipeline: Pipeline, out: Path, done: list[tu
     for image in collection.images:
         new = made[image.set, image.image_id].image if (image.set, image.image_id) in made else None
         images.append(replace(image, present=0, path=None) if new is None else new)
-    moved = {(row.image_id, row.finding_id): row for _, one in done for row in one.findings}
+    moved = {key: iter(one.findings) for key, one in made.items()}  # in the table's order: two findings may have one id
     # A finding of an image that is not here keeps its place on the source, but no file.
-    findings = [moved.get((row.image_id, row.finding_id)) or replace(row, mask_path=None) for row in collection.findings]
+    findings = [next(moved.get((row.set, row.image_id), iter(())), replace(row, mask_path=None)) for row in collection.findings]
     regions = [row for _, one in done for row in one.regions]
     preprocessed = sum(one.image is not None for _, one in done)
     told = [f"{remark} ({len(names)} image{'s' * (len(names) != 1)}, first: {names[0]})" for remark, names in remarks.items()]
