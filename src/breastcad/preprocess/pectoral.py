@@ -85,7 +85,7 @@ def pectoral_muscle(pixels: NDArray[np.float32], breast: NDArray[np.bool_], *, v
     grey = _framed(np.clip(pixels[place][:, ::turn], 0, None)) ** np.float32(GAMMA)
     top, left, score = _best_line(_smoothed(grey), _framed(breast[place][:, ::turn].astype(np.float32)))
     if score < (LEAST_SCORE if view is None else LEAST_SCORE_OF_MLO):
-        return Muscle(empty, f"no edge of a muscle (score {score:.2f})", score)
+        return Muscle(empty, "no edge of a muscle that is clear enough", score)
     soft = cv2.GaussianBlur(_curved(_smoothed(grey), top, left), (0, 0), 1, borderType=cv2.BORDER_REPLICATE)
     shape = empty[place].shape
     empty[place] = (cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)[:, ::turn]
