@@ -126,6 +126,11 @@ def test_settings_that_cannot_be_are_refused(name: str, pair: str, sentence: str
         with_settings(POLICIES[name], [pair])
 
 
+def test_a_setting_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="setting 'degrees' is given twice"):
+        with_settings(POLICIES["b-training"], ["degrees=10", "degrees=20"])
+
+
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(InputError, match="unknown policy 'b-table'; near name: 'b-table-1'"):
         policy_named("b-table")

@@ -43,6 +43,16 @@ def at(rows: list[PatchRow]) -> dict[tuple[float, float], PatchRow]:
 # ---- the ROI of a finding ----
 
 
+def test_an_image_of_which_there_would_be_too_many_windows_does_not_stop_the_others() -> None:
+    images = [
+        ImageRow("s", name, path="x.png", modality="US", rows=rows, cols=rows, label="normal") for name, rows in (("a", 4000), ("b", 40))
+    ]
+    table = cut_patches(Collection("nowhere", images), "overlapping", Overlapping(window=20, stride=1))
+    assert {row.image_id for row in table.rows} == {"b"}
+    assert len(table.remarks) == 1
+    assert table.remarks[0].startswith("a is left out: stride=1 gives ")
+
+
 def test_a_box_holds_the_pixels_whose_centres_lie_in_it() -> None:
     """Rows 1.4 to 3.6 hold the centres 1.5, 2.5, 3.5; columns 2.6 to 4.5 hold 3.5 alone, since a box is half open."""
     mask = roi_mask(box(1.4, 2.6, 3.6, 4.5), (6, 7), Path())

@@ -134,9 +134,12 @@ def with_settings(policy: Policy, pairs: Sequence[str]) -> dict[str, Value]:
     >>> with_settings(policy_named("b-training"), ["degrees=30"])
     {'degrees': 30.0}
     """
-    settings = dict(policy.settings)
+    settings, given = dict(policy.settings), set[str]()
     for pair in pairs:
         name, equals, text = pair.partition("=")
+        if name in given:
+            raise InputError(f"setting '{name}' is given twice: give it once")
+        given.add(name)
         if not equals:
             raise InputError(f"--setting takes KEY=VALUE, got '{pair}'")
         if name not in settings:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.errors import ReadError
+from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
 from breastcad.core.seeding import generator
 from breastcad.patches.labels import Labelled, labelled
@@ -84,7 +84,7 @@ def cut_patches(
     Returns
     -------
     Patches
-        An image that cannot be read, or not one of its masks, is left out, with a remark.
+        An image that cannot be read, or not one of its masks, or of which the settings make too many windows, is left out, with a remark.
 
     Raises
     ------
@@ -109,6 +109,8 @@ def cut_patches(
             return _of_image(image, findings.get(key, []), root, method, settings, seed, None if groups is None else groups[key])
         except ReadError as error:
             return Patches(remarks=[f"{image.image_id} is left out: {error}; import the set again"])
+        except InputError as error:  # the settings make too much of this image
+            return Patches(remarks=[f"{image.image_id} is left out: {error}"])
 
     found = []
     for number, part in enumerate(_in_order(one, images, workers), start=1):
