@@ -20,7 +20,7 @@ from breastcad.core.files import read_collection, read_split
 from breastcad.models.export import SideBySide
 from breastcad.train.run import Run, trained_networks
 from breastcad.train.samples import load_samples
-from breastcad.train.settings import from_dict
+from breastcad.train.tasks import from_dict
 
 TIMED_IMAGES = 30
 

@@ -28,8 +28,10 @@ from breastcad.phantom.mammogram import mammogram
 from breastcad.phantom.ultrasound import ultrasound
 from breastcad.train import loop
 from breastcad.train.batches import epoch_batches
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.samples import CODES, Sample
-from breastcad.train.settings import RECIPES, Settings, recipe, with_values
+from breastcad.train.settings import with_values
+from breastcad.train.tasks import RECIPES, recipe
 
 BUDGET = 0.05
 PICTURES = 12
@@ -66,7 +68,7 @@ def timed(batches: Iterable[Batch], times: Times, clock: Callable[[], float] = t
         times.steps.append(clock() - given)
 
 
-def made_up(number: int, settings: Settings) -> Sample:
+def made_up(number: int, settings: LesionSettings) -> Sample:
     """Return one made-up image as a network sees it; one in three is normal."""
     label = ("normal", "benign", "malignant")[number % 3]
     draw = mammogram if settings.pipeline == "mammogram" else ultrasound
@@ -84,7 +86,7 @@ def made_up(number: int, settings: Settings) -> Sample:
     return Sample(row, str(number), image, lesions, True, (0.0, 0.0, float(settings.rows), float(settings.cols)), findings)
 
 
-def measure(settings: Settings, device: torch.device, steps: int = STEPS) -> Times:
+def measure(settings: LesionSettings, device: torch.device, steps: int = STEPS) -> Times:
     """Train one epoch of so many steps and return how long each waited and took."""
     pictures = [made_up(number, settings) for number in range(min(PICTURES, steps * settings.batch))]
     samples = [pictures[number % len(pictures)] for number in range(steps * settings.batch)]

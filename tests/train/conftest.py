@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip("torch")
 
 from breastcad.core.records import FindingRow, ImageRow
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.samples import MALIGNANT, Sample
-from breastcad.train.settings import Settings, with_values
+from breastcad.train.settings import with_values
 
 SIDE = 64
 
@@ -39,10 +40,10 @@ def samples() -> list[Sample]:
 
 
 @pytest.fixture
-def settings() -> Settings:
+def settings() -> LesionSettings:
     """Return settings of a small network that trains in a moment."""
     return with_values(
-        Settings(),
+        LesionSettings(),
         [
             ("network", "pyramid-resnet18"), ("weights", "none"), ("rows", SIDE), ("cols", SIDE), ("batch", 4), ("epochs", 3),
             ("threads", 1), ("outline", True),

@@ -14,9 +14,9 @@ from breastcad.augment.drawing import IDENTITY  # noqa: E402
 from breastcad.augment.operations import operation  # noqa: E402
 from breastcad.augment.policies import POLICIES  # noqa: E402
 from breastcad.train.batches import _by_policy, _focus, epoch_batches, what_shows  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.predict import _window_round, known_classes  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
-from breastcad.train.settings import Settings  # noqa: E402
 
 HALF_VIEW = replace(IDENTITY, matrix=(0.4, 0.0, 0.0, 0.0, 0.4, 0.0))
 
@@ -72,7 +72,7 @@ def test_unknown_label_counts_nowhere(samples: list[Sample]) -> None:
     assert what_shows(unknown, unknown.lesions, IDENTITY)[1] == (0.0, 0.0)
 
 
-def test_an_epoch_is_the_same_whatever_came_before(samples: list[Sample], settings: Settings) -> None:
+def test_an_epoch_is_the_same_whatever_came_before(samples: list[Sample], settings: LesionSettings) -> None:
     list(epoch_batches(samples, settings, 0, 0))
     first = [images for images, _ in epoch_batches(samples, settings, 0, 1)]
     second = [images for images, _ in epoch_batches(samples, settings, 0, 1)]
@@ -100,9 +100,9 @@ def test_window_round_a_finding_is_in_pixels_of_the_input(samples: list[Sample])
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_policy_draws_in_place_of_the_strength(samples: list[Sample], name: str) -> None:
-    settings = Settings(rows=64, cols=64, batch=4, policy=name)
+    settings = LesionSettings(rows=64, cols=64, batch=4, policy=name)
     first, again = (list(epoch_batches(samples, settings, 0, 1)) for _ in range(2))
-    plain = list(epoch_batches(samples, Settings(rows=64, cols=64, batch=4), 0, 1))
+    plain = list(epoch_batches(samples, LesionSettings(rows=64, cols=64, batch=4), 0, 1))
     for (images, targets), (same, _), (other, _) in zip(first, again, plain, strict=True):
         assert images.shape == (4, 1, 64, 64)
         assert torch.equal(images, same)
@@ -116,8 +116,8 @@ def test_a_policy_draws_in_place_of_the_strength(samples: list[Sample], name: st
 
 def test_a_policy_makes_no_normal_images(samples: list[Sample]) -> None:
     abnormal = [sample for sample in samples if sample.row.label != "normal"]
-    assert known_classes(abnormal, Settings()) == ["normal", "benign", "malignant"]
-    assert known_classes(abnormal, Settings(policy="d")) == ["benign", "malignant"]
+    assert known_classes(abnormal, LesionSettings()) == ["normal", "benign", "malignant"]
+    assert known_classes(abnormal, LesionSettings(policy="d")) == ["benign", "malignant"]
 
 
 def drawing(monkeypatch: pytest.MonkeyPatch, name: str, **values: float | str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from breastcad.train.settings import Settings  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "training_loader.py"
 
@@ -49,14 +49,14 @@ def test_waiting_is_told_from_working(benchmark: ModuleType) -> None:
     assert times.share == pytest.approx(0.2)
 
 
-def test_the_loops_own_batches_are_watched(benchmark: ModuleType, settings: Settings) -> None:
+def test_the_loops_own_batches_are_watched(benchmark: ModuleType, settings: LesionSettings) -> None:
     times = benchmark.measure(replace(settings, epochs=1), torch.device("cpu"), steps=3)
     assert len(times.waits) == len(times.steps) == 3
     assert min(times.waits) > 0
     assert 0 < times.share < 1
 
 
-def test_made_up_samples_are_of_all_labels(benchmark: ModuleType, settings: Settings) -> None:
+def test_made_up_samples_are_of_all_labels(benchmark: ModuleType, settings: LesionSettings) -> None:
     samples = [benchmark.made_up(number, settings) for number in range(3)]
     assert [sample.row.label for sample in samples] == ["normal", "benign", "malignant"]
     assert [sample.lesions.any() for sample in samples] == [False, True, True]

@@ -17,11 +17,11 @@ from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.models.lesion_network import Learned  # noqa: E402
 from breastcad.train import loop  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.loop import fit_normalisation, train_fold  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
 from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
-from breastcad.train.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.train
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def quiet(*_: object) -> None:
     """Report nothing."""
 
 
-def train(samples: list[Sample], settings: Settings, folder: Path, report: Any = quiet, progress: Any = quiet) -> Any:
+def train(samples: list[Sample], settings: LesionSettings, folder: Path, report: Any = quiet, progress: Any = quiet) -> Any:
     return train_fold(samples, samples, settings, folder, fold=(0, 0), device=CPU, report=report, progress=progress)
 
 
@@ -45,7 +45,7 @@ def weights(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("network", ["pyramid-resnet18", pytest.param("closer-resnet18", marks=pytest.mark.slow)])
-def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: Settings, tmp_path: Path, network: str) -> None:
+def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings: LesionSettings, tmp_path: Path, network: str) -> None:
     settings = replace(settings, network=network)
     train(samples, settings, tmp_path / "whole")
 
@@ -61,7 +61,7 @@ def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings:
     assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
 
 
-def test_another_seed_gives_other_weights(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+def test_another_seed_gives_other_weights(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:
     short = replace(settings, epochs=1)
     train(samples, short, tmp_path / "a")
     train(samples, replace(short, seed=2), tmp_path / "b")
@@ -70,7 +70,9 @@ def test_another_seed_gives_other_weights(samples: list[Sample], settings: Setti
 
 
 @pytest.mark.parametrize(("batch", "what"), [(4, "the loss"), (12, "what the network says of validation images")])
-def test_training_that_diverges_is_one_sentence(samples: list[Sample], settings: Settings, tmp_path: Path, batch: int, what: str) -> None:
+def test_training_that_diverges_is_one_sentence(
+    samples: list[Sample], settings: LesionSettings, tmp_path: Path, batch: int, what: str
+) -> None:
     """With one batch an epoch, the loss is that of the first weights: only what the next ones say shows it."""
     with pytest.raises(InputError, match=f"fold 0, epoch 1: {what} is not finite.*the rate 1e.30; give a lower one with --setting rate="):
         train(samples, replace(settings, rate=1e30, warm_up=0.0, batch=batch), tmp_path)
@@ -78,7 +80,7 @@ def test_training_that_diverges_is_one_sentence(samples: list[Sample], settings:
 
 
 @pytest.mark.slow
-def test_it_overfits_a_few_samples(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+def test_it_overfits_a_few_samples(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:
     plain = Strength(
         flip_columns=0, rotation_degrees=0, scale=(1.0, 1.0), stretch=0, shift=0, gamma=(1.0, 1.0), contrast=0, brightness=0, blur_px=0,
         noise=0, healed=0, decoy=0, zoomed=0, window=0,
@@ -93,7 +95,7 @@ def test_it_overfits_a_few_samples(samples: list[Sample], settings: Settings, tm
 
 
 def test_it_stops_early_when_validation_no_longer_rises(
-    samples: list[Sample], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    samples: list[Sample], settings: LesionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[dict[str, Any]] = []
     monkeypatch.setattr(loop, "validation_score", lambda said: (0.5, {}))
@@ -101,13 +103,13 @@ def test_it_stops_early_when_validation_no_longer_rises(
     assert max(row["epoch"] for row in rows) == 2
 
 
-def test_nothing_is_frozen_that_has_no_first_weights(settings: Settings) -> None:
+def test_nothing_is_frozen_that_has_no_first_weights(settings: LesionSettings) -> None:
     frozen = replace(settings, frozen_stages=2, fixed_statistics=True)
     assert frozen.weights == "none"
     assert all(weight.requires_grad for weight in loop.make_network(frozen).parameters())
 
 
-def test_rows_say_what_the_network_said(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+def test_rows_say_what_the_network_said(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     said = predict(network, samples, settings, CPU, progress=quiet)
     fitted = Calibration(abnormal=2.0, abnormal_shift=0.5, malignant=3.0)
@@ -124,14 +126,14 @@ def test_rows_say_what_the_network_said(samples: list[Sample], settings: Setting
     assert all(0 <= mark.row <= 64 and 0 <= mark.col <= 64 for mark in marks)
 
 
-def test_temperature_is_one_where_validation_lacks_a_class(samples: list[Sample], settings: Settings, tmp_path: Path) -> None:
+def test_temperature_is_one_where_validation_lacks_a_class(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:
     network = train(samples, replace(settings, epochs=1), tmp_path)
     benign = [sample for sample in samples if sample.row.label == "benign"]
     fitted = fit_calibration(predict(network, benign, settings, CPU, progress=quiet), settings)
     assert (fitted.abnormal, fitted.malignant) == (1.0, 1.0)
 
 
-def test_loss_falls_when_the_maps_are_right(settings: Settings) -> None:
+def test_loss_falls_when_the_maps_are_right(settings: LesionSettings) -> None:
     lesions = torch.zeros(2, 16, 16, dtype=torch.uint8)
     lesions[0, 4:12, 2:8] = 2
     labels, known = torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
@@ -142,7 +144,7 @@ def test_loss_falls_when_the_maps_are_right(settings: Settings) -> None:
     assert float(good) < 0.1 < 5 < float(bad)
 
 
-def test_what_is_not_known_does_not_count(settings: Settings) -> None:
+def test_what_is_not_known_does_not_count(settings: LesionSettings) -> None:
     lesions = torch.zeros(1, 8, 8, dtype=torch.uint8)
     lesions[0, :4] = 3  # a lesion of unknown pathology
     targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), NOWHERE)
@@ -167,12 +169,12 @@ def one_lesion(code: int, focus: tuple[float, float, float] = (40.0, 8.0, 32.0))
     return Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([focus]))
 
 
-def look_loss(learned: Learned, targets: Targets, settings: Settings) -> float:
+def look_loss(learned: Learned, targets: Targets, settings: LesionSettings) -> float:
     plain = replace(settings, look_loss=0.0)
     return float(lesion_loss(learned, targets, settings) - lesion_loss(learned, targets, plain))
 
 
-def test_closer_look_is_asked_what_lies_at_each_window_s_centre(settings: Settings) -> None:
+def test_closer_look_is_asked_what_lies_at_each_window_s_centre(settings: LesionSettings) -> None:
     """Sure and right: at the lesion malignant, far from it none. Its length of 32 px counts as 36, the shortest there is."""
     windows = [(40.0, 8.0, 36.0), (110.0, 50.0, 36.0)]
     right = look_loss(looked(windows, [(20.0, 20.0), (-20.0, 5.0)], length=-0.5754), one_lesion(2), settings)
@@ -182,7 +184,7 @@ def test_closer_look_is_asked_what_lies_at_each_window_s_centre(settings: Settin
     assert look_loss(looked(windows, [(20.0, -20.0), (-20.0, 5.0)], length=-0.5754), one_lesion(2), settings) == pytest.approx(20, abs=0.1)
 
 
-def test_closer_look_beside_a_lesion_or_at_an_unknown_one_counts_for_no_pathology(settings: Settings) -> None:
+def test_closer_look_beside_a_lesion_or_at_an_unknown_one_counts_for_no_pathology(settings: LesionSettings) -> None:
     beside = [(52.0, 8.0, 36.0), (110.0, 50.0, 36.0)]
     first, second = (
         look_loss(looked(beside, [(score, score), (-20.0, 0.0)], length=-0.5754), one_lesion(2), settings) for score in (20.0, -20.0)
@@ -195,7 +197,7 @@ def test_closer_look_beside_a_lesion_or_at_an_unknown_one_counts_for_no_patholog
     assert known == pytest.approx(other, abs=1e-6)
 
 
-def test_normal_images_weigh_as_the_settings_say(settings: Settings) -> None:
+def test_normal_images_weigh_as_the_settings_say(settings: LesionSettings) -> None:
     targets = Targets(
         torch.zeros(2, 8, 8, dtype=torch.uint8),
         torch.ones(2),
@@ -211,7 +213,7 @@ def test_normal_images_weigh_as_the_settings_say(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("kind", ["z-score", "percentile"])
-def test_a_black_film_counts_for_no_statistics(samples: list[Sample], settings: Settings, kind: str) -> None:
+def test_a_black_film_counts_for_no_statistics(samples: list[Sample], settings: LesionSettings, kind: str) -> None:
     fitted = replace(settings, normalisation=kind, pipeline="mammogram")
     black = replace(samples[0], image=np.zeros_like(samples[0].image))
     assert fit_normalisation([*samples, black], fitted) == fit_normalisation(samples, fitted)

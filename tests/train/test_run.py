@@ -40,10 +40,10 @@ from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.predict import predict  # noqa: E402
 from breastcad.train.run import Run, environment, open_run, train_run, trained_networks, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
-from breastcad.train.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.train
 CPU = torch.device("cpu")
@@ -72,7 +72,7 @@ def split(collection: Collection) -> list[SplitRow]:
     return kfold(collection.images, joint_groups([collection]), folds=2, seed=1, validation_share=0.4)
 
 
-def test_samples_carry_masks_and_labels(collection: Collection, settings: Settings) -> None:
+def test_samples_carry_masks_and_labels(collection: Collection, settings: LesionSettings) -> None:
     groups = {(row.set, row.image_id): "g" for row in collection.images}
     samples, problems = load_samples([collection], groups, "ultrasound", 64, 64, quiet)
     assert problems == []
@@ -145,7 +145,9 @@ def test_a_picture_swapped_after_import_is_read_anew_and_one_of_another_size_is_
         assert problems == [f"busi {collection.images[0].image_id}: is another picture {said}"]
 
 
-def test_a_run_from_a_cache_is_the_same_run(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_a_run_from_a_cache_is_the_same_run(
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
+) -> None:
     cache = Cache(tmp_path / "cache", limit=2**30, tell=pytest.fail)
     groups = {(row.set, row.image_id): "g" for row in collection.images}
     load_samples([collection], groups, settings.pipeline, settings.rows, settings.cols, cache=cache)
@@ -162,7 +164,9 @@ def test_image_that_no_collection_has_is_named(collection: Collection) -> None:
         load_samples([collection], {("busi", "elsewhere"): "g"}, "ultrasound", 64, 64)
 
 
-def test_run_ends_with_predictions_and_a_model(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_run_ends_with_predictions_and_a_model(
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
+) -> None:
     short = replace(settings, epochs=1, normalisation="z-score")
     run = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     assert train_run(run, [collection]) == []
@@ -203,7 +207,7 @@ def _check_normalisation(collection: Collection, run: Run) -> None:
 
 
 def test_of_a_nested_split_the_outer_folds_are_trained(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     rows = nested(collection.images, joint_groups([collection]), folds=2, inner_folds=2, seed=1, validation_share=0.4)
     for _ in ("made", "continued"):
@@ -216,7 +220,7 @@ def test_of_a_nested_split_the_outer_folds_are_trained(
 
 
 def test_folds_trained_one_by_one_are_the_same_run(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     short = replace(settings, epochs=1)
     whole, parts = (open_run(tmp_path / name, short, split, {}, device=CPU, progress=quiet) for name in ("whole", "parts"))
@@ -230,7 +234,7 @@ def test_folds_trained_one_by_one_are_the_same_run(
 
 
 def test_repeats_are_told_apart_where_a_training_is_watched(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     first = [row for row in split if row.outer == 1]
     said: set[str] = set()
@@ -256,7 +260,7 @@ def test_repeats_are_told_apart_where_a_training_is_watched(
 
 
 def test_fold_that_another_command_trains_is_refused(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     run = open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
     folder = tmp_path / "run" / "checkpoints" / "repeat0-fold1"
@@ -268,7 +272,7 @@ def test_fold_that_another_command_trains_is_refused(
 
 
 def test_lesions_tell_what_a_closer_look_at_their_box_says(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     closer = replace(settings, epochs=1, network="closer-resnet18", abnormal_share=0.5, model_folds=1)
     run = open_run(tmp_path / "run", closer, split, {}, device=CPU, progress=quiet)
@@ -281,7 +285,7 @@ def test_lesions_tell_what_a_closer_look_at_their_box_says(
 
 
 def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     pair = replace(settings, epochs=1, members=2, model_folds=1)
     run = open_run(tmp_path / "run", pair, split, {}, device=CPU, progress=quiet)
@@ -315,7 +319,7 @@ def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(
         assert said.interval["malignant"].method == "two networks"
 
 
-def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: LesionSettings, tmp_path: Path) -> None:
     open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
     with pytest.raises(InputError, match="holds a run with other settings"):
         open_run(tmp_path / "run", replace(settings, seed=9), split, {}, device=CPU, progress=quiet)
@@ -326,7 +330,7 @@ def test_other_settings_or_split_are_refused(split: list[SplitRow], settings: Se
 
 
 def test_a_run_that_goes_on_elsewhere_says_so_and_lists_both(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     run = open_run(tmp_path, replace(settings, epochs=1), split, {}, device=CPU, progress=quiet)
     here = environment(CPU)
@@ -339,13 +343,15 @@ def test_a_run_that_goes_on_elsewhere_says_so_and_lists_both(
     assert sentence.startswith("before, the run was trained with device cuda, now cpu: environment.json lists both")
 
 
-def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_folder_that_was_left_before_its_settings_is_taken_up(split: list[SplitRow], settings: LesionSettings, tmp_path: Path) -> None:
     write_split(tmp_path / "run", split, {})
     open_run(tmp_path / "run", settings, split, {}, device=CPU, progress=quiet)
     assert (tmp_path / "run" / "settings.yaml").is_file()
 
 
-def test_fold_without_training_images_is_named(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_fold_without_training_images_is_named(
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
+) -> None:
     only_test = [row for row in split if row.part == "test"]
     run = open_run(tmp_path / "run", settings, only_test, {}, device=CPU, progress=quiet)
     with pytest.raises(InputError, match="fold 0 of the split has no image in its part 'train'"):
@@ -353,7 +359,7 @@ def test_fold_without_training_images_is_named(collection: Collection, split: li
 
 
 def test_fold_whose_training_images_cannot_be_read_is_named(
-    collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
     trained = {row.id for row in split if (row.outer, row.part) == (0, "train")}
     gone = replace(collection, images=[replace(row, path="gone.png") if row.image_id in trained else row for row in collection.images])
@@ -362,7 +368,9 @@ def test_fold_whose_training_images_cannot_be_read_is_named(
         train_run(run, [gone])
 
 
-def test_a_run_goes_on_with_its_own_images_only(collection: Collection, split: list[SplitRow], settings: Settings, tmp_path: Path) -> None:
+def test_a_run_goes_on_with_its_own_images_only(
+    collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
+) -> None:
     run = open_run(tmp_path, replace(settings, epochs=1), split, {}, device=CPU, progress=quiet)
     train_run(run, [collection], [0])
     images, findings = collection.images, collection.findings
@@ -384,7 +392,7 @@ def test_a_run_goes_on_with_its_own_images_only(collection: Collection, split: l
 
 @pytest.mark.parametrize(("made_normal", "normalisation"), [(0.0, "fixed"), (0.3, "z-score")])
 def test_analysis_says_of_an_image_what_the_run_said(
-    collection: Collection, settings: Settings, tmp_path: Path, made_normal: float, normalisation: str
+    collection: Collection, settings: LesionSettings, tmp_path: Path, made_normal: float, normalisation: str
 ) -> None:
     """Trained without normal images, and without making any, a network takes all for abnormal, in the run and in its model file.
 
@@ -407,7 +415,7 @@ def test_analysis_says_of_an_image_what_the_run_said(
     assert said["benign"] == pytest.approx(row.probability["benign"], abs=0.01)
 
 
-def test_model_file_names_the_sets_that_were_trained_on(collection: Collection, settings: Settings, tmp_path: Path) -> None:
+def test_model_file_names_the_sets_that_were_trained_on(collection: Collection, settings: LesionSettings, tmp_path: Path) -> None:
     other = replace(collection, images=[replace(row, set="other") for row in collection.images], findings=[])
     images = [*collection.images, *other.images]
     groups = {(row.set, row.image_id): f"{row.set}/{row.image_id}" for row in images}

@@ -1,4 +1,4 @@
-"""Settings: recipes, their change by name, and what is refused."""
+"""LesionSettings: recipes, their change by name, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from breastcad.core.errors import InputError
-from breastcad.train.settings import RECIPES, Settings, from_dict, recipe, to_text, with_values
+from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.settings import to_text, with_values
+from breastcad.train.tasks import RECIPES, from_dict, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -16,7 +18,7 @@ def test_recipe_survives_being_written(name: str) -> None:
 
 
 def test_text_of_the_command_line_becomes_numbers() -> None:
-    changed = with_values(Settings(), [("rows", "64"), ("rate", "1e-2"), ("augmentation.scale", "[0.5, 2]"), ("outline", "false")])
+    changed = with_values(LesionSettings(), [("rows", "64"), ("rate", "1e-2"), ("augmentation.scale", "[0.5, 2]"), ("outline", "false")])
     assert (changed.rows, changed.rate, changed.augmentation.scale, changed.outline) == (64, 0.01, (0.5, 2.0), False)
 
 
@@ -45,7 +47,7 @@ def test_text_of_the_command_line_becomes_numbers() -> None:
 )
 def test_what_is_no_setting_is_refused(name: str, value: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        with_values(Settings(), [(name, value)])
+        with_values(LesionSettings(), [(name, value)])
 
 
 def test_unknown_recipe_names_the_near_one() -> None:

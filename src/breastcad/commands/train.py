@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from breastcad.core.records import SplitRow
-    from breastcad.train.settings import Settings
+    from breastcad.train.lesion_settings import LesionSettings
 
 LONGEST_NUMBER = 9
 CacheOption = Annotated[
@@ -50,7 +50,7 @@ def command(
     from breastcad.datasets.cache import open_cache
     from breastcad.train.bundle import export_run
     from breastcad.train.run import check_images, open_run, train_run, undone_folds
-    from breastcad.train.settings import recipe as settings_of
+    from breastcad.train.tasks import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted, numbers = _device(device), _numbers(folds)
@@ -111,7 +111,7 @@ def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> No
     typer.echo(f"Next: breastcad evaluate {out}")
 
 
-def _changed(settings: Settings, network: str | None, seed: int | None, pairs: list[str]) -> Settings:
+def _changed(settings: LesionSettings, network: str | None, seed: int | None, pairs: list[str]) -> LesionSettings:
     from breastcad.core.errors import InputError
     from breastcad.train.settings import with_values
 

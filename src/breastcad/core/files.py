@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import (
+    LABELS,
     PARTS,
     SEVERITY,
     Analysis,
@@ -305,14 +306,14 @@ def read_predictions(path: str | Path) -> list[PredictionRow]:
     Raises
     ------
     ReadError
-        As `read_table`, or if a row's part is none of `PARTS`, its label none of `SEVERITY`, or a probability or Dice outside [0, 1].
+        As `read_table`, or if a row's part is none of `PARTS`, its label none of `LABELS`, or a probability or Dice outside [0, 1].
     """
     rows = read_table(path, PredictionRow)
     for line, row in enumerate(rows, start=2):
         if row.part not in PARTS:
             raise ReadError(path, f"row {line}: 'part' must be one of {', '.join(PARTS)}, got '{row.part}'")
-        if row.label not in SEVERITY:
-            raise ReadError(path, f"row {line}: 'label' must be one of {', '.join(SEVERITY)}, got '{row.label}'")
+        if row.label not in LABELS:
+            raise ReadError(path, f"row {line}: 'label' must be one of {', '.join(LABELS)}, got '{row.label}'")
         shares = {f"probability_{name}": value for name, value in row.probability.items()} | {"dice": row.dice}
         wrong = next((name for name, value in shares.items() if value is not None and not -_ROUNDING <= value <= 1 + _ROUNDING), None)
         if wrong:

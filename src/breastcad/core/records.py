@@ -18,6 +18,8 @@ NOTICE = "Research use only. Not a diagnosis."
 UNFINISHED = "unfinished.txt"
 """Stands in an analysis folder from its first picture until findings.json is whole: what interrupted work left behind is known by it."""
 SEVERITY: dict[str, int] = {"unknown": 0, "normal": 1, "benign": 2, "malignant": 3}
+LABELS = (*SEVERITY, "lesion")
+"""What a sample can be labelled: "lesion" is a window's, where lesions are told from none and not from one another."""
 
 
 def worst_label(labels: list[str]) -> str:
@@ -163,6 +165,7 @@ class PredictionRow:
 
     ``raw`` and ``probability`` map a class (malignant, abnormal, ...) to a number; they are the columns ``raw_*``
     and ``probability_*``. ``dice`` is the overlap of the predicted with the true lesion mask, in [0, 1].
+    A window says which ``image`` and ``breast`` (patient/side) it is of, and of which ``kind`` its finding is; an image its breast.
     """
 
     set: str
@@ -178,6 +181,9 @@ class PredictionRow:
     raw: dict[str, float] = field(default_factory=dict)
     probability: dict[str, float] = field(default_factory=dict)
     dice: float | None = None
+    image: str | None = None
+    breast: str | None = None
+    kind: str | None = None
 
 
 @dataclass(slots=True)

@@ -21,14 +21,14 @@ from breastcad.augment.operations import FRAME
 from breastcad.augment.policies import draw_operations, policy_named
 from breastcad.augment.replaying import Example, replay
 from breastcad.core.seeding import generator
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.losses import Targets
 from breastcad.train.samples import MALIGNANT, UNKNOWN, Sample
-from breastcad.train.settings import Settings
 
 SEEN_SHARE, HIDDEN_SHARE = 0.5, 0.05
 
 
-def epoch_batches(samples: list[Sample], settings: Settings, fold: int, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
+def epoch_batches(samples: list[Sample], settings: LesionSettings, fold: int, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
     """Yield the batches of an epoch in its own order; an incomplete last batch is left out (its samples differ each epoch).
 
     Yields
@@ -45,7 +45,7 @@ def epoch_batches(samples: list[Sample], settings: Settings, fold: int, epoch: i
         yield _stacked(drawn)
 
 
-def plain_batches(samples: list[Sample], settings: Settings) -> Iterator[tuple[list[Sample], Tensor]]:
+def plain_batches(samples: list[Sample], settings: LesionSettings) -> Iterator[tuple[list[Sample], Tensor]]:
     """Yield samples as they are, in their own order."""
     for start in range(0, len(samples), settings.batch):
         part = samples[start : start + settings.batch]
@@ -57,7 +57,7 @@ Shown = tuple[NDArray[np.float32], NDArray[np.uint8], Augmentation]
 Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float], Focus]
 
 
-def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator) -> Known:
+def _augmented(sample: Sample, settings: LesionSettings, numbers: np.random.Generator) -> Known:
     films = settings.pipeline == "mammogram"
     if settings.policy != "none":
         image, lesions, drawn = _by_policy(sample, settings.policy, numbers, films=films)
@@ -67,7 +67,7 @@ def _augmented(sample: Sample, settings: Settings, numbers: np.random.Generator)
     return image, lesions, float(sample.placed), labels, weights, _focus(lesions, numbers)
 
 
-def _by_strength(sample: Sample, settings: Settings, numbers: np.random.Generator, *, films: bool) -> Shown:
+def _by_strength(sample: Sample, settings: LesionSettings, numbers: np.random.Generator, *, films: bool) -> Shown:
     tissue = sample.image > 0 if films else np.ones(sample.image.shape, bool)
     drawn = draw(sample.lesions, tissue, settings.augmentation, numbers)
     return *apply(sample.image, sample.lesions, drawn, mirror_border=not films), drawn

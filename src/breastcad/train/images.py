@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection, FindingRow, ImageRow
-from breastcad.train.settings import WORDS
+from breastcad.train.settings import Settings
 
 Named = tuple[Collection, ImageRow, list[FindingRow]]
 """An image, the collection that has it, and its findings."""
@@ -46,7 +46,7 @@ def named_images(collections: Iterable[Collection], keys: Keys[tuple[str, str]])
 
 def check_modality(named: Iterable[Named], modality: str) -> None:
     """Refuse images of another modality than the settings': InputError. One whose modality is not known passes."""
-    other = next((row for _, row, _ in named if row.modality != modality and row.modality in WORDS["modality"]), None)
+    other = next((row for _, row, _ in named if row.modality != modality and row.modality in Settings.words["modality"]), None)
     if other:
         raise InputError(
             f"the images of '{other.set}' are of the modality {other.modality}, and the settings are for {modality}; "

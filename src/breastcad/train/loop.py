@@ -21,10 +21,10 @@ from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.registry import network_spec
 from breastcad.preprocess.normalise import Normalisation, fit
 from breastcad.train.batches import epoch_batches
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.losses import Targets, lesion_loss
 from breastcad.train.predict import predict, validation_score
 from breastcad.train.samples import Sample
-from breastcad.train.settings import Settings
 
 Report = Callable[[dict[str, Any]], None]
 Progress = Callable[[str, int, int], None]
@@ -55,7 +55,7 @@ class State:
     best_score: float = -math.inf
 
 
-def make_network(settings: Settings) -> LesionNetwork:
+def make_network(settings: LesionSettings) -> LesionNetwork:
     """Build the network of the settings, its first weights decided by the seed."""
     torch.manual_seed(settings.seed)
     fitted = settings.normalisation != "fixed"
@@ -68,7 +68,7 @@ def make_network(settings: Settings) -> LesionNetwork:
 def train_fold(
     train: list[Sample],
     validation: list[Sample],
-    settings: Settings,
+    settings: LesionSettings,
     folder: Path,
     *,
     fold: Fold,
@@ -127,14 +127,14 @@ def train_fold(
     return best_network(settings, folder, device)
 
 
-def best_network(settings: Settings, folder: Path, device: torch.device) -> LesionNetwork:
+def best_network(settings: LesionSettings, folder: Path, device: torch.device) -> LesionNetwork:
     """Return the network with a fold's best weights, ready to predict."""
     network = make_network(settings).to(device)
     network.load_state_dict(load_checkpoint(folder / "best.safetensors")[0])
     return network.eval()
 
 
-def fit_normalisation(train: list[Sample], settings: Settings) -> Normalisation | None:
+def fit_normalisation(train: list[Sample], settings: LesionSettings) -> Normalisation | None:
     """Fit the settings' normalisation to training images, of films within the breast; None where it is fixed."""
     if settings.normalisation == "fixed":
         return None
@@ -144,7 +144,7 @@ def fit_normalisation(train: list[Sample], settings: Settings) -> Normalisation 
     return fit(levels, kind=settings.normalisation, within="breast" if films else "image")
 
 
-def _new_state(settings: Settings, device: torch.device, normalisation: Normalisation | None) -> State:
+def _new_state(settings: LesionSettings, device: torch.device, normalisation: Normalisation | None) -> State:
     network, average = make_network(settings).to(device), make_network(settings).to(device)
     if normalisation is not None:
         for one in (network, average):
@@ -160,7 +160,7 @@ def _new_state(settings: Settings, device: torch.device, normalisation: Normalis
 def _run_epoch(
     state: State,
     samples: list[Sample],
-    settings: Settings,
+    settings: LesionSettings,
     fold: Fold,
     device: torch.device,
     scaler: torch.amp.GradScaler,
@@ -182,14 +182,16 @@ def _run_epoch(
     return total / max(steps, 1)
 
 
-def _diverged(state: State, settings: Settings, fold: Fold, what: str) -> InputError:
+def _diverged(state: State, settings: LesionSettings, fold: Fold, what: str) -> InputError:
     return InputError(
         f"{fold_name(fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate {settings.rate:g}; "
         "give a lower one with --setting rate=..., and another folder with --out"
     )
 
 
-def _step(state: State, images: Tensor, targets: Targets, settings: Settings, device: torch.device, scaler: torch.amp.GradScaler) -> float:
+def _step(
+    state: State, images: Tensor, targets: Targets, settings: LesionSettings, device: torch.device, scaler: torch.amp.GradScaler
+) -> float:
     images = images.to(device, memory_format=torch.channels_last)
     moved = targets.to(device)
     with torch.autocast(device.type, enabled=device.type == "cuda"):
@@ -207,7 +209,7 @@ def _step(state: State, images: Tensor, targets: Targets, settings: Settings, de
 
 
 @torch.no_grad()
-def _average(state: State, settings: Settings) -> None:
+def _average(state: State, settings: LesionSettings) -> None:
     """Move the averaged weights towards the present ones; early on faster, so that the first weights are soon forgotten."""
     decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
     # Both dictionaries are made once a step: made anew for each tensor they took a quarter of the training's time.
@@ -227,7 +229,7 @@ def learning_mode(network: LesionNetwork, *, fixed_statistics: bool) -> None:
                 module.eval()
 
 
-def _set_rate(optimizer: AdamW, settings: Settings, done: float) -> None:
+def _set_rate(optimizer: AdamW, settings: LesionSettings, done: float) -> None:
     """Warm up linearly, then fall along half a cosine."""
     if done < settings.warm_up:
         factor = (done + 1e-3) / (settings.warm_up + 1e-3)

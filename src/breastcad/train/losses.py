@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from breastcad.models.closer_look import LONGEST_PX, SHORTEST_PX, USUAL_PX, nearness
 from breastcad.models.lesion_network import Learned
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.samples import MALIGNANT, UNKNOWN
-from breastcad.train.settings import Settings
 
 # A window that has no lesion at its centre but this share of one about it shows neither.
 BESIDE_SHARE = 0.02
@@ -38,7 +38,7 @@ class Targets:
         return Targets(*(getattr(self, name).to(device) for name in self.__slots__))
 
 
-def lesion_loss(learned: Learned, targets: Targets, settings: Settings) -> Tensor:
+def lesion_loss(learned: Learned, targets: Targets, settings: LesionSettings) -> Tensor:
     """Return the weighted sum of the parts: lesion map (cross-entropy and soft Dice), malignancy within lesions, two labels, closer look.
 
     Parameters

@@ -20,8 +20,8 @@ from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.samples import Sample
-from breastcad.train.settings import Settings
 
 # Peaks of the lesion map below this are no marks; a mark's own score is calibrated and has the settings' floor.
 MAP_FLOOR = 0.01
@@ -51,7 +51,7 @@ class Calibration:
 def predict(
     network: LesionNetwork | MeanNetwork,
     samples: list[Sample],
-    settings: Settings,
+    settings: LesionSettings,
     device: torch.device,
     *,
     progress: Callable[[str, int, int], None],
@@ -157,7 +157,7 @@ def _best_mark_hits(one: Said) -> bool:
     return bool(hit) and hit[0] is not None
 
 
-def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
+def fit_calibration(said: list[Said], settings: LesionSettings) -> Calibration:
     """Fit the calibration of a network on its validation samples; nothing changes where validation lacks a class."""
     temperatures = {}
     for name, (_, truth, logits) in (("abnormal", _abnormal(said)), ("malignant", _malignant(said))):
@@ -178,7 +178,7 @@ def fit_calibration(said: list[Said], settings: Settings) -> Calibration:
     return Calibration(**temperatures, mark_slope=slope, mark_intercept=intercept)
 
 
-def known_classes(samples: list[Sample], settings: Settings) -> list[str]:
+def known_classes(samples: list[Sample], settings: LesionSettings) -> list[str]:
     """Return the classes that training shows, of normal, benign, malignant: images without a lesion may be made, not read."""
     labels = {sample.row.label for sample in samples}
     if settings.policy == "none" and (settings.augmentation.healed > 0 or settings.augmentation.window > 0):
@@ -189,7 +189,7 @@ def known_classes(samples: list[Sample], settings: Settings) -> list[str]:
 def to_rows(
     said: list[Said],
     calibration: Calibration,
-    settings: Settings,
+    settings: LesionSettings,
     *,
     fold: tuple[int, int],
     part: str,

@@ -38,10 +38,12 @@ from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.train.images import Named, check_modality, images_digest, named_images
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.loop import best_network, fit_normalisation, fold_name, train_fold
 from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.samples import Sample, load_samples
-from breastcad.train.settings import Settings, from_dict, to_text
+from breastcad.train.settings import to_text
+from breastcad.train.tasks import from_dict
 
 Progress = Callable[[str, int, int], None]
 Tell = Callable[[str], None]
@@ -52,7 +54,7 @@ class Run:
     """A training on disk: its folder, settings, split (of a nested one the outer folds), and the callbacks that tell how far it is."""
 
     folder: Path
-    settings: Settings
+    settings: LesionSettings
     split: list[SplitRow]
     device: torch.device
     progress: Progress
@@ -67,7 +69,7 @@ BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", ENVIRONMENT}
 
 
 def open_run(
-    folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any], *, device: torch.device, progress: Progress
+    folder: Path, settings: LesionSettings, split: list[SplitRow], split_facts: dict[str, Any], *, device: torch.device, progress: Progress
 ) -> Run:
     """Make a run folder, or continue the one that is there if it has the same settings and split.
 
@@ -90,7 +92,9 @@ def open_run(
     return Run(folder, settings, outer, device, progress)
 
 
-def check_images(collections: list[Collection], split: list[SplitRow], settings: Settings, outer: list[int] | None = None) -> list[Named]:
+def check_images(
+    collections: list[Collection], split: list[SplitRow], settings: LesionSettings, outer: list[int] | None = None
+) -> list[Named]:
     """Return the images that a split names; nothing is written, and no file read.
 
     Raises
@@ -116,7 +120,7 @@ def check_images(collections: list[Collection], split: list[SplitRow], settings:
     return named
 
 
-def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
+def _open(folder: Path, settings: LesionSettings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
     stored = folder / "settings.yaml"
     if stored.is_file():
         if from_dict(read_yaml(stored)) != settings:

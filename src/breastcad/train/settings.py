@@ -1,202 +1,140 @@
-"""The settings of a training: one dataclass, written to the run's settings.yaml, and the recipes that come with breastcad."""
+"""Settings of any training: what all have, how they are read, changed by name, checked and written. What is trained is in tasks.
+
+A kind of training (`train.tasks`) adds its own settings in a dataclass of its own; names and types of the fields are all that is
+needed to read them from YAML or from the command line.
+"""
 
 from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
-from importlib import resources
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar
 
 import yaml
 
-from breastcad.augment.drawing import Strength
-from breastcad.augment.policies import POLICIES
 from breastcad.core.errors import InputError
-from breastcad.models.metadata import FIELDS
-from breastcad.models.registry import network_spec
-from breastcad.preprocess.inputs import PIPELINES
 from breastcad.preprocess.normalise import KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that decides what a training gives, besides data and split.
+    """What every training has.
 
-    What is trained: ``pipeline`` (`preprocess.inputs.PIPELINES`) makes inputs of ``rows`` x ``cols`` for ``network``
-    (`models.registry`). ``normalisation`` is fixed, or z-score or percentile, whose statistics each fold fits on its training images
-    and keeps with its networks. ``weights`` is imagenet or none; with imagenet, the stem and ``frozen_stages`` of the encoder do not
-    learn, and with ``fixed_statistics`` its batch normalisation keeps the statistics it came with.
-
-    How: AdamW with ``weight_decay``, its rate rising to ``rate`` over the share ``warm_up`` of all steps and falling by half a
-    cosine, for the encoder times ``encoder_rate_share``; ``average_decay`` is that of the averaged weights, a step;
-    ``patience`` epochs without a better validation end the training.
-
-    The loss: ``*_loss`` are weights of its parts, ``lesion_weight`` that of a lesion's pixels against others, ``normal_weight``
-    that of an image that shows no lesion.
-
-    What comes out: with ``abnormal_share`` the probability of an abnormality is calibrated for that share of abnormal images, else
-    for the validation images' own. Marks are peaks of the lesion map, cut at ``mark_level`` times the peak, at most ``max_marks``
-    an image, none whose probability is below ``score_floor``; ``outline`` says that the lesion map is drawn as an outline. The
-    model file holds the networks of the first ``model_folds`` folds, under the name ``model_id``, and says whether the training was
-    ``shortened``. Each fold trains ``members`` networks, the first from ``seed``, the next from ``seed`` + 1 and so on; the fold's
-    word is the mean of their logits. ``threads`` is part of the settings since sums depend on it in their last bits;
-    with more than one they are not always the same twice. ``policy`` names a way to draw augmentations (`augment.policies`) in place of
-    ``augmentation``, whose lesions that are replaced and windows without one then are not made.
+    The run is called ``model_id``, its images are of ``modality`` and reach the model as ``rows`` x ``cols``. Each fold trains ``members``
+    models, the first from ``seed``, the next from ``seed`` + 1 and so on; the fold's word is the mean of theirs. ``shortened`` says
+    that the training was cut short, and goes wherever a figure of it goes. ``threads`` is part of the settings since sums depend on it in
+    their last bits; with more than one they are not always the same twice.
     """
+
+    task: ClassVar[str] = ""
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"modality": ("US", "MG")}
+    """What a setting must be one of."""
+    at_least_one: ClassVar[Sequence[str]] = ("rows", "cols", "members", "threads")
+    shares: ClassVar[Sequence[str]] = ()
+    above_zero: ClassVar[Sequence[str]] = ()
 
     model_id: str = "model"
     modality: str = "US"
-    pipeline: str = "ultrasound"
-    normalisation: str = "fixed"
-    network: str = "unet-efficientnet-lite0"
-    weights: str = "imagenet"
     rows: int = 192
     cols: int = 192
+    members: int = 1
+    seed: int = 1
+    threads: int = 1
+    shortened: bool = False
+
+    def check(self) -> Self:
+        """Return settings that a training can start with, and end.
+
+        Raises
+        ------
+        InputError
+            If a value is none of its words, or a number out of its range.
+        """
+        for name, words in self.words.items():
+            if getattr(self, name) not in words:
+                raise InputError(f"setting '{name}' must be one of {', '.join(words)}, got '{getattr(self, name)}'")
+        for name, numbers in flat(asdict(self)):
+            if not isinstance(numbers, str):
+                self._check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
+        return self
+
+    def _check_range(self, name: str, numbers: tuple[float, ...]) -> None:
+        """Refuse numbers of a setting that no training can use."""
+        least, above = int(name in self.at_least_one), name in self.above_zero
+        said = ", ".join(map(str, numbers))
+        if not all(math.isfinite(number) for number in numbers):
+            raise InputError(f"setting '{name}' must be finite, got {said}")
+        if any(number < least or (above and number == 0) for number in numbers):
+            raise InputError(f"setting '{name}' must be {'above 0' if above else f'at least {least}'}, got {said}")
+        if name in self.shares and numbers[0] > 1:
+            raise InputError(f"setting '{name}' is a share and must be at most 1, got {said}")
+        if list(numbers) != sorted(numbers):
+            raise InputError(f"setting '{name}' must be a range, its lower end first, got {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings(Settings):
+    """What every training of a network has, besides.
+
+    ``network`` is trained for ``epochs`` at most, in batches of ``batch``; ``patience`` epochs without a better validation end it.
+    ``weights`` says what it starts from. Its rate rises to ``rate`` over the share ``warm_up`` of all steps. ``average_decay`` is that
+    of the averaged weights, a step. ``normalisation`` is fixed, or z-score or percentile, whose statistics each fold fits on its training
+    images and keeps with its networks. ``policy`` names a way to draw augmentations (`augment.policies`), anew each epoch.
+    """
+
+    at_least_one: ClassVar[Sequence[str]] = (*Settings.at_least_one, "batch", "epochs", "patience")
+    shares: ClassVar[Sequence[str]] = ("average_decay", "warm_up")
+
+    network: str = ""
+    weights: str = "imagenet"
     batch: int = 16
     epochs: int = 12
     patience: int = 5
     rate: float = 1e-3
-    encoder_rate_share: float = 0.5
     weight_decay: float = 0.02
     warm_up: float = 0.08
-    frozen_stages: int = 2
-    fixed_statistics: bool = True
     average_decay: float = 0.99
-    lesion_weight: float = 1.0
-    map_loss: float = 1.0
-    malignant_map_loss: float = 0.5
-    abnormal_loss: float = 0.5
-    malignant_loss: float = 1.0
-    look_loss: float = 1.0
-    normal_weight: float = 1.0
-    abnormal_share: float = 0.0
-    score_floor: float = 0.05
-    mark_level: float = 0.5
-    max_marks: int = 5
-    model_folds: int = 3
-    members: int = 1
-    outline: bool = True
-    seed: int = 1
-    threads: int = 1
-    shortened: bool = False
+    normalisation: str = "fixed"
     policy: str = "none"
-    augmentation: Strength = field(default_factory=Strength)
 
 
-RECIPES = ("us-lesion", "mg-lesion")
+NORMALISATIONS = ("fixed", *KINDS)
 
 
-def recipe(name: str) -> Settings:
-    """Return the settings of a recipe.
-
-    Raises
-    ------
-    InputError
-        If there is none of that name.
-    """
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        raise InputError(f"unknown recipe '{name}';{f' did you mean {near[0]!r}?' if near else ''} there are: {', '.join(RECIPES)}")
-    text = resources.files("breastcad.train").joinpath("recipes", f"{name}.yaml").read_text(encoding="utf-8")
-    return from_dict(yaml.safe_load(text))
-
-
-def from_dict(content: dict[str, Any]) -> Settings:
-    """Build settings from plain values; what is left out keeps its default.
-
-    Raises
-    ------
-    InputError
-        If a name is not a setting.
-    """
-    return with_values(Settings(), [(key, value) for key, value in _flat(content)])
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
+def flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return (name, value) of plain values, those of a part under ``part.name``."""
+    found: list[tuple[str, Any]] = []
     for key, value in content.items():
-        flat += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
-    return flat
+        found += flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return found
 
 
-def with_values(settings: Settings, values: list[tuple[str, Any]]) -> Settings:
+Kind = TypeVar("Kind", bound="Settings")
+
+
+def with_values(settings: Kind, values: list[tuple[str, Any]]) -> Kind:
     """Return settings with some values replaced; a dotted name reaches into a part, e.g. ``augmentation.noise``.
 
     Raises
     ------
     InputError
-        If a name is not a setting, a value has not its type, or a size or count cannot be.
+        If a name is not a setting, a value has not its type, or the settings are none that a training can start with.
     """
     for name, value in values:
-        head, _, rest = name.partition(".")
-        known = {entry.name: entry.name for entry in fields(Settings)}
-        if head not in known or (rest and head != "augmentation"):
-            near = difflib.get_close_matches(head, known, n=2)
-            raise InputError(f"unknown setting '{name}';{f' near names: {near}.' if near else ''} All: {', '.join(known)}")
-        if rest:
-            if rest not in {entry.name for entry in fields(Strength)}:
-                raise InputError(f"unknown setting '{name}'; of augmentation there are: {', '.join(e.name for e in fields(Strength))}")
-            part = replace(settings.augmentation, **{rest: _converted(name, value, getattr(settings.augmentation, rest))})
-            settings = replace(settings, augmentation=part)
-        else:
-            settings = replace(settings, **{head: _converted(name, value, getattr(settings, head))})
-    return _checked(settings)
+        settings = _replaced(settings, name, name.split("."), value)
+    return settings.check()
 
 
-WORDS = {
-    "weights": ("imagenet", "none"),
-    "modality": ("US", "MG"),
-    "pipeline": tuple(sorted(PIPELINES)),
-    "normalisation": ("fixed", *KINDS),
-    "policy": ("none", *POLICIES),
-}
-AT_LEAST_ONE = ("batch", "epochs", "patience", "threads", "model_folds", "members", "max_marks")
-SHARES = (
-    "average_decay", "warm_up", "mark_level", "augmentation.flip_columns", "augmentation.flip_rows",
-    "augmentation.healed", "augmentation.decoy", "augmentation.zoomed", "augmentation.window",
-)  # fmt: skip
-# Settings that the model file repeats, and under which name: else a training would end without one.
-IN_THE_MODEL = {
-    "model_id": "id", "score_floor": "score_floor", "mark_level": "mark_level", "max_marks": "max_marks",
-    "model_folds": "folds", "members": "members",
-}  # fmt: skip
-ABOVE_ZERO = ("mark_level", "augmentation.scale", "augmentation.gamma", "augmentation.window_side")
-
-
-def _checked(settings: Settings) -> Settings:
-    """Return settings that a training can start with, and end."""
-    stride = network_spec(settings.network).stride
-    for name in ("rows", "cols"):
-        size = getattr(settings, name)
-        if size < stride or size % stride:
-            raise InputError(f"setting '{name}' must be a multiple of {stride} for the network {settings.network}, got {size}")
-    for name, words in WORDS.items():
-        if getattr(settings, name) not in words:
-            raise InputError(f"setting '{name}' must be one of {', '.join(words)}, got '{getattr(settings, name)}'")
-    if not 0 <= settings.abnormal_share < 1:
-        raise InputError(f"setting 'abnormal_share' must lie in [0, 1), got {settings.abnormal_share}")
-    for name, numbers in _flat(asdict(settings)):
-        if not isinstance(numbers, str):
-            _check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
-    for name, of_model in IN_THE_MODEL.items():
-        if not FIELDS[of_model].fits(getattr(settings, name)):
-            raise InputError(f"setting '{name}' must be {FIELDS[of_model].words}, got {str(getattr(settings, name))[:50]!r}")
-    return settings
-
-
-def _check_range(name: str, numbers: tuple[float, ...]) -> None:
-    """Refuse numbers of a setting that no training can use."""
-    least, above = int(name in AT_LEAST_ONE), name in ABOVE_ZERO
-    said = ", ".join(map(str, numbers))
-    if not all(math.isfinite(number) for number in numbers):
-        raise InputError(f"setting '{name}' must be finite, got {said}")
-    if any(number < least or (above and number == 0) for number in numbers):
-        raise InputError(f"setting '{name}' must be {'above 0' if above else f'at least {least}'}, got {said}")
-    if name in SHARES and numbers[0] > 1:
-        raise InputError(f"setting '{name}' is a share and must be at most 1, got {said}")
-    if list(numbers) != sorted(numbers):
-        raise InputError(f"setting '{name}' must be a range, its lower end first, got {said}")
+def _replaced(part: Any, whole: str, path: list[str], value: Any) -> Any:
+    """Return a dataclass with one value of it, or of a part of it, replaced."""
+    known = [entry.name for entry in fields(part)]
+    if path[0] not in known or (len(path) > 1) != is_dataclass(getattr(part, path[0], None)):
+        near = difflib.get_close_matches(path[0], known, n=2)
+        raise InputError(f"unknown setting '{whole}';{f' near names: {near}.' if near else ''} All: {', '.join(known)}")
+    here = getattr(part, path[0])
+    return replace(part, **{path[0]: _replaced(here, whole, path[1:], value) if len(path) > 1 else _converted(whole, value, here)})
 
 
 def _converted(name: str, value: Any, like: Any) -> Any:
@@ -221,13 +159,15 @@ def _number(text: str) -> Any:
 
 
 def to_text(settings: Settings) -> str:
-    """Return the settings as YAML, as settings.yaml holds them.
+    """Return the settings as YAML, as settings.yaml holds them, the task first.
 
     Examples
     --------
-    >>> from_dict(yaml.safe_load(to_text(Settings(rows=64)))).rows
-    64
+    >>> to_text(Settings(rows=64)).splitlines()[2:4]
+    ['modality: US', 'rows: 64']
     """
-    content = asdict(settings)
-    content["augmentation"] = {k: list(v) if isinstance(v, tuple) else v for k, v in content["augmentation"].items()}
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml.safe_dump({"task": settings.task} | _plain(asdict(settings)), sort_keys=False)
+
+
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
+    return {k: _plain(v) if isinstance(v, dict) else list(v) if isinstance(v, tuple) else v for k, v in content.items()}

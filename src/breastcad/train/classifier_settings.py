@@ -1,0 +1,145 @@
+"""The settings of a training of a classifier: of windows, lesions or whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+from breastcad.augment.policies import POLICIES
+from breastcad.core.errors import InputError
+from breastcad.core.records import LABELS
+from breastcad.evaluate.aggregation import RULES
+from breastcad.train.settings import NORMALISATIONS, NetworkSettings
+
+KINDS_OF_FINDINGS = ("mass", "calcification", "asymmetry", "distortion", "other")
+
+
+class Stage(NamedTuple):
+    """A stage of a training: what learns (head, top or all), for how many epochs, at which rate."""
+
+    part: str
+    epochs: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSettings(NetworkSettings):
+    """Everything that decides what a training of a classifier gives, besides data, windows and split.
+
+    What is trained: ``network`` (`models.classifiers`) with ``channels`` of input (1: grey; 3: grey repeated), its ``head`` with hidden
+    layers of ``hidden`` and ``dropout``, and ``attention`` on its last map. ``weights`` is imagenet, none, or a file.
+
+    What it tells apart: ``classes``, with commas between them; each is a label (normal, benign, malignant, lesion), one of a kind
+    of finding ("malignant mass"), or several of these with + between them ("normal+benign"). Samples of other labels are left out.
+
+    How: the ``optimiser`` with ``momentum`` (of Adam: beta 1) and ``beta2``; the ``schedule`` of its rate after ``warm_up``; ``stages``,
+    where given, in place of ``rate`` and ``epochs``: "head:3:1e-3 top:10:1e-4 all:37:1e-5". The loss is ``loss``, with ``focal_gamma``
+    for focal, ``label_smoothing``, and classes weighted by ``class_weight``. ``balance`` draws each class as often as the
+    others. ``mixup`` is the alpha of mixing, 0 for none. ``samples_an_epoch`` draws so many samples an epoch, 0 for all.
+
+    Copies: each window has ``copies``, itself among them, drawn once by ``copies_policy`` before the training; where the split parts
+    images, copies only train. ``policy`` draws anew each epoch.
+
+    The best epoch is chosen by ``choose_by`` on validation. Windows are put together to images, breasts and patients by ``aggregation``.
+    """
+
+    task: ClassVar[str] = "classifier"
+    words: ClassVar[Mapping[str, Sequence[str]]] = {
+        "modality": ("US", "MG"),
+        "normalisation": NORMALISATIONS,
+        "policy": ("none", *POLICIES),
+        "copies_policy": ("none", *POLICIES),
+        "head": ("pool", "pool-hidden", "flatten-hidden"),
+        "loss": ("cross-entropy", "focal"),
+        "class_weight": ("none", "balanced"),
+        "balance": ("none", "sampler"),
+        "optimiser": ("adam", "adamw", "sgd", "adadelta", "rmsprop"),
+        "schedule": ("constant", "cosine", "step", "exponential"),
+        "choose_by": ("auc", "loss", "accuracy", "last"),
+        "aggregation": tuple(RULES),
+    }
+    at_least_one: ClassVar[Sequence[str]] = (*NetworkSettings.at_least_one, "channels", "copies", "hidden", "step_epochs")
+    shares: ClassVar[Sequence[str]] = (*NetworkSettings.shares, "dropout", "momentum", "beta2", "label_smoothing", "rate_factor")
+    above_zero: ClassVar[Sequence[str]] = ("rate", "rate_factor")
+
+    network: str = "efficientnet-lite0"
+    channels: int = 1
+    head: str = "pool"
+    hidden: int = 256
+    dropout: float = 0.2
+    attention: bool = False
+    classes: str = "benign, malignant"
+    loss: str = "cross-entropy"
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    balance: str = "none"
+    mixup: float = 0.0
+    optimiser: str = "adamw"
+    momentum: float = 0.9
+    beta2: float = 0.999
+    schedule: str = "cosine"
+    step_epochs: int = 10
+    rate_factor: float = 0.1
+    stages: str = ""
+    samples_an_epoch: int = 0
+    copies: int = 1
+    copies_policy: str = "none"
+    choose_by: str = "auc"
+    aggregation: str = "max"
+
+    def check(self) -> Self:
+        """As `NetworkSettings.check`; classes and stages must be readable, channels be 1 or 3, copies have a policy."""
+        super(ClassifierSettings, self).check()  # slots make a new class: the bare form would look in the old one
+        if self.channels not in (1, 3):
+            raise InputError(f"setting 'channels' must be 1 or 3, got {self.channels}")
+        if self.copies > 1 and self.copies_policy == "none":
+            raise InputError(
+                f"setting 'copies' is {self.copies}, so 'copies_policy' must say how copies are drawn; see docs/augmentation.md"
+            )
+        self.class_names()
+        self.training_stages()
+        return self
+
+    def class_names(self) -> list[tuple[str, ...]]:
+        """Return what each class holds: labels, or labels and kinds of finding ("malignant mass").
+
+        Examples
+        --------
+        >>> ClassifierSettings(classes="normal+benign, malignant").class_names()
+        [('normal', 'benign'), ('malignant',)]
+        """
+        found = [tuple(name.strip() for name in one.split("+")) for one in self.classes.split(",")]
+        for name in (name for one in found for name in one):
+            label, _, kind = name.partition(" ")
+            if label not in LABELS or label == "unknown" or (kind and kind not in KINDS_OF_FINDINGS):
+                labels = ", ".join(one for one in LABELS if one != "unknown")
+                raise InputError(
+                    f"setting 'classes' names '{name}'; a class is one of {labels}, with a kind ({', '.join(KINDS_OF_FINDINGS)}) after a space"
+                    " if need be, or several with + between them"
+                )
+        names = [name for one in found for name in one]
+        if len(found) < 2 or len(set(names)) < len(names):
+            raise InputError(
+                f"setting 'classes' must name two classes at least, each label once, with commas between, got '{self.classes}'"
+            )
+        return found
+
+    def training_stages(self) -> list[Stage]:
+        """Return the stages; one of all that learns where none are given.
+
+        Examples
+        --------
+        >>> ClassifierSettings(stages="head:3:1e-3 all:7:1e-5").training_stages()[1]
+        Stage(part='all', epochs=7, rate=1e-05)
+        """
+        if not self.stages:
+            return [Stage("all", self.epochs, self.rate)]
+        try:
+            found = [Stage(part, int(epochs), float(rate)) for part, epochs, rate in (one.split(":") for one in self.stages.split())]
+        except ValueError:
+            found = []
+        if not found or not all(one.part in ("head", "top", "all") and one.epochs > 0 and 0 < one.rate < float("inf") for one in found):
+            raise InputError(f"setting 'stages' must be like 'head:3:1e-3 top:10:1e-4 all:37:1e-5', got '{self.stages}'")
+        return found
