@@ -18,7 +18,8 @@ import yaml
 
 from breastcad.core.files import read_collection, read_split
 from breastcad.models.export import SideBySide
-from breastcad.train.run import Run, trained_networks
+from breastcad.train.lesion_run import trained_networks
+from breastcad.train.run_folder import Run
 from breastcad.train.samples import load_samples
 from breastcad.train.tasks import from_dict
 

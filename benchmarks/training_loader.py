@@ -26,9 +26,10 @@ from breastcad.core.records import FindingRow, ImageRow
 from breastcad.core.seeding import generator
 from breastcad.phantom.mammogram import mammogram
 from breastcad.phantom.ultrasound import ultrasound
-from breastcad.train import loop
+from breastcad.train import lesion_task
 from breastcad.train.batches import epoch_batches
 from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.loop import train_network
 from breastcad.train.samples import CODES, Sample
 from breastcad.train.settings import with_values
 from breastcad.train.tasks import RECIPES, recipe
@@ -97,8 +98,9 @@ def measure(settings: LesionSettings, device: torch.device, steps: int = STEPS) 
 
     def quiet(*_: object) -> None: ...
 
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(loop, "epoch_batches", watched):
-        loop.train_fold(samples, pictures[:3], settings, Path(folder), fold=(0, 0), device=device, report=quiet, progress=quiet)
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(lesion_task, "epoch_batches", watched):
+        task = lesion_task.LesionTask(samples, pictures[:3], settings, (0, 0))
+        train_network(task, Path(folder), device=device, report=quiet, progress=quiet)
     return times
 
 

@@ -16,9 +16,10 @@ from breastcad.augment.drawing import Strength  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.models.lesion_network import Learned  # noqa: E402
-from breastcad.train import loop  # noqa: E402
+from breastcad.train import lesion_task  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
-from breastcad.train.loop import fit_normalisation, train_fold  # noqa: E402
+from breastcad.train.lesion_task import LesionTask, fit_normalisation  # noqa: E402
+from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.losses import Targets, lesion_loss  # noqa: E402
 from breastcad.train.predict import Calibration, fit_calibration, predict, to_rows, validation_score  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -37,7 +38,7 @@ def quiet(*_: object) -> None:
 
 
 def train(samples: list[Sample], settings: LesionSettings, folder: Path, report: Any = quiet, progress: Any = quiet) -> Any:
-    return train_fold(samples, samples, settings, folder, fold=(0, 0), device=CPU, report=report, progress=progress)
+    return train_network(LesionTask(samples, samples, settings, (0, 0)), folder, device=CPU, report=report, progress=progress)
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def test_it_stops_early_when_validation_no_longer_rises(
     samples: list[Sample], settings: LesionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[dict[str, Any]] = []
-    monkeypatch.setattr(loop, "validation_score", lambda said: (0.5, {}))
+    monkeypatch.setattr(lesion_task, "validation_score", lambda said: (0.5, {}))
     train(samples, replace(settings, epochs=9, patience=2), tmp_path, report=rows.append)
     assert max(row["epoch"] for row in rows) == 2
 
@@ -106,7 +107,7 @@ def test_it_stops_early_when_validation_no_longer_rises(
 def test_nothing_is_frozen_that_has_no_first_weights(settings: LesionSettings) -> None:
     frozen = replace(settings, frozen_stages=2, fixed_statistics=True)
     assert frozen.weights == "none"
-    assert all(weight.requires_grad for weight in loop.make_network(frozen).parameters())
+    assert all(weight.requires_grad for weight in lesion_task.make_network(frozen).parameters())
 
 
 def test_rows_say_what_the_network_said(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:

@@ -40,9 +40,11 @@ from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import samples as samples_module  # noqa: E402
 from breastcad.train.bundle import export_run, operating_points  # noqa: E402
+from breastcad.train.lesion_run import trained_networks  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.predict import predict  # noqa: E402
-from breastcad.train.run import Run, environment, open_run, train_run, trained_networks, undone_folds  # noqa: E402
+from breastcad.train.run import train_run  # noqa: E402
+from breastcad.train.run_folder import Run, environment, open_run, undone_folds  # noqa: E402
 from breastcad.train.samples import BENIGN, MALIGNANT, load_samples  # noqa: E402
 
 pytestmark = pytest.mark.train

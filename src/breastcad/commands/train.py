@@ -12,10 +12,12 @@ from breastcad.commands.options import Device, DeviceName
 from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
-    from breastcad.core.records import SplitRow
-    from breastcad.train.lesion_settings import LesionSettings
+    from breastcad.core.records import PatchRow, SplitRow
+    from breastcad.train.settings import Settings
 
 LONGEST_NUMBER = 9
 CacheOption = Annotated[
@@ -28,7 +30,14 @@ def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder; one that holds this very run is continued.")],
     split: Annotated[Path, typer.Option("--split", metavar="FOLDER", help="The split that `breastcad split` made.")],
-    recipe: Annotated[str, typer.Option("--recipe", help="us-lesion (ultrasound) or mg-lesion (mammograms).")] = "us-lesion",
+    patches: Annotated[
+        Path | None,
+        typer.Option("--patches", metavar="FOLDER", help="Windows of `breastcad patches`, for a classifier."),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option("--recipe", help="us-lesion (ultrasound), mg-lesion (mammograms), or classifier."),
+    ] = "us-lesion",
     network: Annotated[str | None, typer.Option("--network", help="Another network: breastcad models networks.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given several times.")
@@ -40,35 +49,57 @@ def command(
     device: Device = DeviceName.auto,
     cache: CacheOption = True,
 ) -> None:
-    """Train a recipe on collections, fold by fold, and write a run folder with its predictions and model.onnx.
+    """Train a recipe on collections, fold by fold, and write a run folder with its predictions and, of a lesion network, model.onnx.
 
     Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
-    happened. Of a nested split the outer folds are trained. Then: breastcad evaluate RUN.
+    happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
+    Then: breastcad evaluate RUN.
     """
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.bundle import export_run
-    from breastcad.train.run import check_images, open_run, train_run, undone_folds
+    from breastcad.train.processes import Processes
+    from breastcad.train.run import check, train_run
+    from breastcad.train.run_folder import open_run, undone_folds
     from breastcad.train.tasks import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted, numbers = _device(device), _numbers(folds)
+    processes = Processes(wanted)
+    tell = _warn if processes.first else _quiet
     facts = read_facts((split.parent if split.is_file() else split) / "split.json")
-    rows = _checked_rows(read_split(split), facts)
+    rows = _checked_rows(read_split(split), facts, tell)
+    windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
-    check_images(given, rows, settings, numbers)
-    kept = open_cache(_warn) if cache else None
+    check(given, rows, settings, numbers, patches=windows)
+    kept = open_cache(tell) if cache else None
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
-            update(done, total, text)
+            if processes.first:
+                update(done, total, text)
 
+        if processes.first:
+            run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
+        processes.wait()
         run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        problems = train_run(run, given, numbers, cache=kept, tell=_warn)
+        problems = train_run(run, given, numbers, patches=windows, cache=kept, tell=tell)
         left = undone_folds(run)
-        largest = 0.0 if left else export_run(run)
-    _tell(out, problems, left, largest)
+        largest = None if left or settings.task != "lesion" or not processes.first else export_run(run)
+    if processes.first:
+        _tell(out, problems, left, largest)
+
+
+def _windows(folder: Path) -> list[PatchRow]:
+    """Return the windows of a folder that `breastcad patches` wrote."""
+    from breastcad.core.files import read_patches
+
+    return read_patches(folder if folder.is_file() else folder / "patches.csv")
+
+
+def _quiet(said: str) -> None:
+    """Say nothing: of several processes the first speaks."""
 
 
 def _warn(said: str) -> None:
@@ -86,7 +117,7 @@ def _device(name: DeviceName) -> torch.device:
     return torch.device("cuda" if found and name != DeviceName.cpu else "cpu")
 
 
-def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]:
+def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[str], None]) -> list[SplitRow]:
     """Return a split's rows; refuse those that leak, unless its split.json says that they may. That is said again, and inner folds are."""
     from breastcad.core.errors import InputError
     from breastcad.datasets.splits import leaks
@@ -96,22 +127,23 @@ def _checked_rows(rows: list[SplitRow], facts: dict[str, Any]) -> list[SplitRow]
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
     nested = ["the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used"]
     for sentence in [*leaking, *(nested if any(row.inner for row in rows) else [])]:
-        _warn(sentence)
+        tell(sentence)
     return rows
 
 
-def _tell(out: Path, problems: list[str], left: list[int], largest: float) -> None:
+def _tell(out: Path, problems: list[str], left: list[int], largest: float | None) -> None:
     """Say what was left out, and what to do next."""
     for problem in problems:
         say(f"left out: {problem}", err=True)
     if left:
         typer.echo(f"folds that are left: {', '.join(map(str, left))}. When all are trained, the same command without --folds ends the run")
         return
-    typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by {largest:.4f} (logits, median of four images)")
+    if largest is not None:
+        typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by {largest:.4f} (logits, median of four images)")
     typer.echo(f"Next: breastcad evaluate {out}")
 
 
-def _changed(settings: LesionSettings, network: str | None, seed: int | None, pairs: list[str]) -> LesionSettings:
+def _changed(settings: Settings, network: str | None, seed: int | None, pairs: list[str]) -> Settings:
     from breastcad.core.errors import InputError
     from breastcad.train.settings import with_values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,3 +51,47 @@ def aggregated(probabilities: ArrayLike, rule: str) -> float:
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("probabilities must be finite and lie in [0, 1]")
     return RULES[rule](values)
+
+
+def joined(probabilities: Sequence[Mapping[str, float]], rule: str) -> dict[str, float]:
+    """Return the probabilities of a whole from those of its parts, such as windows of an image.
+
+    What is looked for is put together by the rule, and the rest is what is left: of normal, benign and malignant first abnormal and
+    malignant; of benign and malignant first malignant; of lesion and normal first lesion.
+
+    Parameters
+    ----------
+    probabilities : sequence of mapping
+        Of each part its probability by label; the same labels in each, at least one part.
+    rule : str
+        As `aggregated` takes it.
+
+    Returns
+    -------
+    dict
+        With ``abnormal`` where normal is among the labels.
+
+    Raises
+    ------
+    ValueError
+        As `aggregated` does.
+
+    Examples
+    --------
+    >>> joined([{"benign": 0.9, "malignant": 0.1}, {"benign": 0.2, "malignant": 0.8}], "max")
+    {'malignant': 0.8, 'benign': 0.19999999999999996}
+    """
+    labels = set(probabilities[0]) if probabilities else set()
+
+    def whole(*names: str) -> float:
+        return aggregated([min(1.0, sum(one[name] for name in names)) for one in probabilities], rule)
+
+    found: dict[str, float] = {name: whole(name) for name in ("malignant", "lesion") if name in labels}
+    if "normal" in labels:
+        if "lesion" in labels:
+            return found | {"normal": 1 - found["lesion"]}
+        found["abnormal"] = whole(*sorted(labels & {"benign", "malignant"}))
+        found["normal"] = 1 - found["abnormal"]
+    if "benign" in labels:
+        found["benign"] = (found["abnormal"] if "normal" in labels else 1.0) - found.get("malignant", 0.0)
+    return found

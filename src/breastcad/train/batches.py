@@ -28,8 +28,12 @@ from breastcad.train.samples import MALIGNANT, UNKNOWN, Sample
 SEEN_SHARE, HIDDEN_SHARE = 0.5, 0.05
 
 
-def epoch_batches(samples: list[Sample], settings: LesionSettings, fold: int, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
+def epoch_batches(
+    samples: list[Sample], settings: LesionSettings, fold: int, epoch: int, rank: int = 0, count: int = 1
+) -> Iterator[tuple[Tensor, Targets]]:
     """Yield the batches of an epoch in its own order; an incomplete last batch is left out (its samples differ each epoch).
+
+    Of each batch one of ``count`` processes gets the samples ``rank``, ``rank + count``, ...
 
     Yields
     ------
@@ -39,10 +43,8 @@ def epoch_batches(samples: list[Sample], settings: LesionSettings, fold: int, ep
     order = generator(settings.seed, "order", fold, epoch).permutation(len(samples))
     size = min(settings.batch, len(samples))
     for start in range(0, len(samples) - size + 1, size):
-        drawn = [
-            _augmented(samples[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in order[start : start + size]
-        ]
-        yield _stacked(drawn)
+        own = order[start : start + size][rank::count]
+        yield _stacked([_augmented(samples[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in own])
 
 
 def plain_batches(samples: list[Sample], settings: LesionSettings) -> Iterator[tuple[list[Sample], Tensor]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from breastcad.evaluate.metrics import confusion, threshold_for_sensitivity
 from breastcad.models.catalogue import RUN_MODEL
 from breastcad.models.export import export_networks
 from breastcad.models.metadata import FORMAT, checked
-from breastcad.train.run import Run, trained_networks
+from breastcad.train.lesion_run import trained_networks
+from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.run_folder import Run
 
 SENSITIVITY = 0.90
 
@@ -26,10 +28,10 @@ def export_run(run: Run) -> float:
     InputError
         As `metadata.checked` and `export_networks` do; nothing is written.
     """
-    trained = trained_networks(run)[: run.settings.model_folds]
+    trained = trained_networks(run)[: cast(LesionSettings, run.settings).model_folds]
     networks, facts = [member.cpu() for members, _ in trained for member in members], [fold for _, fold in trained]
     fitted = [fold["calibration"] for fold in facts]
-    settings, path = run.settings, run.folder / RUN_MODEL
+    settings, path = cast(LesionSettings, run.settings), run.folder / RUN_MODEL
     metadata: dict[str, Any] = {
         "format": FORMAT,
         "id": settings.model_id,

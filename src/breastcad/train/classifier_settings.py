@@ -116,8 +116,8 @@ class ClassifierSettings(NetworkSettings):
             if label not in LABELS or label == "unknown" or (kind and kind not in KINDS_OF_FINDINGS):
                 labels = ", ".join(one for one in LABELS if one != "unknown")
                 raise InputError(
-                    f"setting 'classes' names '{name}'; a class is one of {labels}, with a kind ({', '.join(KINDS_OF_FINDINGS)}) after a space"
-                    " if need be, or several with + between them"
+                    f"setting 'classes' names '{name}'; a class is one of {labels}, a kind ({', '.join(KINDS_OF_FINDINGS)}) after a"
+                    " space if need be, or several with + between them"
                 )
         names = [name for one in found for name in one]
         if len(found) < 2 or len(set(names)) < len(names):

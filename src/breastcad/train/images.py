@@ -8,7 +8,7 @@ from collections.abc import Collection as Keys
 from collections.abc import Iterable
 
 from breastcad.core.errors import InputError
-from breastcad.core.records import Collection, FindingRow, ImageRow
+from breastcad.core.records import Collection, FindingRow, ImageRow, SplitRow
 from breastcad.train.settings import Settings
 
 Named = tuple[Collection, ImageRow, list[FindingRow]]
@@ -61,3 +61,19 @@ def images_digest(named: Iterable[Named]) -> str:
         said = [[getattr(row, name) for name in _OF_IMAGE], *([getattr(one, name) for name in _OF_FINDING] for one in findings)]
         digest.update(f"{said}\n".encode())
     return digest.hexdigest()
+
+
+def check_folds(split: Iterable[SplitRow], outer: list[int] | None) -> None:
+    """Refuse a split that has not the wanted outer folds, or one with nothing to train or validate on: InputError."""
+    parts: dict[int, set[str]] = {}
+    for row in split:
+        if row.inner == 0:
+            parts.setdefault(row.outer, set()).add(row.part)
+    wanted = sorted(parts) if outer is None else outer
+    unknown = set(wanted) - set(parts)
+    if unknown:
+        raise InputError(f"the split has no fold {min(unknown)}; its folds: {', '.join(map(str, sorted(parts)))}")
+    for fold in wanted:
+        for part in ("train", "validation"):
+            if part not in parts[fold]:
+                raise InputError(f"fold {fold} of the split has no image in its part '{part}'; make another with breastcad split")

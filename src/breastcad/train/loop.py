@@ -1,34 +1,90 @@
-"""The training loop: one fold, from first weights to best weights, stopped and continued at will."""
+"""The training loop: one network of one fold, from first weights to best weights, stopped and continued at will.
+
+What is trained, on what and for what is a `Task`'s; here are the steps, the averaged weights, the checkpoints.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from breastcad.core.errors import InputError
-from breastcad.core.seeding import generator
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint, under_prefix, with_prefix
-from breastcad.models.lesion_network import LesionNetwork
-from breastcad.models.registry import network_spec
-from breastcad.preprocess.normalise import Normalisation, fit
-from breastcad.train.batches import epoch_batches
-from breastcad.train.lesion_settings import LesionSettings
-from breastcad.train.losses import Targets, lesion_loss
-from breastcad.train.predict import predict, validation_score
-from breastcad.train.samples import Sample
+from breastcad.train.processes import Processes
+from breastcad.train.settings import NetworkSettings
 
 Report = Callable[[dict[str, Any]], None]
 Progress = Callable[[str, int, int], None]
 Fold = tuple[int, int]
+Validation = tuple[float, dict[str, float]]
+Network = TypeVar("Network", bound=nn.Module)
+
+LONGEST_GRADIENT = 5.0
+
+
+class Task(Protocol):
+    """What one network of a fold is trained for."""
+
+    fold: Fold
+
+    @property
+    def settings(self) -> NetworkSettings:
+        """Its settings."""
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs at most."""
+
+    @property
+    def patient_until(self) -> int:
+        """The epoch before which a validation that rises no more does not end the training."""
+
+    def make_network(self) -> nn.Module:
+        """Return the network with its first weights."""
+
+    def make_optimiser(self, network: nn.Module) -> Optimizer:
+        """Return the optimiser; each of its groups has a ``share`` of the rate."""
+
+    def begin(self, network: nn.Module, epoch: int) -> bool:
+        """Put a network into the mode of an epoch; return whether another part of it learns from now on, so that moments are forgotten."""
+
+    def rate(self, step: int) -> float:
+        """Return the rate of a step, counted from the first of all."""
+
+    def batches(self, epoch: int, rank: int, count: int) -> Iterator[Any]:
+        """Yield the batches of an epoch, of each the share of one of so many processes."""
+
+    def loss(self, network: nn.Module, batch: Any, processes: Processes) -> Tensor:
+        """Return the mean loss of a batch."""
+
+    def learned(self) -> dict[str, float]:
+        """Return figures of the epoch's training batches, for the log."""
+
+    def validate(self, network: nn.Module, device: torch.device, progress: Progress) -> Validation:
+        """Return how good a network is on validation, and its figures; not a number where it says what is not finite."""
+
+
+class State:
+    """What a training needs to go on exactly where it stopped, besides its task."""
+
+    def __init__(self, task: Task, processes: Processes) -> None:
+        self.network = task.make_network().to(processes.device)
+        self.average = task.make_network().to(processes.device)
+        self.optimiser = processes.optimiser(task.make_optimiser(self.network))
+        self.average.requires_grad_(False)
+        self.epoch = self.step = 0
+        self.best_epoch, self.best_score = -1, -math.inf
 
 
 def fold_name(fold: Fold) -> str:
@@ -42,53 +98,18 @@ def fold_name(fold: Fold) -> str:
     return f"fold {fold[1]}" + (f" of repeat {fold[0]}" if fold[0] else "")
 
 
-@dataclass(slots=True)
-class State:
-    """What a fold needs to go on exactly where it stopped, besides settings and samples."""
-
-    network: LesionNetwork
-    average: LesionNetwork
-    optimizer: AdamW
-    epoch: int = 0
-    step: int = 0
-    best_epoch: int = -1
-    best_score: float = -math.inf
-
-
-def make_network(settings: LesionSettings) -> LesionNetwork:
-    """Build the network of the settings, its first weights decided by the seed."""
-    torch.manual_seed(settings.seed)
-    fitted = settings.normalisation != "fixed"
-    network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet", fitted_input=fitted)
-    if settings.weights == "imagenet":
-        network.freeze(settings.frozen_stages)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def train_fold(
-    train: list[Sample],
-    validation: list[Sample],
-    settings: LesionSettings,
-    folder: Path,
-    *,
-    fold: Fold,
-    device: torch.device,
-    report: Report,
-    progress: Progress,
-) -> LesionNetwork:
-    """Train one fold and return the network with the best averaged weights on validation.
+def train_network(task: Task, folder: Path, *, device: torch.device, report: Report, progress: Progress) -> nn.Module:
+    """Train a network and return it with the best averaged weights on validation.
 
     After each epoch ``last.safetensors`` holds everything; called again, training goes on after the last whole epoch and
-    ends, on a CPU, with the same weights bit for bit. ``best.safetensors`` holds the best so far.
+    ends, on a CPU, with the same weights bit for bit. ``best.safetensors`` holds the best so far. Of several processes the first
+    writes, reports and validates.
 
     Parameters
     ----------
-    train, validation : list of Sample
-    settings : Settings
+    task : Task
     folder : Path
-        Of this fold's checkpoints.
-    fold : (int, int)
-        Repeat and outer fold; enter every random draw.
+        Of this network's checkpoints.
     device : torch.device
     report : callable
         Called with a row of log.csv, two an epoch.
@@ -97,7 +118,7 @@ def train_fold(
 
     Returns
     -------
-    LesionNetwork
+    nn.Module
         On the device, in evaluation mode.
 
     Raises
@@ -105,111 +126,75 @@ def train_fold(
     InputError
         If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
+    processes, settings = Processes(device), task.settings
+    processes.check_batch(settings.batch)
     torch.set_num_threads(settings.threads)
-    state = _restored(_new_state(settings, device, fit_normalisation(train, settings)), folder)
-    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    while state.epoch < settings.epochs and state.epoch - state.best_epoch <= settings.patience:
+    state = _restored(State(task, processes), folder)
+    while state.epoch < task.epochs and state.epoch - max(state.best_epoch, task.patient_until - 1) <= settings.patience:
         started = time.monotonic()
-        loss = _run_epoch(state, train, settings, fold, device, scaler, progress)
-        seconds = time.monotonic() - started
-        said = predict(state.average, validation, settings, device, progress=progress)
-        if not all(np.isfinite(one.lesion).all() and np.isfinite(one.logits).all() for one in said):
-            raise _diverged(state, settings, fold, "what the network says of validation images")
-        score, figures = validation_score(said)
-        if state.best_epoch < 0 or score > state.best_score:
+        loss = _run_epoch(state, task, processes, progress)
+        seconds, learned = time.monotonic() - started, task.learned()
+        processes.level_statistics([state.network, state.average])
+        score, figures = processes.from_first(task.validate(state.average, processes.device, progress) if processes.first else (0.0, {}))
+        if math.isnan(score):
+            raise _diverged(state, task, "what the network says of validation images")
+        best = state.best_epoch < 0 or score > state.best_score
+        if best:
             state.best_score, state.best_epoch = score, state.epoch
-            save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.epoch, "score": score})
-        seen = len(train) - len(train) % min(settings.batch, len(train))
-        report({"epoch": state.epoch, "part": "train", "loss": loss, "seconds": seconds, "images_per_second": seen / seconds})
-        report({"epoch": state.epoch, "part": "validation", "score": score, **figures})
         state.epoch += 1
-        _save(state, folder)
-    return best_network(settings, folder, device)
+        if processes.first:
+            if best:
+                save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.best_epoch, "score": score})
+            row = {"epoch": state.epoch - 1, "part": "train", "loss": loss, **learned, "seconds": seconds}
+            report(row | {"images_per_second": task.steps * settings.batch / seconds})
+            report({"epoch": state.epoch - 1, "part": "validation", "score": score, **figures})
+            _save(state, folder)
+    processes.wait()
+    return best_network(task.make_network, folder, processes.device)
 
 
-def best_network(settings: LesionSettings, folder: Path, device: torch.device) -> LesionNetwork:
-    """Return the network with a fold's best weights, ready to predict."""
-    network = make_network(settings).to(device)
+def best_network(make: Callable[[], Network], folder: Path, device: torch.device) -> Network:
+    """Return a network with the best weights of its folder, ready to predict."""
+    network = make().to(device)
     network.load_state_dict(load_checkpoint(folder / "best.safetensors")[0])
     return network.eval()
 
 
-def fit_normalisation(train: list[Sample], settings: LesionSettings) -> Normalisation | None:
-    """Fit the settings' normalisation to training images, of films within the breast; None where it is fixed."""
-    if settings.normalisation == "fixed":
-        return None
-    films = settings.pipeline == "mammogram"  # which blackens what is not breast
-    seen = (sample.image for sample in train if not films or sample.image.any())  # a black film has no breast to count
-    levels = ((image.astype(np.float32) / np.float32(255), image > 0 if films else None) for image in seen)
-    return fit(levels, kind=settings.normalisation, within="breast" if films else "image")
-
-
-def _new_state(settings: LesionSettings, device: torch.device, normalisation: Normalisation | None) -> State:
-    network, average = make_network(settings).to(device), make_network(settings).to(device)
-    if normalisation is not None:
-        for one in (network, average):
-            one.normalise_input(normalisation)
-    average.requires_grad_(False)
-    encoder = [p for p in network.encoder.parameters() if p.requires_grad]
-    inside = {id(p) for p in network.encoder.parameters()}
-    head = [p for p in network.parameters() if id(p) not in inside]
-    groups = [{"params": encoder, "share": settings.encoder_rate_share}, {"params": head, "share": 1.0}]
-    return State(network, average, AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay))
-
-
-def _run_epoch(
-    state: State,
-    samples: list[Sample],
-    settings: LesionSettings,
-    fold: Fold,
-    device: torch.device,
-    scaler: torch.amp.GradScaler,
-    progress: Progress,
-) -> float:
+def _run_epoch(state: State, task: Task, processes: Processes, progress: Progress) -> float:
     """Train one epoch; return its mean loss."""
-    number = fold[0] * 1000 + fold[1]
-    torch.manual_seed(int(generator(settings.seed, "dropout", number, state.epoch).integers(2**31)))
-    learning_mode(state.network, fixed_statistics=settings.fixed_statistics and settings.weights == "imagenet")
-    steps = len(samples) // min(settings.batch, len(samples))
+    if task.begin(state.network, state.epoch):
+        state.optimiser.state.clear()
     total = 0.0
-    for done, (images, targets) in enumerate(epoch_batches(samples, settings, number, state.epoch), start=1):
-        _set_rate(state.optimizer, settings, state.step / (steps * settings.epochs))
-        loss = _step(state, images, targets, settings, device, scaler)
+    for done, batch in enumerate(task.batches(state.epoch, processes.rank, processes.count), start=1):
+        for group in state.optimiser.param_groups:
+            group["lr"] = task.rate(state.step) * group["share"]
+        loss = _step(state, task, batch, processes)
         if not math.isfinite(loss):
-            raise _diverged(state, settings, fold, "the loss")
+            raise _diverged(state, task, "the loss")
         total += loss
-        progress(f"{fold_name(fold)}, epoch {state.epoch + 1} of {settings.epochs}, loss {total / done:.3f}", done, steps)
-    return total / max(steps, 1)
+        progress(f"{fold_name(task.fold)}, epoch {state.epoch + 1} of {task.epochs}, loss {total / done:.3f}", done, task.steps)
+    return total / max(task.steps, 1)
 
 
-def _diverged(state: State, settings: LesionSettings, fold: Fold, what: str) -> InputError:
+def _diverged(state: State, task: Task, what: str) -> InputError:
     return InputError(
-        f"{fold_name(fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate {settings.rate:g}; "
-        "give a lower one with --setting rate=..., and another folder with --out"
+        f"{fold_name(task.fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate "
+        f"{task.settings.rate:g}; give a lower one with --setting rate=..., and another folder with --out"
     )
 
 
-def _step(
-    state: State, images: Tensor, targets: Targets, settings: LesionSettings, device: torch.device, scaler: torch.amp.GradScaler
-) -> float:
-    images = images.to(device, memory_format=torch.channels_last)
-    moved = targets.to(device)
-    with torch.autocast(device.type, enabled=device.type == "cuda"):
-        learned = state.network.learn(images, moved.focus)
-    loss = lesion_loss(learned.single(), moved, settings)
-    state.optimizer.zero_grad(set_to_none=True)
-    scaler.scale(loss).backward()
-    scaler.unscale_(state.optimizer)
-    nn.utils.clip_grad_norm_([p for p in state.network.parameters() if p.requires_grad], 5.0)
-    scaler.step(state.optimizer)
-    scaler.update()
+def _step(state: State, task: Task, batch: Any, processes: Processes) -> float:
+    loss = task.loss(state.network, batch, processes)
+    state.optimiser.zero_grad(set_to_none=True)
+    mean = processes.backward(loss, [p for p in state.network.parameters() if p.requires_grad], longest=LONGEST_GRADIENT)
+    state.optimiser.step()
     state.step += 1
-    _average(state, settings)
-    return float(loss.detach())
+    _average(state, task.settings)
+    return mean
 
 
 @torch.no_grad()
-def _average(state: State, settings: LesionSettings) -> None:
+def _average(state: State, settings: NetworkSettings) -> None:
     """Move the averaged weights towards the present ones; early on faster, so that the first weights are soon forgotten."""
     decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
     # Both dictionaries are made once a step: made anew for each tensor they took a quarter of the training's time.
@@ -220,28 +205,12 @@ def _average(state: State, settings: LesionSettings) -> None:
             kept.copy_(tensor)
 
 
-def learning_mode(network: LesionNetwork, *, fixed_statistics: bool) -> None:
-    """Put a network into training mode; its encoder's batch normalisation stays as it came where statistics are fixed."""
-    network.train()
-    if fixed_statistics:
-        for module in network.encoder.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-
-
-def _set_rate(optimizer: AdamW, settings: LesionSettings, done: float) -> None:
-    """Warm up linearly, then fall along half a cosine."""
-    if done < settings.warm_up:
-        factor = (done + 1e-3) / (settings.warm_up + 1e-3)
-    else:
-        factor = 0.5 * (1 + math.cos(math.pi * (done - settings.warm_up) / (1 - settings.warm_up)))
-    for group in optimizer.param_groups:
-        group["lr"] = settings.rate * group["share"] * max(factor, 0.01)
-
-
 def _save(state: State, folder: Path) -> None:
     moments = {
-        f"{number}.{name}": tensor for number, entry in state.optimizer.state_dict()["state"].items() for name, tensor in entry.items()
+        f"{number}.{name}": tensor
+        for number, entry in state.optimiser.state_dict()["state"].items()
+        for name, tensor in entry.items()
+        if tensor is not None  # the momentum of SGD without one
     }
     tensors = (
         with_prefix("network", state.network.state_dict())
@@ -264,7 +233,7 @@ def _restored(state: State, folder: Path) -> State:
     for name, tensor in under_prefix("moments", tensors).items():
         number, entry = name.split(".", 1)
         moments.setdefault(int(number), {})[entry] = tensor
-    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
     for key, value in facts.items():
         setattr(state, key, value)
     return state

@@ -1,0 +1,238 @@
+"""A training of classifiers in a run folder: what it needs, a fold of it, what its networks say of windows, images and women."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from breastcad.core.errors import InputError
+from breastcad.core.files import write_json, write_predictions
+from breastcad.core.records import Collection, PatchRow, PredictionRow, SplitRow, worst_label
+from breastcad.datasets.cache import Cache
+from breastcad.evaluate.aggregation import joined
+from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
+from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_softmax, predict
+from breastcad.train.images import Named, check_folds, check_modality, images_digest, named_images
+from breastcad.train.loop import Fold, fold_name
+from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, train_member
+from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
+
+PartOf = Callable[[PatchRow, int], str | None]
+
+
+def check(
+    collections: list[Collection],
+    split: list[SplitRow],
+    settings: ClassifierSettings,
+    outer: list[int] | None,
+    patches: list[PatchRow] | None,
+) -> str:
+    """Return a digest of the images and windows that a split names, as `run.check`."""
+    named, rows = _named(collections, split, settings, patches)
+    check_modality(named, settings.modality)
+    check_folds(split, outer)
+    digest = hashlib.sha256(images_digest(named).encode())
+    for row in rows:
+        digest.update(f"{row}\n".encode())
+    return digest.hexdigest()
+
+
+def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None, cache: Cache | None) -> tuple[list[Window], list[str]]:
+    """Read the windows that the split names; return them, and a sentence for each image that cannot be read."""
+    settings = cast(ClassifierSettings, run.settings)
+    named, rows = _named(collections, run.split, settings, patches)
+    part_of = [_parts(run.split, fold) for fold in sorted({(row.repeat, row.outer) for row in run.split})]
+
+    def wanted(row: PatchRow, copy: int) -> str | None:
+        return next((part for one in part_of if (part := one(row, copy))), None)
+
+    return load_windows(named, rows, wanted, settings, run.progress, groups=_groups(run.split, rows, settings), cache=cache)
+
+
+def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> None:
+    """Train a fold; where this process ``writes``, write what it says of validation and test, and last fold.json: it is done."""
+    settings, part_of = cast(ClassifierSettings, run.settings), _parts(run.split, fold)
+    parts = {part: [one for one in windows if part_of(one.row, one.copy) == part] for part in ("train", "validation", "test")}
+    for part in ("train", "validation"):
+        if not parts[part]:
+            raise InputError(
+                f"{fold_name(fold)} of the split has no sample of the classes '{settings.classes}' that could be read in its part '{part}'"
+                f"; {LEFT_OUT} says what could not be read, patches.csv which labels there are"
+            )
+    tasks = [
+        ClassifierTask(parts["train"], parts["validation"], replace(settings, seed=settings.seed + member), fold)
+        for member in range(settings.members)
+    ]
+    networks: list[Any] = [train_member(run, task, fold, member, LOG_COLUMNS) for member, task in enumerate(tasks)]
+    if not writes:
+        return
+    said = {part: predict(networks, parts[part], settings, run.device, run.progress) for part in ("validation", "test")}
+    temperature = fit_softmax_temperature(said["validation"], np.array([one.target for one in parts["validation"]]))
+    rows = [
+        row
+        for part, logits in said.items()
+        for row in prediction_rows(parts[part], logits / temperature, logits, settings, fold=fold, part=part)
+    ]
+    write_predictions(folder_of(run, fold) / "predictions.csv", rows)
+    names = settings.class_names()
+    facts: dict[str, Any] = {
+        "calibration": {"temperature": temperature},
+        "classes": ["+".join(one) for one in names],
+        "samples": {part: dict(sorted(Counter("+".join(names[one.target]) for one in own).items())) for part, own in parts.items()},
+        "trained_on": sorted({one.row.set for one in parts["train"]}),
+    }
+    if tasks[0].normalisation is not None:
+        facts["normalisation"] = tasks[0].normalisation.to_dict()
+    write_json(folder_of(run, fold) / "fold.json", facts)
+
+
+# ---- what a split names ----
+
+
+def _named(
+    collections: list[Collection], split: Iterable[SplitRow], settings: ClassifierSettings, patches: list[PatchRow] | None
+) -> tuple[list[Named], list[PatchRow]]:
+    """Return the images that a split names, itself or by their windows, and the windows on them.
+
+    Raises
+    ------
+    InputError
+        If it names what is neither an image nor a window, or a copy that the settings do not make.
+    """
+    ids = {(row.set, row.id) for row in split}
+    if patches is None:
+        named = named_images(collections, ids)
+        return named, whole_windows(row for _, row, _ in named)
+    windows = {(row.set, sample_id(row, copy)): row for row in patches for copy in range(settings.copies)}
+    images = {(row.set, row.image_id) for row in patches} & ids
+    known = {(image.set, image.image_id) for one in collections for image in one.images}
+    strange = ids - windows.keys() - known
+    if strange:
+        raise InputError(
+            f"the split names {len(strange)} samples that are no image of the collections, no window of --patches and none of its "
+            f"{settings.copies} copies (first: '{min(strange)[1]}'); give the ones that it was made of"
+        )
+    images |= {(row.set, row.image_id) for key, row in windows.items() if key in ids}
+    return named_images(collections, images), [row for row in patches if (row.set, row.image_id) in images]
+
+
+def _groups(split: Iterable[SplitRow], rows: Iterable[PatchRow], settings: ClassifierSettings) -> dict[tuple[str, str], str]:
+    """Return the group of each image that a split names, itself or by its windows."""
+    group_of = {(row.set, row.id): row.group for row in split}
+    groups: dict[tuple[str, str], str] = {}
+    for row in rows:
+        names = [row.image_id, *(sample_id(row, copy) for copy in range(settings.copies))]
+        group = next((group_of[row.set, name] for name in names if (row.set, name) in group_of), None)
+        if group is not None:
+            groups.setdefault((row.set, row.image_id), group)
+    return groups
+
+
+def _parts(split: Iterable[SplitRow], fold: Fold) -> PartOf:
+    """Return what says in which part a window's copy is in a fold. Where the split parts images, copies only train."""
+    part_of = {(row.set, row.id): row.part for row in split if (row.repeat, row.outer) == fold}
+
+    def part(row: PatchRow, copy: int) -> str | None:
+        own = part_of.get((row.set, sample_id(row, copy)))
+        if own is not None:
+            return own
+        whole = part_of.get((row.set, row.image_id))
+        return whole if whole == "train" or not copy else None
+
+    return part
+
+
+# ---- what networks say ----
+
+
+def fit_softmax_temperature(logits: NDArray[Any], targets: NDArray[Any]) -> float:
+    """Return what logits are divided by so that their probabilities fit best, of (N, K) logits and N classes; 1 where there is one class.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
+    """
+    if len(set(targets.tolist())) < 2:
+        return 1.0
+
+    def unlikely(logarithm: float) -> float:
+        return -float(log_softmax(logits / np.exp(logarithm))[np.arange(targets.size), targets].mean())
+
+    end = float(np.log(HIGHEST_TEMPERATURE))
+    return float(np.exp(minimize_scalar(unlikely, bounds=(-end, end), method="bounded", options={"xatol": 1e-6}).x))
+
+
+def prediction_rows(
+    windows: Sequence[Window], calibrated: NDArray[Any], logits: NDArray[Any], settings: ClassifierSettings, *, fold: Fold, part: str
+) -> list[PredictionRow]:
+    """Return rows of predictions.csv: of windows, then of images, breasts and patients as the settings' rule puts them together.
+
+    A whole's label is the worst that the collection gives its images; without a patient, or a side, there is no row of one.
+    """
+    names = settings.class_names()
+    probabilities = np.exp(log_softmax(calibrated)) if len(windows) else calibrated
+    rows = []
+    for window, shares, said in zip(windows, probabilities, logits, strict=True):
+        row, image = window.row, window.image
+        level = "image" if row.role == WHOLE else "patch"
+        one = PredictionRow(*window.key, image.patient_id, window.group, *fold, 0, part, level, row.label)
+        one.raw = {"+".join(name): round(float(logit), 5) for name, logit in zip(names, said, strict=True)}
+        one.probability = by_label(shares.tolist(), names)
+        one.image, one.breast, one.kind = image.image_id, breast_of(window), window.kind
+        rows.append(one)
+    wholes: dict[str, dict[tuple[str, str], list[int]]] = {level: defaultdict(list) for level in ("image", "breast", "patient")}
+    for number, (window, one) in enumerate(zip(windows, rows, strict=True)):
+        for level, name in (("image", one.image if one.level == "patch" else None), ("breast", one.breast), ("patient", one.patient)):
+            if name:
+                wholes[level][window.row.set, name].append(number)
+    return rows + [
+        _whole(level, name, [windows[k] for k in members], [rows[k] for k in members], settings.aggregation)
+        for level, own in wholes.items()
+        for (_, name), members in own.items()
+    ]
+
+
+def _whole(level: str, name: str, windows: Sequence[Window], rows: Sequence[PredictionRow], rule: str) -> PredictionRow:
+    label = worst_label([window.image.label for window in windows])
+    found = joined([row.probability for row in rows], rule)
+    breast = rows[0].breast if level in ("image", "breast") else None
+    own = replace(rows[0], id=name, level=level, label=label, raw={}, image=None, breast=breast, kind=None)
+    own.probability = {key: round(value, 6) for key, value in found.items()}
+    return own
+
+
+def breast_of(window: Window) -> str | None:
+    """Return patient/side of a window's breast; None where one of them is not known."""
+    image = window.image
+    return f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
+
+
+def by_label(shares: Sequence[float], classes: Sequence[tuple[str, ...]]) -> dict[str, float]:
+    """Return the probability of each label: the sum over its classes ("malignant mass", "malignant calcification").
+
+    A class of several labels gives none of them a probability of its own. Benign and malignant beside normal give abnormal.
+
+    Examples
+    --------
+    >>> by_label([0.5, 0.2, 0.3], [("normal",), ("benign mass",), ("malignant mass",)])
+    {'normal': 0.5, 'benign': 0.2, 'malignant': 0.3, 'abnormal': 0.5}
+    >>> by_label([0.9, 0.1], [("normal", "benign"), ("malignant",)])
+    {'malignant': 0.1}
+    """
+    found: dict[str, float] = {}
+    for share, names in zip(shares, classes, strict=True):
+        labels = {name.partition(" ")[0] for name in names}
+        if len(labels) == 1:
+            label = labels.pop()
+            found[label] = found.get(label, 0.0) + share
+    if "normal" in found and {"benign", "malignant"} & found.keys():
+        found["abnormal"] = sum(found.get(label, 0.0) for label in ("benign", "malignant"))
+    return {label: round(min(1.0, value), 6) for label, value in found.items()}

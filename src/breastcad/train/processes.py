@@ -1,0 +1,85 @@
+"""One process or several that train one network together: each takes its share of every batch, all take the same step.
+
+Started by ``accelerate launch``, or plainly for one process; a process of its own accelerator where there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from torch import Tensor, nn
+
+from breastcad.core.errors import InputError
+
+Thing = TypeVar("Thing")
+
+
+class Processes:
+    """The processes of a training, this one among them.
+
+    Parameters
+    ----------
+    device : torch.device
+        Of the kind that is wanted; with several accelerators each process gets its own.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="fp16" if device.type == "cuda" else "no")
+        self.device: torch.device = self._accelerator.device
+        self.rank: int = self._accelerator.process_index
+        self.count: int = self._accelerator.num_processes
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and tells."""
+        return self.rank == 0
+
+    def check_batch(self, batch: int) -> None:
+        """Refuse a batch that cannot be parted evenly: InputError."""
+        if batch % self.count:
+            raise InputError(f"setting 'batch' must be a multiple of the {self.count} processes that share each batch, got {batch}")
+
+    def optimiser(self, optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Return an optimiser that knows of half precision where that is used."""
+        return self._accelerator.prepare_optimizer(optimiser, device_placement=False)
+
+    def autocast(self) -> Any:
+        """Return the context in which a network answers in training."""
+        return self._accelerator.autocast()
+
+    def backward(self, loss: Tensor, parameters: list[nn.Parameter], *, longest: float) -> float:
+        """Leave in parameters the mean gradient of all processes, at most so long; return the mean of their losses."""
+        self._accelerator.backward(loss)
+        if self.count > 1:
+            self._take_mean([p.grad for p in parameters if p.grad is not None])
+        self._accelerator.clip_grad_norm_(parameters, longest)
+        return float(self._accelerator.reduce(loss.detach(), "mean") if self.count > 1 else loss.detach())
+
+    def level_statistics(self, networks: Iterable[nn.Module]) -> None:
+        """Give all processes the mean of what each saw: the statistics of batch normalisation."""
+        if self.count > 1:
+            self._take_mean([tensor for one in networks for tensor in one.buffers() if tensor.is_floating_point()])
+
+    def _take_mean(self, tensors: list[Tensor]) -> None:
+        """Replace tensors by their means over the processes; sent as one, since each sending waits for the slowest."""
+        if not tensors:
+            return
+        joined = self._accelerator.reduce(torch.cat([tensor.detach().reshape(-1) for tensor in tensors]), "mean")
+        for tensor, mean in zip(tensors, joined.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.detach().copy_(mean.reshape(tensor.shape))
+
+    def from_first(self, thing: Thing) -> Thing:
+        """Return what the first process has."""
+        if self.count == 1:
+            return thing
+        things = [thing]
+        broadcast_object_list(things)
+        return things[0]
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        self._accelerator.wait_for_everyone()
