@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from breastcad.core.records import PatchRow, SplitRow
+    from breastcad.train.search import Search
     from breastcad.train.settings import Settings
 
 LONGEST_NUMBER = 9
@@ -45,6 +46,16 @@ def command(
     folds: Annotated[
         str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
     ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train every fold so often, each time from another seed.")] = 1,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--search",
+            metavar="KEY=VALUES",
+            help="Choose a setting on the inner folds of a nested split: rate=1e-5..1e-2 or batch=8,16,32; may be given several times.",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings --search tries, each fold.")] = 20,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")] = None,
     device: Device = DeviceName.auto,
     cache: CacheOption = True,
@@ -69,7 +80,8 @@ def command(
     processes = Processes(wanted)
     tell = _warn if processes.first else _quiet
     facts = read_facts((split.parent if split.is_file() else split) / "split.json")
-    rows = _checked_rows(read_split(split), facts, tell)
+    sought = _search(search or [], trials, settings)
+    rows = _repeated(_checked_rows(read_split(split), facts, tell, searches=sought is not None), seeds)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
     check(given, rows, settings, numbers, patches=windows)
@@ -84,7 +96,7 @@ def command(
             run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
         processes.wait()
         run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        problems = train_run(run, given, numbers, patches=windows, cache=kept, tell=tell)
+        problems = train_run(run, given, numbers, patches=windows, search=sought, cache=kept, tell=tell)
         left = undone_folds(run)
         largest = None if left or settings.task != "lesion" or not processes.first else export_run(run)
     if processes.first:
@@ -96,6 +108,27 @@ def _windows(folder: Path) -> list[PatchRow]:
     from breastcad.core.files import read_patches
 
     return read_patches(folder if folder.is_file() else folder / "patches.csv")
+
+
+def _search(pairs: list[str], trials: int, settings: Settings) -> Search | None:
+    """Return what is searched for, where anything is."""
+    from breastcad.core.errors import InputError
+    from breastcad.train.search import Search
+
+    if not pairs:
+        return None
+    if any("=" not in pair for pair in pairs):
+        raise InputError(f"--search takes KEY=LOW..HIGH or KEY=A,B,C, got '{next(pair for pair in pairs if '=' not in pair)}'")
+    found = Search(tuple((name, text) for name, _, text in (pair.partition("=") for pair in pairs)), trials)
+    found.check(settings)
+    return found
+
+
+def _repeated(rows: list[SplitRow], seeds: int) -> list[SplitRow]:
+    """Return a split whose folds come so often, as repeats: each starts from another seed."""
+    from dataclasses import replace
+
+    return [replace(row, repeat=row.repeat * seeds + number) for number in range(seeds) for row in rows]
 
 
 def _quiet(said: str) -> None:
@@ -117,7 +150,7 @@ def _device(name: DeviceName) -> torch.device:
     return torch.device("cuda" if found and name != DeviceName.cpu else "cpu")
 
 
-def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[str], None]) -> list[SplitRow]:
+def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[str], None], *, searches: bool) -> list[SplitRow]:
     """Return a split's rows; refuse those that leak, unless its split.json says that they may. That is said again, and inner folds are."""
     from breastcad.core.errors import InputError
     from breastcad.datasets.splits import leaks
@@ -125,8 +158,8 @@ def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[s
     leaking = leaks(rows)
     if leaking and not facts.get("leaks"):
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
-    nested = ["the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used"]
-    for sentence in [*leaking, *(nested if any(row.inner for row in rows) else [])]:
+    nested = ["the split is nested: its outer folds are trained, and its inner folds are for --search, and are not used"]
+    for sentence in [*leaking, *(nested if any(row.inner for row in rows) and not searches else [])]:
         tell(sentence)
     return rows
 

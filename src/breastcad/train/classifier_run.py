@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
-from breastcad.core.records import Collection, PatchRow, PredictionRow, SplitRow, worst_label
+from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow, worst_label
 from breastcad.datasets.cache import Cache
 from breastcad.evaluate.aggregation import joined
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
@@ -57,20 +57,30 @@ def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None
     return load_windows(named, rows, wanted, settings, run.progress, groups=_groups(run.split, rows, settings), cache=cache)
 
 
-def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> None:
-    """Train a fold; where this process ``writes``, write what it says of validation and test, and last fold.json: it is done."""
-    settings, part_of = cast(ClassifierSettings, run.settings), _parts(run.split, fold)
-    parts = {part: [one for one in windows if part_of(one.row, one.copy) == part] for part in ("train", "validation", "test")}
+def _parted(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> dict[str, list[Window]]:
+    """Return the windows of each part of a fold; refuse one with nothing to train or validate on: InputError."""
+    part_of = _parts(split, fold)
+    parts = {part: [one for one in windows if part_of(one.row, one.copy) == part] for part in PARTS}
     for part in ("train", "validation"):
         if not parts[part]:
             raise InputError(
                 f"{fold_name(fold)} of the split has no sample of the classes '{settings.classes}' that could be read in its part '{part}'"
                 f"; {LEFT_OUT} says what could not be read, patches.csv which labels there are"
             )
-    tasks = [
-        ClassifierTask(parts["train"], parts["validation"], replace(settings, seed=settings.seed + member), fold)
-        for member in range(settings.members)
-    ]
+    return parts
+
+
+def make_task(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> ClassifierTask:
+    """Return the task of one network, of the rows of one fold."""
+    parts = _parted(windows, split, settings, fold)
+    return ClassifierTask(parts["train"], parts["validation"], settings, fold)
+
+
+def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> None:
+    """Train a fold; where this process ``writes``, write what it says of validation and test, and last fold.json: it is done."""
+    settings = cast(ClassifierSettings, run.settings)
+    parts = _parted(windows, run.split, settings, fold)
+    tasks = [make_task(windows, run.split, replace(settings, seed=settings.seed + member), fold) for member in range(settings.members)]
     networks: list[Any] = [train_member(run, task, fold, member, LOG_COLUMNS) for member, task in enumerate(tasks)]
     if not writes:
         return

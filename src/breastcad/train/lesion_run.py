@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, cast
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import read_json, write_json, write_lesions, write_marks, write_predictions
-from breastcad.core.records import Collection, PatchRow, SplitRow
+from breastcad.core.records import PARTS, Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
@@ -45,24 +46,28 @@ def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None
 def train_fold(run: Run, fold: Fold, samples: list[Sample], *, writes: bool) -> None:
     """Train a fold; where this process ``writes``, write what it says of validation and test, and last fold.json: it is done."""
     settings = cast(LesionSettings, run.settings)
-    part_of = {(row.set, row.id): row.part for row in run.split if (row.repeat, row.outer) == fold}
-    parts: dict[str, list[Sample]] = {part: [s for s in samples if part_of.get(s.key) == part] for part in ("train", "validation", "test")}
+    tasks = [make_task(samples, run.split, replace(settings, seed=settings.seed + member), fold) for member in range(settings.members)]
+    members = [cast(LesionNetwork, train_member(run, task, fold, member, LOG_COLUMNS)) for member, task in enumerate(tasks)]
+    if writes:
+        _tell(run, fold, _parted(samples, run.split, fold), MeanNetwork(members))
+
+
+def make_task(samples: list[Sample], split: Iterable[SplitRow], settings: LesionSettings, fold: Fold) -> LesionTask:
+    """Return the task of one network, of the rows of one fold."""
+    parts = _parted(samples, split, fold)
+    return LesionTask(parts["train"], parts["validation"], settings, fold)
+
+
+def _parted(samples: list[Sample], split: Iterable[SplitRow], fold: Fold) -> dict[str, list[Sample]]:
+    """Return the samples of each part of a fold; refuse one with nothing to train or validate on: InputError."""
+    part_of = {(row.set, row.id): row.part for row in split if (row.repeat, row.outer) == fold}
+    parts = {part: [one for one in samples if part_of.get(one.key) == part] for part in PARTS}
     for part in ("train", "validation"):
         if not parts[part]:
             raise InputError(
                 f"{fold_name(fold)} of the split has no image that could be read in its part '{part}'; {LEFT_OUT} says which could not"
             )
-    members = [
-        cast(LesionNetwork, train_member(run, _task(parts, settings, fold, member), fold, member, LOG_COLUMNS))
-        for member in range(settings.members)
-    ]
-    if writes:
-        _tell(run, fold, parts, MeanNetwork(members))
-
-
-def _task(parts: dict[str, list[Sample]], settings: LesionSettings, fold: Fold, member: int) -> LesionTask:
-    """Return the task of one of a fold's networks; they differ in the seed alone."""
-    return LesionTask(parts["train"], parts["validation"], replace(settings, seed=settings.seed + member), fold)
+    return parts
 
 
 def _tell(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNetwork) -> None:

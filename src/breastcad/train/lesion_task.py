@@ -47,7 +47,7 @@ class LesionTask:
 
     def make_network(self) -> LesionNetwork:
         """Return the network with its first weights."""
-        network = make_network(self.settings)
+        network = make_network(self.settings, self.fold[0])
         if self.normalisation is not None:
             network.normalise_input(self.normalisation)
         return network
@@ -97,9 +97,9 @@ class LesionTask:
         return validation_score(said)
 
 
-def make_network(settings: LesionSettings) -> LesionNetwork:
-    """Build the network of the settings, its first weights decided by the seed."""
-    torch.manual_seed(settings.seed)
+def make_network(settings: LesionSettings, repeat: int = 0) -> LesionNetwork:
+    """Build the network of the settings, its first weights decided by the seed and the repeat."""
+    torch.manual_seed(settings.seed + 1000 * repeat)
     fitted = settings.normalisation != "fixed"
     network = LesionNetwork(network_spec(settings.network), pretrained=settings.weights == "imagenet", fitted_input=fitted)
     if settings.weights == "imagenet":

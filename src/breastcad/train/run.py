@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from types import ModuleType
 
 import torch
@@ -15,10 +16,11 @@ from breastcad.datasets.cache import Cache
 from breastcad.train import classifier_run, lesion_run
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
+from breastcad.train.search import Search, searched
 from breastcad.train.settings import NetworkSettings, Settings
 
 KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run}
-"""Each kind of training has ``check``, ``load`` and ``train_fold``."""
+"""Each kind of training has ``check``, ``load``, ``make_task`` and ``train_fold``."""
 
 
 def check(
@@ -57,6 +59,7 @@ def train_run(
     outer: list[int] | None = None,
     *,
     patches: list[PatchRow] | None = None,
+    search: Search | None = None,
     cache: Cache | None = None,
     tell: Tell | None = None,
 ) -> list[str]:
@@ -71,6 +74,8 @@ def train_run(
         Train these outer folds only: another command may train others in the same folder at the same time.
     patches : list of PatchRow, optional
         The windows that are trained on.
+    search : Search, optional
+        Settings that each fold chooses on its inner folds first.
     cache : Cache, optional
         Where prepared images are looked for and kept; closed once they are all read.
     tell : callable, optional
@@ -89,12 +94,12 @@ def train_run(
     processes = Processes(run.device)
     digest = check(collections, run.split, run.settings, outer, patches=patches)
     if processes.first:
-        bind(run, digest)
+        bind(run, digest, search)
     folds, problems = folds_of(run), list[str]()
     wanted = [fold for fold in folds if (outer is None or fold[1] in outer) and not is_done(run, fold)]
     processes.wait()  # nobody may end a fold before all have counted what is left
     if wanted:
-        problems = _train(run, collections, patches, wanted, processes, cache, tell)
+        problems = _train(run, (collections, patches, cache), wanted, processes, search, tell)
     if processes.first and not undone_folds(run):
         gather(run, folds)
     processes.wait()
@@ -103,11 +108,10 @@ def train_run(
 
 def _train(
     run: Run,
-    collections: list[Collection],
-    patches: list[PatchRow] | None,
+    given: tuple[list[Collection], list[PatchRow] | None, Cache | None],
     wanted: list[tuple[int, int]],
     processes: Processes,
-    cache: Cache | None,
+    search: Search | None,
     tell: Tell | None,
 ) -> list[str]:
     """Train folds; of several processes the first alone writes."""
@@ -115,16 +119,17 @@ def _train(
         note_environment(run, tell)
     kind = KINDS[run.settings.task]
     with _memory(run.settings):
-        samples, problems = kind.load(run, collections, patches, cache)
-        if cache is not None:
-            cache.close()
+        samples, problems = kind.load(run, *given)
+        if given[2] is not None:
+            given[2].close()
         if problems and processes.first:
             write_text(run.folder / LEFT_OUT, "".join(f"{problem}\n" for problem in problems))
         for fold in wanted:
             with alone(run, fold) if processes.first else nullcontext():
                 done = processes.from_first(is_done(run, fold))  # another command may have done it meanwhile
                 if not done:
-                    kind.train_fold(run, fold, samples, writes=processes.first)
+                    settings = run.settings if search is None else searched(run, search, fold, samples, kind.make_task, processes)
+                    kind.train_fold(replace(run, settings=settings), fold, samples, writes=processes.first)
                 processes.wait()
     return list(problems)
 

@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from breastcad.core.files import (
 from breastcad.core.records import SplitRow
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.train.loop import Task, fold_name, train_network
+from breastcad.train.search import SEARCHED, Search, bind_search
 from breastcad.train.settings import Settings, to_text
 from breastcad.train.tasks import from_dict
 
@@ -45,13 +46,17 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class Run:
-    """A training on disk: its folder, settings, split (of a nested one the outer folds), and the callbacks that tell how far it is."""
+    """A training on disk: its folder, settings, split, and the callback that tells how far it is.
+
+    ``split`` has the outer folds, ``inner`` the inner folds of a nested split: to choose settings.
+    """
 
     folder: Path
     settings: Settings
     split: list[SplitRow]
     device: torch.device
     progress: Progress
+    inner: list[SplitRow] = field(default_factory=list)
 
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
@@ -59,7 +64,8 @@ LOCK = "lock"
 IMAGES = "images.json"
 LEFT_OUT = "left-out.txt"
 ENVIRONMENT = "environment.json"
-BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", ENVIRONMENT}
+PREPARED = "prepared"  # what `breastcad reproduce` makes first
+BEFORE_SETTINGS = {LOCK, "split.csv", "split.json", ENVIRONMENT, PREPARED}
 
 
 def open_run(
@@ -83,7 +89,7 @@ def open_run(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / LOCK):
         _open(folder, settings, split, split_facts)
-    return Run(folder, settings, outer, device, progress)
+    return Run(folder, settings, outer, device, progress, [row for row in split if row.inner])
 
 
 def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
@@ -117,9 +123,13 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def bind(run: Run, digest: str) -> None:
-    """Keep a digest of what a run is trained on with it, or refuse others; a run of before there was one is bound from now on."""
+def bind(run: Run, digest: str, search: Search | None = None) -> None:
+    """Keep a digest of what a run is trained on with it, and what is searched for; or refuse others.
+
+    A run of before there was a digest is bound from now on.
+    """
     path, now = run.folder / IMAGES, {"sha256": digest}
+    bind_search(run.folder, search, begun=path.is_file())
     with FileLock(run.folder / LOCK):
         if not path.is_file():
             write_json(path, now)
@@ -220,4 +230,7 @@ def gather(run: Run, folds: list[tuple[int, int]]) -> None:
         write_marks(run.folder / "marks.csv", [row for folder in folders for row in read_marks(folder / "marks.csv")])
         write_lesions(run.folder / "lesions.csv", [row for folder in folders for row in read_lesions(folder / "lesions.csv")])
     facts = [read_json(folder / "fold.json") for folder in folders]
+    for folder, fact in zip(folders, facts, strict=True):
+        if (folder / SEARCHED).is_file():
+            fact["searched"] = read_json(folder / SEARCHED)
     write_text(run.folder / "folds.json", json.dumps(facts, indent=1) + "\n")

@@ -1,0 +1,165 @@
+"""The search for settings, nested: each outer fold chooses on its inner folds, and never sees what it tests.
+
+What was tried and how good it was stands in search.csv; the studies are optuna's, and go on where they were stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from breastcad.core.errors import InputError
+from breastcad.core.files import read_json, write_json
+from breastcad.core.records import SplitRow
+from breastcad.core.seeding import generator
+from breastcad.evaluate.run_tables import fold_folder
+from breastcad.models.checkpoint import load_checkpoint
+from breastcad.train.loop import Fold, Task, fold_name, train_network
+from breastcad.train.processes import Processes
+from breastcad.train.settings import Settings, with_values
+
+if TYPE_CHECKING:
+    from breastcad.train.run_folder import Run
+
+SEARCHED = "searched.json"
+SEARCH = "search.json"
+WIDE = 10.0
+"""A range whose ends differ by so many times is gone through in powers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for: a setting and its values ("8,16,32") or range ("1e-5..1e-2"), each; and how often something is tried."""
+
+    space: tuple[tuple[str, str], ...]
+    trials: int
+
+    def check(self, settings: Settings) -> None:
+        """Refuse what cannot be tried: InputError. The ends of a range and every value must be values of the setting."""
+        if self.trials < 1:
+            raise InputError(f"--trials must be at least 1, got {self.trials}")
+        for name, text in self.space:
+            for value in _ends(name, text):
+                with_values(settings, [(name, value)])
+
+
+def _ends(name: str, text: str) -> list[str]:
+    ends = text.split("..") if ".." in text else text.split(",")
+    if len(ends) < 2 or not all(end.strip() for end in ends) or (".." in text and len(ends) != 2):
+        raise InputError(f"--search takes KEY=LOW..HIGH or KEY=A,B,C, got '{name}={text}'")
+    return [end.strip() for end in ends]
+
+
+def bind_search(folder: Path, search: Search | None, *, begun: bool) -> None:
+    """Keep with a run what is searched for, or refuse another search: InputError."""
+    path = folder / SEARCH
+    now = None if search is None else {"space": [list(one) for one in search.space], "trials": search.trials}
+    if path.is_file() or begun:
+        if (read_json(path) if path.is_file() else None) != now:
+            raise InputError(f"'{folder}' holds a run with another --search or --trials; give the same, or name another folder with --out")
+    elif now is not None:
+        write_json(path, now)
+
+
+def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task: Callable[..., Task], processes: Processes) -> Settings:
+    """Return the settings that do best on the inner folds of an outer fold.
+
+    Parameters
+    ----------
+    run : Run
+    search : Search
+    fold : (int, int)
+    samples : list
+        As the kind of training loads them.
+    make_task : callable
+        As the kind of training has it: of samples, split rows, settings and fold.
+    processes : Processes
+
+    Raises
+    ------
+    InputError
+        If the split has no inner folds of this one.
+    """
+    rows = [row for row in run.inner if (row.repeat, row.outer) == fold]
+    if not rows:
+        raise InputError(f"{fold_name(fold)} has no inner folds to choose settings on; make them with breastcad split --kind nested")
+    folder = run.folder / "search" / f"repeat{fold[0]}-fold{fold[1]}"
+    study = _study(folder, fold) if processes.first else None
+    while (done := processes.from_first(_completed(study))) < search.trials:
+        trial, settings = processes.from_first(_asked(study, search, run.settings, fold, done) if study else (0, run.settings))
+        started = time.monotonic()
+        score = _score(run, folder / f"trial{done}", rows, samples, settings, fold, make_task)
+        if study is not None:
+            study.tell(trial, score)
+            values = {name: getattr(settings, name) for name, _ in search.space}
+            _write(run.folder / "search.csv", {"repeat": fold[0], "fold": fold[1], "trial": done, **values}, score, started)
+    best = processes.from_first(study.best_params if study is not None else {})
+    if processes.first:
+        write_json(fold_folder(run.folder, fold) / SEARCHED, best)
+    return with_values(run.settings, list(best.items()))
+
+
+def _study(folder: Path, fold: Fold) -> optuna.Study:
+    """Return a fold's study; a trial that was stopped is given up, and asked for again."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
+    study = optuna.create_study(storage=storage, study_name=fold_name(fold), direction="maximize", load_if_exists=True)
+    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return study
+
+
+def _completed(study: optuna.Study | None) -> int:
+    return 0 if study is None else len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE]))
+
+
+def _asked(study: optuna.Study, search: Search, settings: Settings, fold: Fold, done: int) -> tuple[int, Settings]:
+    """Return a trial's number and settings; a sampler of its own makes a study that was stopped go on as if it had not been."""
+    study.sampler = optuna.samplers.TPESampler(seed=int(generator(settings.seed, "search", *fold, done).integers(2**31)))
+    trial = study.ask()
+    values = [(name, _suggested(trial, name, text, getattr(settings, name, None))) for name, text in search.space]
+    return trial.number, with_values(settings, values)
+
+
+def _suggested(trial: optuna.Trial, name: str, text: str, like: Any) -> Any:
+    ends = _ends(name, text)
+    if ".." not in text:
+        return trial.suggest_categorical(name, ends)
+    low, high = (float(end) for end in ends)
+    wide = low > 0 and high / low >= WIDE
+    if isinstance(like, int):
+        return trial.suggest_int(name, int(low), int(high), log=wide)
+    return trial.suggest_float(name, low, high, log=wide)
+
+
+def _score(
+    run: Run, folder: Path, rows: Sequence[SplitRow], samples: list[Any], settings: Settings, fold: Fold, make_task: Callable[..., Task]
+) -> float:
+    """Return the mean over the inner folds of the best validation score."""
+    scores = []
+    for inner in sorted({row.inner for row in rows}):
+        task = make_task(samples, [row for row in rows if row.inner == inner], settings, fold)
+        place = folder / f"inner{inner}"
+        train_network(task, place, device=run.device, report=lambda row: None, progress=run.progress)
+        scores.append(float(load_checkpoint(place / "best.safetensors")[1]["score"]))
+    return math.fsum(scores) / len(scores)
+
+
+def _write(path: Path, values: dict[str, Any], score: float, started: float) -> None:
+    """Append a row to search.csv."""
+    row = {**values, "score": f"{score:.5g}", "seconds": f"{time.monotonic() - started:.1f}"}
+    with open(path, "a", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+        if not stream.tell():
+            writer.writeheader()
+        writer.writerow(row)
