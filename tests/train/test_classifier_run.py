@@ -1,0 +1,295 @@
+"""A classifier's run on a made-up set: windows, copies, parts, tables; what it refuses; the search; several processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+psutil = pytest.importorskip("psutil")
+
+from breastcad.core.errors import InputError  # noqa: E402
+from breastcad.core.files import read_json, read_predictions, write_collection, write_patches, write_split  # noqa: E402
+from breastcad.core.records import Collection, PatchRow, SplitRow  # noqa: E402
+from breastcad.datasets.cache import Cache  # noqa: E402
+from breastcad.datasets.duplicates import joint_groups  # noqa: E402
+from breastcad.datasets.splits import kfold, nested  # noqa: E402
+from breastcad.patches.methods import METHODS  # noqa: E402
+from breastcad.patches.settings import settings_of  # noqa: E402
+from breastcad.patches.table import cut_patches  # noqa: E402
+from breastcad.patches.views import window_of  # noqa: E402
+from breastcad.phantom.sets import write_set  # noqa: E402
+from breastcad.read import open_picture  # noqa: E402
+from breastcad.read.sets import READERS  # noqa: E402
+from breastcad.train import run as run_module  # noqa: E402
+from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
+from breastcad.train.images import named_images  # noqa: E402
+from breastcad.train.run import check, train_run  # noqa: E402
+from breastcad.train.run_folder import Run, open_run  # noqa: E402
+from breastcad.train.search import Search  # noqa: E402
+from breastcad.train.windows import load_windows, whole_windows  # noqa: E402
+
+pytestmark = pytest.mark.train
+CPU = torch.device("cpu")
+SMALL = ClassifierSettings(
+    network="c-table-1", weights="none", rows=50, cols=50, batch=4, epochs=1, warm_up=0.0, channels=3, classes="benign, malignant"
+)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def quiet(*_: object) -> None:
+    """Report nothing."""
+
+
+def begin(folder: Path, settings: ClassifierSettings, split: list[SplitRow], progress: object = quiet) -> Run:
+    return open_run(folder, settings, split, {}, device=CPU, progress=progress)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    folder = tmp_path_factory.mktemp("made-up")
+    write_set("busi", folder / "set", n=24, seed=3, quirks=False)
+    return READERS["busi"].read(folder / "set")
+
+
+@pytest.fixture(scope="module")
+def patches(collection: Collection) -> list[PatchRow]:
+    return cut_patches(collection, "roi", settings_of(METHODS["roi"].kind, ["window=64"]), seed=0).rows
+
+
+@pytest.fixture(scope="module")
+def groups(collection: Collection) -> dict[tuple[str, str], str]:
+    return joint_groups([collection])
+
+
+@pytest.fixture
+def split(collection: Collection, groups: dict[tuple[str, str], str]) -> list[SplitRow]:
+    return kfold(collection.images, groups, folds=2, seed=1, validation_share=0.4)
+
+
+def test_a_window_is_the_image_resized_there_once(collection: Collection, patches: list[PatchRow]) -> None:
+    row = patches[0]
+    named = named_images([collection], {(row.set, row.image_id)})
+    groups = {(row.set, row.image_id): "g"}
+    windows, problems = load_windows(named, patches, lambda *_: "train", SMALL, groups=groups)
+    assert problems == []
+    whole = open_picture(Path(collection.root) / (named[0][1].path or "")).pixels
+    expected = window_of(whole, replace(row, scale=50 / row.height))
+    assert np.abs(windows[0].pixels.astype(float) - 255 * np.clip(expected, 0, 1)).max() <= 0.5
+    assert (windows[0].target, windows[0].kind) == (int(row.label == "malignant"), "mass")
+
+
+def test_copies_are_the_same_in_any_order_and_cached_windows_are_the_same(
+    collection: Collection, patches: list[PatchRow], groups: dict[tuple[str, str], str], tmp_path: Path
+) -> None:
+    settings = replace(SMALL, copies=3, copies_policy="b-table-1")
+    named = named_images([collection], {(row.set, row.image_id) for row in patches})
+    first, _ = load_windows(named, patches, lambda *_: "train", settings, groups=groups)
+    cache = Cache(tmp_path, limit=10**9, tell=quiet)
+    for again in (load_windows(named[::-1], patches[::-1], lambda *_: "train", settings, groups=groups, cache=cache)[0] for _ in range(2)):
+        other = {one.key: one.pixels for one in again}
+        assert other.keys() == {one.key for one in first}
+        assert all(np.array_equal(one.pixels, other[one.key]) for one in first)
+    assert [one.copy for one in first[:3]] == [0, 1, 2]
+    assert not np.array_equal(first[0].pixels, first[1].pixels)
+    whole, _ = load_windows(named, whole_windows(row for _, row, _ in named), lambda *_: "test", SMALL, groups=groups)
+    assert len(whole) == len(named)
+
+
+def test_a_run_on_windows_tells_of_windows_and_images(
+    collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
+) -> None:
+    settings = replace(SMALL, copies=2, copies_policy="a", normalisation="z-score", members=2)
+    assert check([collection], split, settings, patches=patches)
+    run = begin(tmp_path / "run", settings, split)
+    assert train_run(run, [collection], [1], patches=patches) == []
+    train_run(run, [collection], patches=patches)
+    rows = read_predictions(tmp_path / "run" / "predictions.csv")
+    tested = [row for row in rows if row.part == "test"]
+    assert {row.level for row in tested} == {"patch", "image"}  # BUSI names no patients
+    assert sorted(row.id for row in tested if row.level == "patch") == sorted(row.sample_id for row in patches)
+    assert not any("#" in row.id for row in rows)
+    facts = read_json(tmp_path / "run" / "folds.json")
+    assert [fact["classes"] for fact in facts] == [["benign", "malignant"]] * 2
+    part_of = {(row.id, row.outer): row.part for row in split}
+    for row in (row for row in rows if row.level == "patch"):
+        assert part_of[row.image, row.outer] == row.part
+        assert row.probability["benign"] + row.probability["malignant"] == pytest.approx(1, abs=1e-5)
+    count = sum(part_of[row.image_id, 0] == "train" for row in patches)
+    assert sum(facts[0]["samples"]["train"].values()) == 2 * count
+    assert not (tmp_path / "run" / "marks.csv").exists()
+    with open(tmp_path / "run" / "log.csv", encoding="utf-8") as stream:
+        assert {"accuracy", "precision", "sensitivity", "f1", "images_per_second"} <= set(next(csv.reader(stream)))
+
+
+def test_windows_and_copies_that_a_split_parts_are_each_where_it_puts_them(
+    collection: Collection, patches: list[PatchRow], groups: dict[tuple[str, str], str], tmp_path: Path
+) -> None:
+    """As publications did: copies of a window in all parts."""
+    settings = replace(SMALL, copies=3, copies_policy="a")
+    parts = "train", "validation", "test"
+    ids = [(row, f"{row.sample_id}#{copy}" if copy else row.sample_id, parts[copy]) for row in patches for copy in range(3)]
+    leaking = [SplitRow(row.set, name, groups[row.set, row.image_id], part=part) for row, name, part in ids]
+    run = begin(tmp_path / "run", settings, leaking)
+    train_run(run, [collection], patches=patches)
+    rows = [row for row in read_predictions(tmp_path / "run" / "predictions.csv") if row.level == "patch"]
+    assert sorted(row.id for row in rows if row.part == "test") == sorted(f"{row.sample_id}#2" for row in patches)
+    with pytest.raises(InputError, match=r"none of its 2 copies .*; give the ones that it was made of"):
+        check([collection], leaking, replace(settings, copies=2), patches=patches)
+
+
+def test_whole_images_without_windows(collection: Collection, split: list[SplitRow], tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", replace(SMALL, classes="normal, benign, malignant"), split)
+    train_run(run, [collection])
+    rows = read_predictions(tmp_path / "run" / "predictions.csv")
+    assert {row.level for row in rows} == {"image"}
+    assert len([row for row in rows if row.part == "test"]) == len(collection.images)
+    assert all(row.probability["abnormal"] == pytest.approx(1 - row.probability["normal"], abs=1e-5) for row in rows)
+
+
+def test_a_lesion_network_refuses_windows_and_a_class_that_is_absent_is_said(
+    collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
+) -> None:
+    from breastcad.train.lesion_settings import LesionSettings
+
+    with pytest.raises(InputError, match="takes whole images, not windows; leave --patches out"):
+        check([collection], split, LesionSettings(), patches=patches)
+    run = begin(tmp_path / "run", replace(SMALL, classes="lesion, normal"), split)
+    with pytest.raises(InputError, match="fold 0 of the split has no sample of the classes 'lesion, normal'"):
+        train_run(run, [collection], patches=patches)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_the_end_of_memory_is_advice(
+    collection: Collection, split: list[SplitRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run_module.KINDS["classifier"], "load", full)
+    with pytest.raises(InputError, match=r"memory ran out with a batch of 4 at 50 x 50; .*smaller batch="):
+        train_run(begin(tmp_path / "run", SMALL, split), [collection])
+    monkeypatch.setattr(run_module.KINDS["classifier"], "load", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train_run(begin(tmp_path / "run", SMALL, split), [collection])
+
+
+def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
+    collection: Collection, groups: dict[tuple[str, str], str], patches: list[PatchRow], tmp_path: Path
+) -> None:
+    split = nested(collection.images, groups, folds=2, inner_folds=2, seed=1, validation_share=0.4)
+    search = Search((("rate", "1e-4..1e-2"), ("batch", "2,4")), 2)
+    search.check(SMALL)
+    whole = begin(tmp_path / "whole", SMALL, split)
+    train_run(whole, [collection], [0], patches=patches, search=search)
+    calls: list[str] = []
+
+    def kill(text: str, done: int, total: int) -> None:
+        calls.append(text)
+        if len(calls) == 9:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_run(begin(tmp_path / "parts", SMALL, split, kill), [collection], [0], patches=patches, search=search)
+    train_run(begin(tmp_path / "parts", SMALL, split), [collection], [0], patches=patches, search=search)
+
+    def tried(name: str) -> list[list[str]]:
+        with open(tmp_path / name / "search.csv", encoding="utf-8") as stream:
+            return [row[:-1] for row in csv.reader(stream)]
+
+    assert tried("whole") == tried("parts")
+    assert len(tried("whole")) == 3
+    with pytest.raises(InputError, match="another --search or --trials"):
+        train_run(begin(tmp_path / "whole", SMALL, split), [collection], patches=patches, search=replace(search, trials=3))
+    plain = begin(tmp_path / "plain", SMALL, [row for row in split if not row.inner])
+    with pytest.raises(InputError, match="no inner folds to choose settings on; make them with breastcad split --kind nested"):
+        train_run(plain, [collection], [0], patches=patches, search=search)
+
+
+@pytest.mark.parametrize(
+    ("space", "trials", "words"),
+    [
+        ((("rate", "1e-3"),), 2, "KEY=LOW..HIGH or KEY=A,B,C"),
+        ((("speed", "1..2"),), 2, "unknown setting 'speed'"),
+        ((("batch", "0..4"),), 2, "'batch' must be at least 1"),
+        ((("rate", "1e-4..1e-2"),), 0, "--trials must be at least 1"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(space: tuple[tuple[str, str], ...], trials: int, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Search(space, trials).check(SMALL)
+
+
+# ---- several processes ----
+
+
+@pytest.fixture
+def files(collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path) -> list[str]:
+    """Write what the command takes; return its arguments but for --out."""
+    write_collection(tmp_path / "collection", collection)
+    (tmp_path / "patches").mkdir()
+    write_patches(tmp_path / "patches" / "patches.csv", patches)
+    (tmp_path / "split").mkdir()
+    write_split(tmp_path / "split", split, {})
+    settings = ("weights=none", "rows=50", "cols=50", "batch=4", "channels=3", "epochs=3", "patience=90", "dropout=0", "warm_up=0")
+    places = "--patches", str(tmp_path / "patches"), "--split", str(tmp_path / "split")
+    told = "--recipe", "classifier", "--network", "c-table-1", "--folds", "0", "--device", "cpu"
+    return ["train", str(tmp_path / "collection"), *places, *told, *(part for one in settings for part in ("--setting", one))]
+
+
+def launched(arguments: list[str], out: Path) -> subprocess.Popen[str]:
+    """Start a training in two processes."""
+    launch = ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, *launch, "-m", "breastcad", *arguments, "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def losses(run: Path) -> list[float]:
+    with open(run / "log.csv", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["part"] == "train"]
+    return [float(row["loss"]) for row in {row["epoch"]: row for row in rows}.values()]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one(files: list[str], tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "breastcad", *files, "--out", str(tmp_path / "one")], check=True, capture_output=True)
+    together = launched(files, tmp_path / "two")
+    said, _ = together.communicate(timeout=300)
+    assert together.returncode == 0, said
+    assert said.count("folds that are left: 1") == 1
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_all_and_the_run_goes_on(files: list[str], tmp_path: Path) -> None:
+    files = [one.replace("epochs=3", "epochs=90") for one in files]
+    together, log = launched(files, tmp_path / "two"), tmp_path / "two" / "log.csv"
+    begun = time.monotonic()
+    while not (log.is_file() and len(log.read_text(encoding="utf-8").splitlines()) > 4) and time.monotonic() - begun < 200:
+        time.sleep(0.2)
+    os.kill(_workers(together.pid)[-1], signal.SIGKILL)
+    said, _ = together.communicate(timeout=120)
+    assert together.returncode not in (0, None)
+    assert "SIGKILL" in said or "-9" in said
+    short = launched(files, tmp_path / "two")
+    said, _ = short.communicate(timeout=400)
+    assert short.returncode == 0, said
+    assert (tmp_path / "two" / "checkpoints" / "repeat0-fold0" / "fold.json").is_file()
+
+
+def _workers(launcher: int) -> list[int]:
+    """Return the processes that a launcher started to train, in their order."""
+    return sorted(one.pid for one in psutil.Process(launcher).children(recursive=True) if "train" in one.cmdline())
