@@ -118,7 +118,8 @@ def hub_tensors(name: str) -> dict[str, Tensor]:
     try:
         network: nn.Module = timm.create_model(name, pretrained=True)
     except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        missing = isinstance(error, (FileNotFoundError, ConnectionError))
+        reason = "it does not answer, and there is no copy here" if missing else str(error).partition("\n")[0]
         raise InputError(f"the ImageNet weights of '{name}' cannot be fetched from the hub ({reason}); {INSTEAD}") from error
     return network.state_dict()
 
