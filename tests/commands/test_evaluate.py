@@ -20,7 +20,7 @@ def row(number: int, label: str, malignant: float) -> PredictionRow:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of twelve images, benign and malignant, imperfectly told."""
-    monkeypatch.setattr("breastcad.evaluate.run_figures.REPEATS", 100)
+    monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 100)
     (tmp_path / "run").mkdir()
     rows = [row(number, "malignant" if number % 2 else "benign", (number * 7 % 12) / 14) for number in range(12)]
     write_predictions(tmp_path / "run" / "predictions.csv", rows)

@@ -24,7 +24,7 @@ def row(number: int) -> PredictionRow:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a run in results/ and a bundled model whose card quotes it."""
-    monkeypatch.setattr("breastcad.evaluate.run_figures.REPEATS", 100)
+    monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 100)
     run = tmp_path / "results" / "ours"
     run.mkdir(parents=True)
     rows = [row(number) for number in range(12)]

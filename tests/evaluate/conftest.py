@@ -81,4 +81,4 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw 200 resamples for an interval of a run: enough to see that it is one."""
-    monkeypatch.setattr("breastcad.evaluate.run_figures.REPEATS", 200)
+    monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 200)

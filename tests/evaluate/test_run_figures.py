@@ -264,8 +264,9 @@ def test_other_levels_have_their_own_figures_and_no_marks(tmp_path, tables) -> N
         row.level = "patient"
     tables.write_run(tmp_path, rows, [], [])
     assert {figure.level for figure in figures(tmp_path, level="patient")} == {"patient"}
+    assert figures(tmp_path) == figures(tmp_path, level="patient")
     with pytest.raises(InputError, match="has no test rows at level 'image'; it has: patient"):
-        figures(tmp_path)
+        figures(tmp_path, level="image")
 
 
 def broken(rows, change):
@@ -311,5 +312,5 @@ def test_marks_without_lesions_are_refused(tmp_path, tables) -> None:
 
 def test_a_run_without_test_rows_is_refused(tmp_path) -> None:
     write_predictions(tmp_path / "predictions.csv", [])
-    with pytest.raises(InputError, match="has no test rows at level 'image'; it has: none"):
+    with pytest.raises(InputError, match="predictions.csv has no test rows"):
         figures(tmp_path)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from breastcad.core.errors import InputError
+from breastcad.core.records import PredictionRow
+
+ROUNDING = 1e-6
+"""How far beyond 0 or 1 a probability may lie that was a sum or difference of others."""
 
 
 def _noisy_or(probabilities: NDArray[np.float64]) -> float:
@@ -48,50 +55,101 @@ def aggregated(probabilities: ArrayLike, rule: str) -> float:
     values = np.asarray(probabilities, np.float64)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"probabilities must be one row of at least one, got shape {values.shape}")
-    if not ((values >= 0) & (values <= 1)).all():
+    if not ((values >= -ROUNDING) & (values <= 1 + ROUNDING)).all():
         raise ValueError("probabilities must be finite and lie in [0, 1]")
-    return RULES[rule](values)
+    return RULES[rule](np.clip(values, 0, 1))
 
 
-def joined(probabilities: Sequence[Mapping[str, float]], rule: str) -> dict[str, float]:
-    """Return the probabilities of a whole from those of its parts, such as windows of an image.
+def aggregated_probabilities(parts: Sequence[Mapping[str, float]], rule: str) -> dict[str, float]:
+    """Return the probabilities of a whole from those of its parts: an image of its windows, a breast of its images.
 
-    What is looked for is put together by the rule, and the rest is what is left: of normal, benign and malignant first abnormal and
-    malignant; of benign and malignant first malignant; of lesion and normal first lesion.
+    The rule is for what is looked for, the worse of two things; what is left is given to the less bad. So P(malignant) is the
+    rule's of P(malignant), P(normal) is 1 - the rule's of 1 - P(normal), P(benign) is the rule's of P(benign) + P(malignant) less
+    P(malignant), and all still sum to 1. For the mean it is the mean of each.
 
     Parameters
     ----------
-    probabilities : sequence of mapping
-        Of each part its probability by label; the same labels in each, at least one part.
+    parts : sequence of mapping
+        At least one; all with the same labels.
     rule : str
-        As `aggregated` takes it.
+        One of `RULES`.
+
+    Raises
+    ------
+    ValueError
+        As `aggregated` does, or if the parts have different labels.
+
+    Examples
+    --------
+    >>> whole = aggregated_probabilities([{"benign": 0.75, "malignant": 0.25}, {"benign": 0.5, "malignant": 0.5}], "noisy-or")
+    >>> whole
+    {'benign': 0.375, 'malignant': 0.625}
+    """
+    labels = list(parts[0]) if parts else []
+    if any(set(part) != set(labels) for part in parts):
+        raise ValueError(f"all parts must have probabilities of the same labels, the first has {', '.join(labels) or 'none'}")
+    columns = {label: np.array([part[label] for part in parts]) for label in labels}
+    found = {label: aggregated(column, rule) for label, column in columns.items()}
+    if "normal" in labels:
+        found["normal"] = 1 - aggregated(1 - columns["normal"], rule)
+    if {"benign", "malignant"} <= set(labels):
+        either = aggregated(np.minimum(1, columns["benign"] + columns["malignant"]), rule)
+        found["benign"] = max(0.0, either - found["malignant"])
+    return found
+
+
+ORDER = {"image": ("patch",), "breast": ("image", "patch"), "patient": ("breast", "image", "patch")}
+"""What a level is made of: the first of these levels that has rows of it."""
+
+
+def aggregated_rows(rows: Sequence[PredictionRow], rule: str) -> list[PredictionRow]:
+    """Return rows of predictions.csv with those of images, breasts and patients made anew.
+
+    Images are made of their windows, breasts of their images, patients of their breasts (of their images where these name no
+    breast). Which images, breasts and patients there are, and their labels, is as in the rows given. The lowest level stays as it is.
+
+    Parameters
+    ----------
+    rows : sequence of PredictionRow
+    rule : str
+        One of `RULES`.
 
     Returns
     -------
-    dict
-        With ``abnormal`` where normal is among the labels.
+    list of PredictionRow
+        In the same order; rows made anew have no ``raw``. The rows given are not changed.
 
     Raises
     ------
     ValueError
         As `aggregated` does.
-
-    Examples
-    --------
-    >>> joined([{"benign": 0.9, "malignant": 0.1}, {"benign": 0.2, "malignant": 0.8}], "max")
-    {'malignant': 0.8, 'benign': 0.19999999999999996}
+    InputError
+        If there is one level only, or an image, breast or patient has nothing that it could be made of.
     """
-    labels = set(probabilities[0]) if probabilities else set()
+    levels = {row.level for row in rows}
+    base = next((level for level in ("patch", "image", "breast") if level in levels), None)
+    if base is None or levels == {base}:
+        raise InputError(f"there is nothing to aggregate: predictions.csv has rows of {', '.join(sorted(levels)) or 'no level'} only")
+    made: dict[str, list[PredictionRow]] = {base: [row for row in rows if row.level == base]}
+    for level in ("image", "breast", "patient"):
+        if level in levels and level != base:
+            made[level] = _level_of(level, [row for row in rows if row.level == level], made, rule)
+    place = {level: iter(own) for level, own in made.items()}
+    return [next(place[row.level]) for row in rows]
 
-    def whole(*names: str) -> float:
-        return aggregated([min(1.0, sum(one[name] for name in names)) for one in probabilities], rule)
 
-    found: dict[str, float] = {name: whole(name) for name in ("malignant", "lesion") if name in labels}
-    if "normal" in labels:
-        if "lesion" in labels:
-            return found | {"normal": 1 - found["lesion"]}
-        found["abnormal"] = whole(*sorted(labels & {"benign", "malignant"}))
-        found["normal"] = 1 - found["abnormal"]
-    if "benign" in labels:
-        found["benign"] = (found["abnormal"] if "normal" in labels else 1.0) - found.get("malignant", 0.0)
+def _level_of(level: str, wholes: Sequence[PredictionRow], made: Mapping[str, Sequence[PredictionRow]], rule: str) -> list[PredictionRow]:
+    """Return the rows of a level, made of the rows of the levels below it."""
+    below: dict[str, dict[tuple[str | int | None, ...], list[PredictionRow]]] = {}
+    for lower in ORDER[level]:
+        by_whole = below.setdefault(lower, {})
+        for row in made.get(lower, ()):
+            by_whole.setdefault((row.set, getattr(row, level), row.repeat, row.outer, row.inner, row.part), []).append(row)
+    found = []
+    for row in wholes:
+        key = row.set, row.id, row.repeat, row.outer, row.inner, row.part
+        parts = next((own[key] for own in below.values() if key in own), None)
+        if parts is None:
+            raise InputError(f"predictions.csv has nothing below the {level} '{row.id}' of '{row.set}' that it could be made of")
+        found.append(replace(row, raw={}, probability=aggregated_probabilities([part.probability for part in parts], rule)))
     return found

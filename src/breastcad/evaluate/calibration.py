@@ -12,9 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from breastcad.evaluate.metrics import checked
+from breastcad.evaluate.weighted import Statistic
 
 LOWEST_TEMPERATURE = 0.05
 HIGHEST_TEMPERATURE = 20.0
+CERTAIN = 1e-6
+"""Probabilities nearer to 0 or 1 than this count as this near, where their logit is needed."""
+STEEPEST = 1e3
+"""A calibration slope or intercept beyond this is none: the classes part fully, or nearly."""
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.floating]:
@@ -189,6 +194,138 @@ def fit_line(logits: ArrayLike, labels: ArrayLike, *, share: float | None = None
         mean = np.average(target, weights=counted)
         return 0.0, float(np.log(mean / (1 - mean)))
     return float(weights[0] / spread), float(weights[1] - weights[0] * centre / spread)
+
+
+def calibration_slope(labels: ArrayLike, probabilities: ArrayLike) -> float | None:
+    """Return the slope of a logistic regression of the labels on the logit of the probabilities: 1 is right.
+
+    Below 1 the probabilities are too extreme (as after over-fitting), above 1 too timid.
+
+    Parameters
+    ----------
+    labels : (N,) array_like of 0 and 1, or bool
+    probabilities : (N,) array_like of float
+        In [0, 1]; those nearer to 0 or 1 than `CERTAIN` count as that near.
+
+    Returns
+    -------
+    float or None
+        None where a class is absent, all probabilities are the same, or they part the classes fully: there is no finite slope.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does, or if a probability lies outside [0, 1].
+
+    References
+    ----------
+    .. [1] D. R. Cox, Biometrika 45 (1958) 562-565.
+    .. [2] B. Van Calster et al., BMC Med. 17 (2019) 230: weak calibration.
+
+    Examples
+    --------
+    >>> round(calibration_slope([0] * 8 + [1] * 2 + [0] * 2 + [1] * 8, [.2] * 10 + [.8] * 10), 6)
+    1.0
+    >>> round(calibration_slope([0] * 6 + [1] * 4 + [0] * 4 + [1] * 6, [.2] * 10 + [.8] * 10), 6)  # log(1.5) / log(4)
+    0.292481
+    """
+    return _whole(calibration_slope_statistic(labels, probabilities), labels)
+
+
+def calibration_intercept(labels: ArrayLike, probabilities: ArrayLike) -> float | None:
+    """Return by how much all logits would have to be raised for the mean probability to be the share of positives: 0 is right.
+
+    The intercept of a logistic regression with slope 1, "calibration in the large". Above 0 the probabilities are too low.
+
+    Parameters
+    ----------
+    labels : (N,) array_like of 0 and 1, or bool
+    probabilities : (N,) array_like of float
+        In [0, 1]; those nearer to 0 or 1 than `CERTAIN` count as that near.
+
+    Returns
+    -------
+    float or None
+        None where a class is absent.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_slope` does.
+
+    Examples
+    --------
+    >>> round(calibration_intercept([1, 0, 1, 1], [.5, .5, .5, .5]), 6)  # log 3
+    1.098612
+    """
+    return _whole(calibration_intercept_statistic(labels, probabilities), labels)
+
+
+def _whole(statistic: Statistic, labels: ArrayLike) -> float | None:
+    value = float(statistic(np.ones((1, np.size(labels))))[0])
+    return value if np.isfinite(value) else None
+
+
+def calibration_slope_statistic(labels: ArrayLike, probabilities: ArrayLike) -> Statistic:
+    """Return `calibration_slope` as a statistic of weights; NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_slope` does.
+    """
+    truth, logits = _truth_and_logits(labels, probabilities)
+    return lambda weights: _regressed(weights, truth, logits, free_slope=True)[1]
+
+
+def calibration_intercept_statistic(labels: ArrayLike, probabilities: ArrayLike) -> Statistic:
+    """Return `calibration_intercept` as a statistic of weights; NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_slope` does.
+    """
+    truth, logits = _truth_and_logits(labels, probabilities)
+    return lambda weights: _regressed(weights, truth, logits, free_slope=False)[0]
+
+
+def _truth_and_logits(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    truth, values = checked(labels, probabilities)
+    if (values < 0).any() or (values > 1).any():
+        raise ValueError(f"probabilities must lie in [0, 1], got {values.min():.6g} to {values.max():.6g}")
+    kept = np.clip(values, CERTAIN, 1 - CERTAIN)
+    return truth.astype(np.float64), np.log(kept / (1 - kept))
+
+
+def _regressed(
+    weights: NDArray[np.float64], truth: NDArray[np.float64], logits: NDArray[np.float64], *, free_slope: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return intercept and slope of weighted logistic regressions (B each), by Newton's steps; NaN where they do not settle."""
+    line = np.tile([0.0, 1.0], (len(weights), 1))
+    positives, whole = weights @ truth, weights.sum(axis=1)
+    line[(positives == 0) | (positives == whole)] = np.nan
+    going = np.flatnonzero(np.isfinite(line[:, 0]))
+    for _ in range(50):
+        if not going.size:
+            break
+        drawn = weights[going]
+        likely = sigmoid(line[going, :1] + line[going, 1:] * logits)
+        curve = drawn * likely * (1 - likely)
+        left = drawn * (truth - likely)
+        slope, turn = np.stack([left.sum(axis=1), left @ logits], axis=1), np.empty((going.size, 2, 2))
+        turn[:, 0, 0], turn[:, 1, 1] = curve.sum(axis=1), curve @ logits**2
+        turn[:, 0, 1] = turn[:, 1, 0] = curve @ logits
+        if not free_slope:
+            slope[:, 1], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1] = 0, 0, 0, 1
+        flat = np.linalg.det(turn) <= 1e-12 * turn[:, 0, 0] * turn[:, 1, 1]  # all logits the same, or all said for certain
+        turn[flat] = np.eye(2)
+        step = np.clip(np.linalg.solve(turn, slope[..., None])[..., 0], -2, 2)
+        line[going] += step
+        line[going[flat | (np.abs(line[going]) > STEEPEST).any(axis=1)]] = np.nan
+        going = going[(np.abs(step).max(axis=1) > 1e-9) & np.isfinite(line[going, 0])]
+    line[going] = np.nan
+    return line[:, 0], line[:, 1]
 
 
 @dataclass(frozen=True, slots=True)

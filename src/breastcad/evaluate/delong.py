@@ -1,5 +1,5 @@
 """DeLong's variance of AUCs, of one model and of several on the same samples. Samples count as independent: for images
-that come several a patient use `intervals.cluster_bootstrap`, or one sample a patient.
+that come several a patient use `clustered` or `intervals.cluster_bootstrap`, or one sample a patient.
 """
 
 from __future__ import annotations
@@ -20,8 +20,21 @@ def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ranks
 
 
-def _placements(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return for each positive the share of negatives below it, and for each negative the share of positives above it."""
+def placements(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return for each positive the share of negatives below it, and for each negative the share of positives above it; ties half.
+
+    Parameters
+    ----------
+    truth : (N,) ndarray of bool
+        Both classes must occur.
+    values : (N,) ndarray of float64
+
+    Examples
+    --------
+    >>> above, below = placements(np.array([False, False, True, True]), np.array([.1, .4, .4, .8]))
+    >>> above.tolist(), below.tolist()
+    ([0.75, 1.0], [1.0, 0.75])
+    """
     ranks, positives, negatives = _midranks(values), int(truth.sum()), int((~truth).sum())
     above = (ranks[truth] - _midranks(values[truth])) / negatives
     below = 1 - (ranks[~truth] - _midranks(values[~truth])) / positives
@@ -63,8 +76,8 @@ def delong_covariance(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.
     truth = checked(labels, rows[0], both_classes=True)[0]
     if truth.sum() < 2 or (~truth).sum() < 2:
         raise ValueError(f"DeLong's variance needs two samples of each class, got {int(truth.sum())} and {int((~truth).sum())}")
-    placements = [_placements(truth, checked(labels, row)[1]) for row in rows]
-    above, below = np.array([one[0] for one in placements]), np.array([one[1] for one in placements])
+    placed = [placements(truth, checked(labels, row)[1]) for row in rows]
+    above, below = np.array([one[0] for one in placed]), np.array([one[1] for one in placed])
     covariance = np.atleast_2d(np.cov(above)) / above.shape[1] + np.atleast_2d(np.cov(below)) / below.shape[1]
     return above.mean(axis=1), covariance
 
@@ -91,12 +104,16 @@ def delong_interval(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95
 
 @dataclass(frozen=True, slots=True)
 class AucComparison:
-    """Two AUCs on the same samples: first minus second, its standard error, and the two-sided p of no difference."""
+    """Two AUCs on the same samples: first minus second, its standard error, z, and the two-sided p of no difference.
+
+    z is None where the standard error is 0.
+    """
 
     first: float
     second: float
     difference: float
     standard_error: float
+    z: float | None
     p: float
 
 
@@ -115,9 +132,14 @@ def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> AucCo
     >>> delong_test([0, 0, 1, 1], [.1, .4, .35, .8], [1, 4, 3, 8]).p
     1.0
     """
-    aucs, covariance = delong_covariance(labels, np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)]))
+    return compared(*delong_covariance(labels, np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])))
+
+
+def compared(aucs: NDArray[np.float64], covariance: NDArray[np.float64]) -> AucComparison:
+    """Test the difference of two AUCs, given their covariance (2, 2)."""
     difference = float(aucs[0] - aucs[1])
     error = math.sqrt(max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
-    without_error = 1.0 if abs(difference) < 1e-12 else 0.0
-    p = without_error if error < 1e-12 else 2 * NormalDist().cdf(-abs(difference) / error)
-    return AucComparison(float(aucs[0]), float(aucs[1]), difference, error, p)
+    first, second = float(aucs[0]), float(aucs[1])
+    if error < 1e-12:
+        return AucComparison(first, second, difference, error, None, 1.0 if abs(difference) < 1e-12 else 0.0)
+    return AucComparison(first, second, difference, error, difference / error, 2 * NormalDist().cdf(-abs(difference) / error))

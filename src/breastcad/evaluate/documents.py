@@ -14,7 +14,7 @@ from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import write_text
-from breastcad.evaluate.figures import Figure, figures_table, read_metrics
+from breastcad.evaluate.figures import Figure, figures_table, read_asked, read_metrics
 
 BEGIN = re.compile(r"^<!-- figures: *(?P<run>[^\s|]+) *(?:\| *(?P<names>[^>]*?) *)?-->$")
 END = "<!-- end -->"
@@ -85,8 +85,9 @@ def table_lines(table: QuotedTable, repository: Path) -> tuple[str, ...]:
     InputError
         If the run has no figure whose name begins as the marker asks.
     """
-    _, figures = read_metrics(repository / table.run / "metrics.json")
-    return tuple(figures_table(_kept(figures, table)).splitlines())
+    path = repository / table.run / "metrics.json"
+    _, figures = read_metrics(path)
+    return tuple(figures_table(_kept(figures, table), read_asked(path)[1]).splitlines())
 
 
 def _kept(figures: Sequence[Figure], table: QuotedTable) -> list[Figure]:

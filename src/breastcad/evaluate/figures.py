@@ -17,6 +17,10 @@ TABLE_NOTE = (
     "Interval: 95 %, over groups (patients with their near-duplicates). n: images; of `given box`, lesions. Positive: images of the class"
     " looked for; for figures of marks, lesions."
 )
+LEVELS_NOTE = (
+    "Interval: 95 %, over groups (patients with their near-duplicates). n: samples of the level (patch: windows). Positive: those of the"
+    " class looked for."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +50,71 @@ class Figure:
         return self.name, self.set, self.part, self.level
 
 
-def write_metrics(path: str | Path, title: str, figures: Iterable[Figure]) -> None:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a run: the ``level`` (all that it has, if None), the rule by which images, breasts and patients are made anew.
+
+    Of classifiers also: ``specificities`` to give the sensitivity at, and the ``prevalence`` at which to give predictive values.
+    """
+
+    level: str | None = None
+    aggregation: str | None = None
+    specificities: tuple[float, ...] = (0.9, 0.95)
+    prevalence: float | None = None
+
+
+def write_metrics(
+    path: str | Path, title: str, figures: Iterable[Figure], *, options: Options | None = None, **more: Sequence[object]
+) -> None:
     """Write metrics.json.
+
+    Parameters
+    ----------
+    path : str or Path
+    title : str
+    figures : iterable of Figure
+    options : Options, optional
+        What was asked, so that a recheck can ask the same.
+    **more : sequence
+        Further lists to keep (remarks, left_out, confusions); empty ones are not.
 
     Raises
     ------
     ValueError
         If a number is not finite.
     """
-    write_json(path, {"format": FORMAT, "title": title, "figures": [asdict(figure) for figure in figures]})
+    asked = {} if options is None else {"options": asdict(options)}
+    kept = {name: list(content) for name, content in more.items() if content}
+    write_json(path, {"format": FORMAT, "title": title, **asked, **kept, "figures": [asdict(figure) for figure in figures]})
+
+
+def read_asked(path: str | Path) -> tuple[Options | None, list[str]]:
+    """Read from metrics.json what was asked of the run (None: it does not say), and the remarks that its figures must be quoted with.
+
+    Raises
+    ------
+    ReadError
+        If it is missing or not of this format, or these parts of it are damaged.
+    """
+    content = _read_content(path)
+    try:
+        remarks = [str(one) for one in content.get("remarks", [])]
+        if "options" not in content:
+            return None, remarks
+        given = {column.name: content["options"][column.name] for column in fields(Options)}
+        return Options(**(given | {"specificities": tuple(map(float, given["specificities"]))})), remarks
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReadError(
+            path,
+            f"has options or remarks that cannot be read ({type(error).__name__}: {error}); make it again with: breastcad evaluate RUN",
+        ) from error
+
+
+def _read_content(path: str | Path) -> dict:
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ReadError(path, f"is not a metrics.json of version 1 ('format' must be '{FORMAT}')")
+    return content
 
 
 def read_metrics(path: str | Path) -> tuple[str, list[Figure]]:
@@ -65,9 +125,7 @@ def read_metrics(path: str | Path) -> tuple[str, list[Figure]]:
     ReadError
         If it is missing, not of this format, lacks a key, holds a number that is none, or a figure twice.
     """
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ReadError(path, f"is not a metrics.json of version 1 ('format' must be '{FORMAT}')")
+    content = _read_content(path)
     try:
         figures = [_figure(entry) for entry in content["figures"]]
         title = str(content["title"])
@@ -98,13 +156,15 @@ def _figure(entry: dict) -> Figure:
     return Figure(**values)
 
 
-def figures_table(figures: Sequence[Figure]) -> str:
+def figures_table(figures: Sequence[Figure], remarks: Sequence[str] = ()) -> str:
     """Return figures as a Markdown table, three decimals, with a line below it that says what the columns are.
 
     Parameters
     ----------
     figures : sequence of Figure
-        In the order wanted.
+        In the order wanted. A column names the level where any is not of images.
+    remarks : sequence of str
+        What the figures must not be quoted without (that the split leaks); the table's title.
 
     Returns
     -------
@@ -121,9 +181,17 @@ def figures_table(figures: Sequence[Figure]) -> str:
     Interval: 95 %, ...
     <BLANKLINE>
     """
-    lines = ["| figure | set | value | interval | n | positive | groups |", "|---|---|---:|---|---:|---:|---:|"]
+    levels = any(figure.level != "image" for figure in figures)
+    level_head, level_rule = ("level | ", "---|") if levels else ("", "")
+    lines = [f"| figure | set | {level_head}value | interval | n | positive | groups |", f"|---|---|{level_rule}---:|---|---:|---:|---:|"]
     for one in figures:
         positives = "" if one.positives is None else f"{one.positives} "
+        of = f"{one.set} | {one.level}" if levels else one.set
         interval = f"{one.low:.3f} to {one.high:.3f}"
-        lines.append(f"| {one.name} | {one.set} | {one.value:.3f} | {interval} | {one.n} | {positives}| {one.clusters} |")
-    return "\n".join([*lines, "", TABLE_NOTE]) + "\n"
+        lines.append(f"| {one.name} | {of} | {one.value:.3f} | {interval} | {one.n} | {positives}| {one.clusters} |")
+    title = [f"**{_sentence('; '.join(remarks))}**", ""] if remarks else []
+    return "\n".join([*title, *lines, "", LEVELS_NOTE if levels else TABLE_NOTE]) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -19,8 +19,9 @@ from breastcad.evaluate.calibration import reliability
 from breastcad.evaluate.figures import Figure
 from breastcad.evaluate.froc import froc_curve
 from breastcad.evaluate.mark_figures import froc_ratings, marked_images
-from breastcad.evaluate.run_figures import ABNORMAL, FALSE_MARK_RATES, MALIGNANT, MALIGNANT_OR_BENIGN, Question
+from breastcad.evaluate.run_figures import FALSE_MARK_RATES
 from breastcad.evaluate.run_tables import RunTables, Sample, read_run
+from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT, MALIGNANT_OR_BENIGN, Question
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

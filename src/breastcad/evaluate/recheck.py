@@ -11,8 +11,8 @@ from pathlib import Path
 from breastcad.core.errors import InputError
 from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
-from breastcad.evaluate.figures import Figure, read_metrics
-from breastcad.evaluate.run_figures import figures
+from breastcad.evaluate.figures import Figure, Options, read_asked, read_metrics
+from breastcad.evaluate.run_figures import evaluated, is_classifier
 from breastcad.evaluate.run_tables import check_predicted, refuse_twice
 
 TOLERANCE = 1e-9
@@ -118,7 +118,10 @@ def _recheck_run(folder: Path, name: str, done: Recheck) -> None:
     _, written = read_metrics(folder / "metrics.json")
     if not written:
         raise InputError(f"{name}: metrics.json holds no figure; make it with: breastcad evaluate RUN")
-    recomputed = [figure for level in dict.fromkeys(figure.level for figure in written) for figure in figures(folder, level=level)]
+    asked = read_asked(folder / "metrics.json")[0]
+    # One of before there were options says nothing of what was asked: its figures do.
+    wanted = [Options(level=level) for level in dict.fromkeys(figure.level for figure in written)] if asked is None else [asked]
+    recomputed = [figure for options in wanted for figure in evaluated(folder, options).figures]
     done.runs.append(name)
     done.figures += len(written)
     done.differences += compare_figures(f"{name}/metrics.json", written, recomputed)
@@ -152,17 +155,24 @@ def _agree(written: float | None, recomputed: float | None) -> bool:
 
 
 def _compare_parts(folder: Path, name: str) -> list[Difference]:
-    """Return a difference where predictions.csv gives other parts or groups than split.csv, or leaves an image out: the first."""
+    """Return a difference where predictions.csv gives other parts or groups than split.csv, or leaves an image out: the first.
+
+    A classifier may part windows instead of images, and tells nothing of images with labels that it has no class for.
+    """
     split = read_split(folder)
     refuse_twice(folder / "split.csv", ((row.set, row.id, row.repeat, row.outer, row.inner) for row in split))
     parts = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in split}
-    rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image"]
+    classifier, names = is_classifier(folder), {(row.set, row.id) for row in split}
+    rows = [row for row in read_predictions(folder / "predictions.csv") if row.level == "image" or classifier]
+    if classifier:
+        rows = [row for row in rows if row.level in ("image", "patch") and (row.set, row.id) in names]
     if not rows:
         return []
     predicted = {(row.set, row.id, row.repeat, row.outer, row.inner): (row.part, row.group) for row in rows}
     wrong = [key for key, said in predicted.items() if parts.get(key) != said]
-    # Of an outer fold (inner fold 0), all are predicted that do not train.
-    wrong += [key for key, (part, _) in parts.items() if part != "train" and key[-1] == 0 and key not in predicted]
+    if not classifier:
+        # Of an outer fold (inner fold 0), all are predicted that do not train.
+        wrong += [key for key, (part, _) in parts.items() if part != "train" and key[-1] == 0 and key not in predicted]
     if not wrong:
         return []
     set_name, image, _, outer, _ = wrong[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_lesions, read_marks, read_predictions, read_split
 from breastcad.core.records import SEVERITY, LesionRow, MarkRow, PredictionRow
+from breastcad.evaluate.aggregation import aggregated_rows
 
 PART = "test"
 LEVELS = ("patch", "image", "breast", "patient")
@@ -60,13 +61,55 @@ def check_predicted(run: Path) -> None:
     raise InputError(f"the run '{name}' has no predictions.csv yet: {what}; call breastcad train again for all that is left")
 
 
-def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
-    """Read a run's tables at one level.
+def read_rows(folder: str | Path, *, aggregation: str | None = None) -> list[PredictionRow]:
+    """Read and check a run's predictions.csv.
 
     Parameters
     ----------
     folder : str or Path
         A run folder, with predictions.csv at least.
+    aggregation : str, optional
+        A rule (`aggregation.RULES`): images, breasts and patients are made anew of what they consist of.
+
+    Raises
+    ------
+    ReadError
+        If the table is missing or broken, has an empty cell or holds a row twice.
+    InputError
+        If the folder is no run, is not trained to its end, or has nothing to aggregate.
+    """
+    folder = Path(folder)
+    check_predicted(folder)
+    path = folder / "predictions.csv"
+    rows = read_predictions(path)
+    _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])
+    refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
+    return rows if aggregation is None else aggregated_rows(rows, aggregation)
+
+
+def tested_levels(folder: str | Path, rows: Iterable[PredictionRow]) -> list[str]:
+    """Return the levels that have test rows, windows first.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    levels = {row.level for row in rows if row.part == PART}
+    if not levels:
+        raise InputError(f"{Path(folder).name}: predictions.csv has no test rows")
+    return [level for level in LEVELS if level in levels]
+
+
+def run_at(folder: str | Path, rows: Sequence[PredictionRow], level: str) -> RunTables:
+    """Return a run's tables at one level.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    rows : sequence of PredictionRow
+        What `read_rows` returned.
     level : str
         "patch", "image", "breast" or "patient".
 
@@ -77,23 +120,18 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     Raises
     ------
     ReadError
-        If a table is missing or broken, has an empty cell or holds a row twice, gives one image two labels or groups, or names an
-        image, lesion or group that the table it refers to does not have.
+        If marks.csv or lesions.csv is broken, or a table gives one image two labels or groups, or names an image, lesion or group that
+        the table it refers to does not have.
     InputError
-        If the folder is no run, is not trained to its end, or has no test rows at this level.
+        If there are no test rows at this level.
     """
     folder = Path(folder)
-    check_predicted(folder)
-    path = folder / "predictions.csv"
-    rows = read_predictions(path)
-    _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])
-    refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
     tests = [row for row in rows if row.level == level and row.part == PART]
     if not tests:
         levels = sorted({row.level for row in rows if row.part == PART})
         raise InputError(f"{folder.name}: predictions.csv has no test rows at level '{level}'; it has: {', '.join(levels) or 'none'}")
     validations = [row for row in rows if row.level == level and row.part == "validation"]
-    _refuse_two_faces(path, [*tests, *validations])
+    _refuse_two_faces(folder / "predictions.csv", [*tests, *validations])
     samples = _samples(tests)
     if level != "image" or not (folder / "marks.csv").exists():
         return RunTables(level, samples, tests, validations, None, None)
@@ -101,6 +139,17 @@ def read_run(folder: str | Path, *, level: str = "image") -> RunTables:
     _refuse_others(folder / "lesions.csv", "pathology", tuple(SEVERITY), [(row.lesion_id, row.pathology) for row in lesions])
     _check_marks(folder, tests, lesions, marks)
     return RunTables(level, samples, tests, validations, lesions, marks)
+
+
+def read_run(folder: str | Path, *, level: str = "image", aggregation: str | None = None) -> RunTables:
+    """Read a run's tables at one level: `run_at` of `read_rows`.
+
+    Raises
+    ------
+    ReadError, InputError
+        As these do.
+    """
+    return run_at(folder, read_rows(folder, aggregation=aggregation), level)
 
 
 def _refuse_others(path: Path, column: str, words: Sequence[str], said: Iterable[tuple[str, str]]) -> None:

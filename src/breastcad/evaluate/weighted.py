@@ -50,7 +50,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> Statistic:
         negatives = np.add.reduceat(sorted_weights * ~truth, starts, axis=1)
         below = np.cumsum(negatives, axis=1) - negatives / 2
         pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-        return _divide((positives * below).sum(axis=1), pairs)
+        return divide((positives * below).sum(axis=1), pairs)
 
     return statistic
 
@@ -88,7 +88,7 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike) -> Statistic:
     over, under = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
     if over.ndim != 1 or over.shape != under.shape:
         raise ValueError(f"numerators and denominators must be one-dimensional and equally long, got shapes {over.shape} and {under.shape}")
-    return lambda weights: _divide(weights @ over, weights @ under)
+    return lambda weights: divide(weights @ over, weights @ under)
 
 
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10) -> Statistic:
@@ -133,5 +133,12 @@ def mean_of(statistics: Sequence[Statistic], rows: Sequence[NDArray[np.intp]]) -
     return lambda weights: np.mean([one(weights[:, own]) for one, own in zip(statistics, rows, strict=True)], axis=0)
 
 
-def _divide(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+def divide(over: NDArray[np.float64], under: NDArray[np.float64], *, otherwise: float = np.nan) -> NDArray[np.float64]:
+    """Return over / under, and another number where `under` is not above 0.
+
+    Examples
+    --------
+    >>> divide(np.array([1., 1.]), np.array([2., 0.])).tolist()
+    [0.5, nan]
+    """
+    return np.divide(over, under, out=np.full(over.shape, otherwise), where=under > 0)
