@@ -39,6 +39,7 @@ from breastcad.evaluate.scopes import (
 from breastcad.evaluate.thresholds import SENSITIVITY, fold_thresholds
 from breastcad.evaluate.weighted import Statistic
 
+QUESTIONS = (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION)
 HIGHEST = "highest probability"
 THRESHOLD = "validation threshold"
 PARTIAL_FROM = 0.9
@@ -108,7 +109,7 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
         If a specificity or the prevalence lies outside (0, 1).
     """
     found = Evaluation()
-    for question in (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION):
+    for question in QUESTIONS:
         labelled = [sample for sample in run.samples if sample.label in question.labels]
         if not _is_asked(question, labelled):
             continue

@@ -111,3 +111,42 @@ def clustered_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike, clust
     """
     both = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
     return compared(*clustered_covariance(labels, both, clusters))
+
+
+def parts_test(labels: ArrayLike, scores: ArrayLike, clusters: Sequence[str] | NDArray, part: ArrayLike) -> AucComparison:
+    """Compare the AUC within a part of the samples with that within the rest, where a cluster may have samples in both.
+
+    The variance is that of the clusters' influence on the difference, with the factor K / (K - 1) of K clusters.
+
+    Parameters
+    ----------
+    labels : (N,) array_like of 0 and 1, or bool
+    scores : (N,) array_like of float
+    clusters : (N,) sequence
+    part : (N,) array_like of bool
+        Which samples are the part; it and the rest must hold both classes.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.checked` does, also where a class is absent in the part or the rest.
+
+    Examples
+    --------
+    >>> found = parts_test([0, 1, 0, 1], [.1, .9, .8, .2], ["a", "b", "c", "d"], [1, 1, 0, 0])
+    >>> found.first, found.second
+    (1.0, 0.0)
+    """
+    truth, values = checked(labels, scores, both_classes=True)
+    inside = np.asarray(part, dtype=bool)
+    names, of_row = np.unique(np.asarray(clusters), return_inverse=True)
+    aucs, influence = [], np.zeros(names.size)
+    for own, sign in ((inside, 1), (~inside, -1)):
+        known = checked(truth[own], values[own], both_classes=True)
+        of_positives, of_negatives = placements(*known)
+        aucs.append(float(of_positives.mean()))
+        rows = of_row[own]
+        influence += sign * np.bincount(rows[known[0]], of_positives - aucs[-1], names.size) / of_positives.size
+        influence += sign * np.bincount(rows[~known[0]], of_negatives - aucs[-1], names.size) / of_negatives.size
+    variance = float((influence**2).sum()) * _corrected(names.size)
+    return compared(np.array(aucs), np.array([[variance, 0.0], [0.0, 0.0]]))

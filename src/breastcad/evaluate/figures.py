@@ -63,9 +63,10 @@ class Options:
     prevalence: float | None = None
 
 
-def write_metrics(
-    path: str | Path, title: str, figures: Iterable[Figure], *, options: Options | None = None, **more: Sequence[object]
-) -> None:
+DEFAULT = Options()
+
+
+def write_metrics(path: str | Path, title: str, figures: Iterable[Figure], *, options: Options | None = None, **more: object) -> None:
     """Write metrics.json.
 
     Parameters
@@ -75,8 +76,8 @@ def write_metrics(
     figures : iterable of Figure
     options : Options, optional
         What was asked, so that a recheck can ask the same.
-    **more : sequence
-        Further lists to keep (remarks, left_out, confusions); empty ones are not.
+    **more : object
+        What else to keep (remarks, left_out, confusions); what is empty is not.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def write_metrics(
         If a number is not finite.
     """
     asked = {} if options is None else {"options": asdict(options)}
-    kept = {name: list(content) for name, content in more.items() if content}
+    kept = {name: content for name, content in more.items() if content}
     write_json(path, {"format": FORMAT, "title": title, **asked, **kept, "figures": [asdict(figure) for figure in figures]})
 
 

@@ -1,37 +1,46 @@
-"""ROC, reliability and free-response curves of a run as PNG: light ground, colours that colour-blind readers tell apart, and line
-styles and markers that survive grey print. What is drawn is recomputed from the run's tables.
+"""ROC, reliability and free-response curves and confusion counts of a run as PNG: light ground, colours that colour-blind readers tell
+apart, and line styles and markers that survive grey print. What is drawn is recomputed from the run's tables.
 """
 
 from __future__ import annotations
 
-import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
-from breastcad.core.files import write_bytes
 from breastcad.evaluate.calibration import reliability
-from breastcad.evaluate.figures import Figure
+from breastcad.evaluate.class_figures import QUESTIONS, Confusion
+from breastcad.evaluate.drawing import GREY, MARKERS, legend_below, line, new_panels, save
+from breastcad.evaluate.figures import DEFAULT, Figure, Options
 from breastcad.evaluate.froc import froc_curve
+from breastcad.evaluate.learning_curves import learning_curves
 from breastcad.evaluate.mark_figures import froc_ratings, marked_images
-from breastcad.evaluate.run_figures import FALSE_MARK_RATES
-from breastcad.evaluate.run_tables import RunTables, Sample, read_run
-from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT, MALIGNANT_OR_BENIGN, Question
+from breastcad.evaluate.metrics import checked, roc_auc
+from breastcad.evaluate.run_figures import FALSE_MARK_RATES, is_classifier
+from breastcad.evaluate.run_tables import RunTables, read_rows, run_at
+from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT, Question, stated
 
-# Okabe and Ito's palette without its yellow, which is too pale for lines on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P")
-GREY = "#777777"
+Curve = tuple[str, ArrayLike, ArrayLike]
 
 
-def write_pictures(run: str | Path, out: str | Path, title: str, figures: Sequence[Figure]) -> list[Path]:
-    """Draw roc.png, reliability.png and froc.png, each where the run has what it shows.
+def write_pictures(
+    run: str | Path,
+    out: str | Path,
+    title: str,
+    figures: Sequence[Figure],
+    *,
+    options: Options = DEFAULT,
+    confusions: Sequence[Confusion] = (),
+) -> list[Path]:
+    """Draw roc.png, reliability.png, froc.png, confusion.png and curves.png, each where the run has what it shows.
+
+    Where the figures are of several levels, the first four have the level in their names: roc-patch.png.
 
     Parameters
     ----------
@@ -42,7 +51,10 @@ def write_pictures(run: str | Path, out: str | Path, title: str, figures: Sequen
     title : str
         Names the data and the run; stands over each picture.
     figures : sequence of Figure
-        As `run_figures.figures` gives them; the legends take values and intervals from them, and the level.
+        As `run_figures.evaluated` gives them; the legends take values and intervals from them, and the levels.
+    options : Options
+        What the figures were made with.
+    confusions : sequence of Confusion
 
     Returns
     -------
@@ -52,44 +64,33 @@ def write_pictures(run: str | Path, out: str | Path, title: str, figures: Sequen
     Raises
     ------
     ReadError, InputError
-        As `run_tables.read_run` does.
+        As `run_tables.read_rows` and `run_tables.run_at` do.
     """
-    tables = read_run(run, level=figures[0].level if figures else "image")
-    known = {(figure.name, figure.set): figure for figure in figures}
-    written = []
-    for name, canvas in (("roc", _roc(tables, known)), ("reliability", _reliability(tables, known)), ("froc", _froc(tables, known))):
-        if canvas is not None:
-            images = len({(sample.set, sample.id) for sample in tables.samples})
-            canvas.suptitle(f"{title}\ntest part of all folds, {images} {tables.level}s", fontsize=11)
-            stream = io.BytesIO()
-            canvas.savefig(stream, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": "breastcad"})
-            write_bytes(Path(out) / f"{name}.png", stream.getvalue())
-            written.append(Path(out) / f"{name}.png")
-    return written
+    written: list[Path] = []
+    rows, classifier = read_rows(run, aggregation=options.aggregation), is_classifier(Path(run))
+    levels = list(dict.fromkeys(figure.level for figure in figures))
+    for level in levels:
+        tables = run_at(run, rows, level)
+        known = {(figure.name, figure.set): figure for figure in figures if figure.level == level}
+        drawn = {
+            "roc": _roc(tables, known, classifier),
+            "reliability": _reliability(tables, known, classifier),
+            "froc": _froc(tables, known),
+        }
+        drawn["confusion"] = _confusions([one for one in confusions if one.level == level])
+        images = len({(sample.set, sample.id) for sample in tables.samples})
+        for name, canvas in drawn.items():
+            if canvas is not None:
+                path = Path(out) / (f"{name}-{level}.png" if len(levels) > 1 else f"{name}.png")
+                save(canvas, path, f"{title}\ntest part of all folds, {images} {PLURALS[level]}")
+                written.append(path)
+    return written + learning_curves(run, out, title)
+
+
+PLURALS = {"patch": "windows", "image": "images", "breast": "breasts", "patient": "patients"}
 
 
 Known = dict[tuple[str, str], Figure]
-
-
-def _panels(count: int) -> tuple[Canvas, list[Axes]]:
-    canvas = Canvas(figsize=(5.6 * count, 6.0), facecolor="white")
-    canvas.subplots_adjust(top=0.86, wspace=0.25)
-    panels = list(np.atleast_1d(canvas.subplots(1, count)))
-    for panel in panels:
-        panel.grid(True, color="#DDDDDD", linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.set_box_aspect(1)
-        panel.spines[["top", "right"]].set_visible(False)
-    return canvas, panels
-
-
-def _below(panel: Axes) -> None:
-    """Put the legend below the panel, where it hides nothing."""
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8, frameon=False)
-
-
-def _line(number: int) -> dict[str, Any]:
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
 
 
 def _drawn(figures: Sequence[Figure]) -> list[Figure]:
@@ -97,8 +98,11 @@ def _drawn(figures: Sequence[Figure]) -> list[Figure]:
     return [figure for figure in figures if figure.set != "all"]
 
 
-def _asked(run: RunTables, question: Question, set_name: str) -> list[Sample]:
-    return [s for s in run.samples if s.set == set_name and s.label in question.labels and question.of in s.probability]
+def _asked(run: RunTables, question: Question, set_name: str, classifier: bool) -> tuple[list[bool], list[float]]:
+    """Return truth and probability of the samples that a question is asked of, as the figures of that kind of run take them."""
+    chosen = [sample for sample in run.samples if sample.set == set_name and sample.label in question.labels]
+    scored = [(s, stated(question, s.probability) if classifier else s.probability.get(question.of)) for s in chosen]
+    return [s.label in question.positive for s, value in scored if value is not None], [value for _, value in scored if value is not None]
 
 
 def _sets_with(known: Known, name: str) -> list[Figure]:
@@ -110,42 +114,86 @@ def _legend(figure: Figure, what: str) -> str:
     return f"{figure.set}: {what} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}], n = {figure.n}{positives}"
 
 
-def _roc(run: RunTables, known: Known) -> Canvas | None:
-    asked = [(question, _sets_with(known, f"auc {question.name}")) for question in (MALIGNANT_OR_BENIGN, ABNORMAL)]
+def _roc(run: RunTables, known: Known, classifier: bool) -> Canvas | None:
+    asked = [(question, _sets_with(known, f"auc {question.name}")) for question in QUESTIONS]
     asked = [(question, drawn) for question, drawn in asked if drawn]
     if not asked:
         return None
-    canvas, panels = _panels(len(asked))
+    canvas, panels = new_panels(len(asked))
     for panel, (question, drawn) in zip(panels, asked, strict=True):
         panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         for number, figure in enumerate(_drawn(drawn)):
-            samples = _asked(run, question, figure.set)
-            truth = [sample.label in question.positive for sample in samples]
-            false, true, _ = roc_curve(truth, [sample.probability[question.of] for sample in samples], drop_intermediate=False)
-            panel.plot(false, true, linewidth=1.8, label=_legend(figure, "AUC"), **_line(number))
-        panel.set(title=question.name, xlabel="1 - specificity", ylabel="sensitivity")
-        panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        _below(panel)
+            false, true, _ = roc_curve(*_asked(run, question, figure.set, classifier), drop_intermediate=False)
+            panel.plot(false, true, linewidth=1.8, label=_legend(figure, "AUC"), **line(number))
+        roc_axes(panel, question.name)
     return canvas
 
 
-def _reliability(run: RunTables, known: Known) -> Canvas | None:
-    asked = [(question, _sets_with(known, f"calibration error {question.of}")) for question in (MALIGNANT, ABNORMAL)]
+def roc_axes(panel: Axes, title: str) -> None:
+    """Name the axes of a ROC panel and set their ranges."""
+    panel.set(title=title, xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    legend_below(panel)
+
+
+def roc_panel(path: str | Path, title: str, curves: Sequence[Curve]) -> None:
+    """Draw ROC curves of several runs (or of anything) on one axis, with the AUC and n of each in the legend.
+
+    Parameters
+    ----------
+    path : str or Path
+        The PNG to write.
+    title : str
+    curves : sequence of (name, labels, scores)
+        Labels (N,) of 0 and 1, or bool, both classes among them; scores (N,) of float.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.roc_auc` does, or if there are no curves.
+    """
+    roc_panels(path, title, [("", curves)])
+
+
+def roc_panels(path: str | Path, title: str, panels: Sequence[tuple[str, Sequence[Curve]]]) -> None:
+    """Draw several `roc_panel` side by side, each (title, curves); a name has the same line in each.
+
+    Raises
+    ------
+    ValueError
+        As `roc_panel` does.
+    """
+    names = list(dict.fromkeys(name for _, curves in panels for name, _, _ in curves))
+    if not names:
+        raise ValueError("there are no curves to draw")
+    canvas, axes = new_panels(len(panels))
+    for panel, (panel_title, curves) in zip(axes, panels, strict=True):
+        panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        for name, labels, scores in curves:
+            truth, values = checked(labels, scores, both_classes=True)
+            false, true, _ = roc_curve(truth, values, drop_intermediate=False)
+            label = f"{name}: AUC {roc_auc(truth, values):.2f}, n = {truth.size}, {truth.sum()} positive"
+            panel.plot(false, true, linewidth=1.8, label=label, **line(names.index(name)))
+        roc_axes(panel, panel_title)
+    save(canvas, Path(path), title)
+
+
+def _reliability(run: RunTables, known: Known, classifier: bool) -> Canvas | None:
+    named = [(q, f"calibration error {q.name if classifier else q.of}") for q in (QUESTIONS if classifier else (MALIGNANT, ABNORMAL))]
+    asked = [(question, _sets_with(known, name)) for question, name in named]
     asked = [(question, drawn) for question, drawn in asked if drawn]
     if not asked:
         return None
-    canvas, panels = _panels(len(asked))
+    canvas, panels = new_panels(len(asked))
     for panel, (question, drawn) in zip(panels, asked, strict=True):
         panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         for number, figure in enumerate(_drawn(drawn)):
-            samples = _asked(run, question, figure.set)
-            bins = reliability([s.label in question.positive for s in samples], [s.probability[question.of] for s in samples])
+            bins = reliability(*_asked(run, question, figure.set, classifier))
             stated, observed = [one.probability for one in bins], [one.frequency for one in bins]
             marker = MARKERS[number % len(MARKERS)]
-            panel.plot(stated, observed, marker=marker, markersize=5, label=_legend(figure, "error"), **_line(number))
+            panel.plot(stated, observed, marker=marker, markersize=5, label=_legend(figure, "error"), **line(number))
         panel.set(xlabel=f"stated probability of {question.of}", ylabel=f"share that is {question.of}")
-        panel.set(title=f"{question.of}, ten bins of equal size", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        _below(panel)
+        panel.set(title=f"{question.name}, ten bins of equal size", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        legend_below(panel)
     return canvas
 
 
@@ -153,16 +201,40 @@ def _froc(run: RunTables, known: Known) -> Canvas | None:
     drawn = _sets_with(known, f"lesions found at {FALSE_MARK_RATES[2]:g} false marks an image")
     if not drawn:
         return None
-    canvas, (panel,) = _panels(1)
+    canvas, (panel,) = new_panels(1)
     end = 0.0
     for number, figure in enumerate(_drawn(drawn)):
         curve = froc_curve(froc_ratings(marked_images(run, figure.set))[0])
         label = f"{figure.set}: {curve.lesions} lesions, {figure.n} images; {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] at 1"
-        panel.step([0, *curve.nlf], [0, *curve.llf], where="post", linewidth=1.8, label=label, **_line(number))
+        panel.step([0, *curve.nlf], [0, *curve.llf], where="post", linewidth=1.8, label=label, **line(number))
         end = max(end, float(curve.nlf[-1]) if curve.nlf.size else 0.0)
     panel.set(
         title="lesions found, no curve beyond its last mark", xlabel="false marks an image (all images)", ylabel="share of lesions found"
     )
     panel.set(xlim=(0, min(4.0, max(end, 1.0))), ylim=(0, 1.01))
-    _below(panel)
+    legend_below(panel)
+    return canvas
+
+
+def _confusions(confusions: Sequence[Confusion]) -> Canvas | None:
+    """Draw the counts of classes, a panel a set: shade is the share of the true class, the number the count."""
+    shown = [one for one in confusions if one.by.startswith("classes")]
+    shown = [one for one in shown if one.set != "all"] or shown
+    if not shown:
+        return None
+    canvas, panels = new_panels(len(shown))
+    for panel, one in zip(panels, shown, strict=True):
+        counts = np.array(one.counts, np.float64)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, col), share in np.ndenumerate(shares):
+            said = f"{one.counts[row][col]}\n{100 * share:.0f} %"
+            panel.text(col, row, said, ha="center", va="center", color="white" if share > 0.6 else "black", fontsize=10)
+        panel.grid(False)
+        names = [textwrap.fill(name, 14) for name in one.classes]
+        panel.set_xticks(range(len(names)), names, fontsize=9)
+        panel.set_yticks(
+            range(len(names)), [f"{name}\n(n = {int(own.sum())})" for name, own in zip(names, counts, strict=True)], fontsize=9
+        )
+        panel.set(title=f"{one.set}, by the highest probability", xlabel="called", ylabel="true")
     return canvas

@@ -14,6 +14,7 @@ from breastcad.evaluate.documents import QuotedTable, documents_with_figures, qu
 from breastcad.evaluate.figures import Figure, Options, read_asked, read_metrics
 from breastcad.evaluate.run_figures import evaluated, is_classifier
 from breastcad.evaluate.run_tables import check_predicted, refuse_twice
+from breastcad.evaluate.subgroups import subgroups_again
 
 TOLERANCE = 1e-9
 _NUMBERS = ("value", "low", "high", "n", "positives", "clusters")
@@ -125,6 +126,10 @@ def _recheck_run(folder: Path, name: str, done: Recheck) -> None:
     done.runs.append(name)
     done.figures += len(written)
     done.differences += compare_figures(f"{name}/metrics.json", written, recomputed)
+    if (folder / "subgroups.json").is_file():
+        kept, again = subgroups_again(folder)
+        done.figures += len(kept)
+        done.differences += compare_figures(f"{name}/subgroups.json", kept, again)
     if (folder / "split.csv").exists():
         done.differences += _compare_parts(folder, name)
 

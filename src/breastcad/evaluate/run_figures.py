@@ -19,7 +19,7 @@ from breastcad.core.files import read_yaml
 from breastcad.core.records import LesionRow, PredictionRow
 from breastcad.evaluate import weighted
 from breastcad.evaluate.class_figures import Evaluation, auc_mean_of_folds, class_figures
-from breastcad.evaluate.figures import Figure, Options
+from breastcad.evaluate.figures import DEFAULT, Figure, Options
 from breastcad.evaluate.froc import sensitivity_statistic
 from breastcad.evaluate.mark_figures import best_mark_statistics, froc_ratings, marked_images
 from breastcad.evaluate.run_tables import RunTables, Sample, read_rows, run_at, tested_levels
@@ -42,7 +42,7 @@ CLASSIFIERS = ("classifier", "classical")
 """Tasks, in settings.yaml, of runs whose figures are those of `class_figures`."""
 
 
-def evaluated(folder: str | Path, options: Options = Options()) -> Evaluation:  # noqa: B008 - frozen
+def evaluated(folder: str | Path, options: Options = DEFAULT) -> Evaluation:
     """Recompute all figures of a run, at every level that it has test rows of or at one.
 
     Parameters
