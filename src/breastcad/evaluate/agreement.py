@@ -123,49 +123,60 @@ def cohen_kappa(counts: ArrayLike, *, weights: str = "none", level: float = 0.95
         return None
     value = (observed - expected) / (1 - expected)
     marginal = (weight @ columns)[:, None] + (rows @ weight)[None, :]
-    spread = (share * (weight * (1 - expected) - marginal * (1 - observed)) ** 2).sum() - (observed * expected - 2 * expected + observed) ** 2
-    error = math.sqrt(max(0.0, float(spread)) / n) / (1 - expected) ** 2
+    shift = observed * expected - 2 * expected + observed
+    spread = float((share * (weight * (1 - expected) - marginal * (1 - observed)) ** 2).sum()) - shift**2
+    error = math.sqrt(max(0.0, spread) / n) / (1 - expected) ** 2
     by_chance = (np.outer(rows, columns) * (weight - marginal) ** 2).sum() - expected**2
     null_error = math.sqrt(max(0.0, float(by_chance)) / n) / (1 - expected)
     half = NormalDist().inv_cdf((1 + level) / 2) * error
-    p = 2 * NormalDist().cdf(-abs(value) / null_error) if null_error > 0 else float("nan")
+    # Who always says the same agrees as by chance whatever happens: the error is 0, and so is kappa.
+    p = 2 * NormalDist().cdf(-abs(value) / null_error) if null_error > 1e-9 else 1.0
     return Kappa(value, error, max(-1.0, value - half), min(1.0, value + half), p)
 
 
-def per_cent_agreement(table: NDArray[np.float64]) -> float:
-    """Return the share of cases (0 to 1) that both readers put in one category.
+def per_cent_agreement(tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of cases (0 to 1) that both readers put in one category, of each of (..., K, K) tables of counts.
 
     Examples
     --------
-    >>> round(per_cent_agreement(np.array([[27., 5], [18, 28]])), 3)
+    >>> round(float(per_cent_agreement(np.array([[27., 5], [18, 28]]))), 3)
     0.705
     """
-    return float(np.trace(table) / table.sum())
+    return np.asarray(np.trace(tables, axis1=-2, axis2=-1) / tables.sum(axis=(-2, -1)))
 
 
-def kappa_value(table: NDArray[np.float64], weights: str = "none") -> float:
-    """Return the kappa of a table of counts, NaN where it is 0 / 0."""
-    found = cohen_kappa(table, weights=weights)
-    return float("nan") if found is None else found.value
+def kappa_value(tables: NDArray[np.float64], weights: str = "none") -> NDArray[np.float64]:
+    """Return the kappa of each of (..., K, K) tables of counts, NaN where it is 0 / 0.
+
+    Examples
+    --------
+    >>> kappa_value(np.array([[[27., 5], [18, 28]], [[9, 0], [0, 0]]])).round(3).tolist()
+    [0.426, nan]
+    """
+    weight, share = kappa_weights(tables.shape[-1], weights), tables / tables.sum(axis=(-2, -1), keepdims=True)
+    observed = (weight * share).sum(axis=(-2, -1))
+    expected = np.einsum("...i,ij,...j->...", share.sum(axis=-1), weight, share.sum(axis=-2))
+    return np.asarray(np.divide(observed - expected, 1 - expected, out=np.full_like(observed, np.nan), where=expected < 1 - 1e-12))
 
 
-def pabak(table: NDArray[np.float64]) -> float:
+def pabak(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the prevalence- and bias-adjusted kappa: (K share - 1) / (K - 1), of the share of agreement alone.
 
     References
     ----------
-    .. [1] T. Byrt, J. Bishop, J. B. Carlin, J. Clin. Epidemiol. 46 (1993) 423-429; K categories: E. M. Bennett et al. 1954.
+    .. [1] T. Byrt, J. Bishop, J. B. Carlin, J. Clin. Epidemiol. 46 (1993) 423-429; of K categories: E. M. Bennett, R. Alpert,
+       A. C. Goldstein, Public Opin. Q. 18 (1954) 303-308.
 
     Examples
     --------
-    >>> round(pabak(np.array([[27., 5], [18, 28]])), 3)
+    >>> round(float(pabak(np.array([[27., 5], [18, 28]]))), 3)
     0.41
     """
-    categories = table.shape[0]
-    return (categories * per_cent_agreement(table) - 1) / (categories - 1)
+    categories = tables.shape[-1]
+    return (categories * per_cent_agreement(tables) - 1) / (categories - 1)
 
 
-def gwet_ac1(table: NDArray[np.float64]) -> float:
+def gwet_ac1(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Gwet's AC1: chance agreement is that of cases which are hard to tell, so that it stays high where one class is rare.
 
     References
@@ -174,13 +185,13 @@ def gwet_ac1(table: NDArray[np.float64]) -> float:
 
     Examples
     --------
-    >>> round(gwet_ac1(np.array([[118., 5], [2, 0]])), 3)  # kappa: -0.023
+    >>> round(float(gwet_ac1(np.array([[118., 5], [2, 0]]))), 3)  # kappa: -0.023
     0.941
     """
-    share = table / table.sum()
-    said = (share.sum(axis=0) + share.sum(axis=1)) / 2
-    expected = float((said * (1 - said)).sum() / (said.size - 1))
-    return (per_cent_agreement(table) - expected) / (1 - expected)
+    share = tables / tables.sum(axis=(-2, -1), keepdims=True)
+    said = (share.sum(axis=-2) + share.sum(axis=-1)) / 2
+    expected = (said * (1 - said)).sum(axis=-1) / (said.shape[-1] - 1)
+    return np.asarray((per_cent_agreement(tables) - expected) / (1 - expected))
 
 
 def prevalence_index(table: NDArray[np.float64]) -> float:
@@ -205,13 +216,15 @@ def bias_index(table: NDArray[np.float64]) -> float:
     return float((table[0, 1] - table[1, 0]) / table.sum())
 
 
-def of_pairs(function: Callable[[NDArray[np.float64]], float], first: ArrayLike, second: ArrayLike, categories: int) -> Statistic:
-    """Return a function of a table as a statistic of weighted cases, for `intervals.cluster_bootstrap`.
+def of_pairs(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]], first: ArrayLike, second: ArrayLike, categories: int
+) -> Statistic:
+    """Return a function of tables as a statistic of weighted cases, for `intervals.cluster_bootstrap`.
 
     Parameters
     ----------
     function : callable
-        From a (K, K) table to a number, NaN where undefined.
+        From (B, K, K) tables to B numbers, NaN where undefined.
     first, second : (N,) array_like of int
         Each reader's category of each case, from 0.
     categories : int
@@ -224,7 +237,7 @@ def of_pairs(function: Callable[[NDArray[np.float64]], float], first: ArrayLike,
     """
     cell = np.asarray(first, np.intp) * categories + np.asarray(second, np.intp)
     place = (cell[:, None] == np.arange(categories**2)[None, :]).astype(np.float64)
-    return lambda weights: np.array([function(table) for table in (weights @ place).reshape(-1, categories, categories)])
+    return lambda weights: function((weights @ place).reshape(-1, categories, categories))
 
 
 def fleiss_kappa(counts: ArrayLike) -> Statistic:

@@ -220,14 +220,14 @@ def analyse(
     if t > 1 and r > 1:
         parts["Var(R)"] = (parts["MS(R)"] - parts["MS(T*R)"]) / t - parts["Cov1"] + parts["Cov3"]
         parts["Var(T*R)"] = parts["MS(T*R)"] - parts["Var"] + parts["Cov1"] + parts["Cov2"] - parts["Cov3"]
-    analyses = (_fixed_readers(study, parts),)
+    analyses = [_fixed_readers(study, parts)]
     if r > 1:
-        analyses = (_random_readers(study, parts, cases=True), *analyses, _random_readers(study, parts, cases=False))
+        analyses = [_random_readers(study, parts, cases=True), *analyses, _random_readers(study, parts, cases=False)]
     return Mrmc(
         areas=tuple(tuple(float(area) for area in row) for row in study.areas),
         covariance=method if clusters is None else f"{method} over patients",
         components=parts,
-        analyses=analyses,
+        analyses=tuple(analyses),
         by_reader=tuple(_one_reader(study, reader) for reader in range(r)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,9 @@ class TruthRow:
 class Study:
     """A reader study: T conditions, R readers, N cases.
 
-    ``patients`` (N,) and ``several`` says if a patient has several cases; ``truth`` (N,) and ``called`` (T, R, N) hold 1 for malignant, 0 for
-    benign, -1 where not known; ``ranks`` (T, R, N) rise with suspicion, NaN where missing, and are None where ratings have no order.
-    ``scale`` has the values of ranks in order where they are few. ``remarks`` say what whoever reads a figure must know.
+    ``patients`` (N,) and ``several`` says if a patient has several cases; ``truth`` (N,) and ``called`` (T, R, N) hold 1 for malignant,
+    0 for benign, -1 where not known; ``ranks`` (T, R, N) rise with suspicion, NaN where missing, and are None where ratings have no
+    order. ``scale`` has the values of ranks in order where they are few. ``remarks`` say what whoever reads a figure must know.
     """
 
     conditions: tuple[str, ...]
@@ -107,12 +107,14 @@ def parse_code(text: str) -> dict[str, int]:
         code, sign, word = part.partition("=")
         key = _canonical(code)
         if not (sign and key and word.casefold() in WORDS):
-            raise InputError(f"--code must be like \"1=benign 0=malignant\", or bi-rads; '{part}' is none of {', '.join(WORDS)} with its code")
+            raise InputError(
+                f"a code must be like \"1=benign 0=malignant\", or bi-rads; '{part}' is no code with one of {', '.join(WORDS)}"
+            )
         if key in found:
-            raise InputError(f"--code names the code '{code}' twice")
+            raise InputError(f"the code '{code}' is given twice")
         found[key] = WORDS[word.casefold()]
     if not {MALIGNANT, BENIGN} <= set(found.values()):
-        raise InputError(f"--code must say which codes are benign and which malignant, got '{text}'")
+        raise InputError(f"a code must say which codes are benign and which malignant, got '{text}'")
     return found
 
 
@@ -154,8 +156,10 @@ def read_study(
         raise ReadError(path, "has no rows; it needs one a reader and case")
     if any(row.condition for row in rows) and any(row.modality for row in rows):
         raise ReadError(path, "has both 'condition' and 'modality' filled; keep one, they mean the same here")
-    known = [TruthRow(row.case, row.truth, row.patient) for row in rows if row.truth] if truth is None else read_table(truth, TruthRow)
-    patients = _one_each(path, "patient", [(row.case, row.patient) for row in [*rows, *known] if row.patient])
+    beside = [TruthRow(row.case, row.truth, row.patient) for row in rows if row.truth]
+    known = beside if truth is None else read_table(truth, TruthRow)
+    named = [(row.case, row.patient) for row in rows] + [(row.case, row.patient) for row in known]
+    patients = _one_each(path, "patient", [(case, patient) for case, patient in named if patient])
     truths = _one_each(path, "truth", [(row.case, row.truth) for row in known])
     said = _said(path, rows)
     conditions, readers, cases = (tuple(dict.fromkeys(key[axis] for key in said)) for axis in range(3))
@@ -178,7 +182,7 @@ def _said(path: Path, rows: Sequence[RatingRow]) -> dict[tuple[str, str, str], s
         key = (row.condition or row.modality or "", row.reader, row.case)
         if key in found:
             under = f" under '{key[0]}'" if key[0] else ""
-            raise ReadError(path, f"has two ratings of reader '{row.reader}'{under} for one case; keep one, or call the second reading a condition")
+            raise ReadError(path, f"has two ratings of reader '{row.reader}'{under} for one case; keep one, or name another condition")
         found[key] = row.rating
     return found
 
@@ -206,24 +210,29 @@ def _meaning(given: NDArray, code: str | None, threshold: float | None) -> tuple
     values = sorted({text for text in given.ravel() if text})
     if not values:
         raise InputError("all ratings are empty")
-    if code is not None:
-        means: Callable[[str], int] = parse_code(code).__getitem__
-        wrong = next((text for text in values if text not in parse_code(code)), None)
-        if wrong is not None:
-            raise InputError(f"a rating '{wrong}' is none of the codes {', '.join(parse_code(code))}; say what it means with --code")
-    elif all(text in WORDS for text in values):
-        means = WORDS.__getitem__
-    else:
-        numbers = {text: _number(text) for text in values}
-        wrong = next((text for text, number in numbers.items() if number is None), None)
-        if wrong is not None:
-            raise InputError(f"a rating '{wrong}' is no number, and not benign or malignant; say what it means with --code")
-        means = lambda text: MISSING if threshold is None else int((numbers[text] or 0.0) >= threshold)  # noqa: E731 - one of three ways
-    ranks = _ranks(values, {text: means(text) for text in values} if code is not None else None)
-    called = np.array([means(text) if text else MISSING for text in given.ravel()], np.int8).reshape(given.shape)
+    means = _means(values, code, threshold)
+    ranks = _ranks(values, means if code is not None else None)
+    called = np.array([means.get(text, MISSING) for text in given.ravel()], np.int8).reshape(given.shape)
     if ranks is None:
         return called, None
     return called, np.array([ranks.get(text, np.nan) for text in given.ravel()], np.float64).reshape(given.shape)
+
+
+def _means(values: Sequence[str], code: str | None, threshold: float | None) -> dict[str, int]:
+    """Return what each rating calls a case: by the code, as a word, or by the threshold; numbers without one call it nothing."""
+    if code is not None or all(text in WORDS for text in values):
+        means = WORDS if code is None else parse_code(code)
+        wrong = next((text for text in values if text not in means), None)
+        if wrong is not None:
+            raise InputError(f"a rating '{wrong}' is none of the codes {', '.join(means)}; say what it means with --code")
+        return {text: means[text] for text in values}
+    found = {}
+    for text in values:
+        number = _number(text)
+        if number is None:
+            raise InputError(f"a rating '{text}' is no number, and not benign or malignant; say what it means with --code")
+        found[text] = MISSING if threshold is None else int(number >= threshold)
+    return found
 
 
 def _number(text: str) -> float | None:
@@ -237,7 +246,7 @@ def _number(text: str) -> float | None:
 def _ranks(values: Sequence[str], means: Mapping[str, int] | None) -> dict[str, float] | None:
     """Return numbers that rise with suspicion; None where ratings have no order, or a code that contradicts it.
 
-    Numbers rise with suspicion unless the code says that the higher ones are benign; then they are turned. BI-RADS 4A to 4C lie between 4 and 5.
+    Numbers rise with suspicion; where the code says that the higher ones are benign they are turned. BI-RADS 4A to 4C lie below 5.
     """
     within = [text for text in values if text in _WITHIN_4]
     if within and "4" in values:
