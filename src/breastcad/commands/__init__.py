@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),
     "readers": ("readers", "Measure readers against truth and one another; compare conditions over readers and cases."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),
+    "checklist": ("checklist", "Hold a run against CLAIM 2024 and TRIPOD+AI: what it answers, what is missing."),
     "cache": ("cache", "Show or clear the prepared images that are kept on disk."),
     "models": ("models", "List and show the bundled models and the network architectures."),
 }
