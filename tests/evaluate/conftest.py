@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,3 +83,14 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw 200 resamples for an interval of a run: enough to see that it is one."""
     monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 200)
+
+
+@pytest.fixture(scope="session")
+def van_dyke() -> ModuleType:
+    """Return the published reader study of van_dyke.py beside this file."""
+    spec = importlib.util.spec_from_file_location("van_dyke", Path(__file__).with_name("van_dyke.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,21 +15,15 @@ from breastcad.evaluate.delong import delong_interval, delong_test
 from breastcad.evaluate.metrics import roc_auc
 from breastcad.evaluate.mrmc import BOTH, CASES, READERS, analyse, area_covariance
 
-_spec = importlib.util.spec_from_file_location("van_dyke", Path(__file__).with_name("van_dyke.py"))
-assert _spec is not None
-assert _spec.loader is not None
-van_dyke = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(van_dyke)
-
 LAST = 5.1e-9  # OR-DBM MRMC prints eight decimals
 
 
 @pytest.fixture(scope="module")
-def published():
+def published(van_dyke):
     return analyse(van_dyke.RATINGS, van_dyke.TRUTH, method="jackknife")
 
 
-def test_areas_mean_squares_and_components_are_the_published_ones(published) -> None:
+def test_areas_mean_squares_and_components_are_the_published_ones(published, van_dyke) -> None:
     assert np.array(published.areas) == pytest.approx(np.array(van_dyke.AREAS), abs=LAST)
     wanted = {
         "MS(T)": 0.00479617,

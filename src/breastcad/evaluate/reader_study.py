@@ -230,7 +230,8 @@ def _means(values: Sequence[str], code: str | None, threshold: float | None) -> 
     for text in values:
         number = _number(text)
         if number is None:
-            raise InputError(f"a rating '{text}' is no number, and not benign or malignant; say what it means with --code")
+            beside = ", as others are" if text in WORDS else ", and not benign or malignant"
+            raise InputError(f"a rating '{text}' is no number{beside}; say what it means with --code")
         found[text] = MISSING if threshold is None else int(number >= threshold)
     return found
 
@@ -292,8 +293,8 @@ def _told_of_cases(truth: NDArray[np.int8], truths: Mapping[str, str], cases: Se
     unread = len(set(truths) - set(cases))
     if unread:
         found.append(f"{unread} cases have a truth but no rating of anybody; they are left out")
-    if not patients:
+    if not any(case in patients for case in cases):
         found.append("no patients are named: each case counts as a patient of its own")
-    elif len(patients) < len(cases):
-        found.append(f"{len(cases) - len(patients)} of {len(cases)} cases name no patient; each counts as one of its own")
+    elif nameless := sum(case not in patients for case in cases):
+        found.append(f"{nameless} of {len(cases)} cases name no patient; each counts as one of its own")
     return found

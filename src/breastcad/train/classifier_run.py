@@ -16,7 +16,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
 from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow, worst_label
 from breastcad.datasets.cache import Cache
-from breastcad.evaluate.aggregation import joined
+from breastcad.evaluate.aggregation import aggregated_rows
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_softmax, predict
@@ -203,20 +203,19 @@ def prediction_rows(
         for level, name in (("image", one.image if one.level == "patch" else None), ("breast", one.breast), ("patient", one.patient)):
             if name:
                 wholes[level][window.row.set, name].append(number)
-    return rows + [
-        _whole(level, name, [windows[k] for k in members], [rows[k] for k in members], settings.aggregation)
+    whole = [
+        _whole(level, name, [windows[k] for k in members], rows[members[0]])
         for level, own in wholes.items()
         for (_, name), members in own.items()
     ]
+    return aggregated_rows(rows + whole, settings.aggregation) if whole else rows
 
 
-def _whole(level: str, name: str, windows: Sequence[Window], rows: Sequence[PredictionRow], rule: str) -> PredictionRow:
+def _whole(level: str, name: str, windows: Sequence[Window], row: PredictionRow) -> PredictionRow:
+    """Return the row of an image, breast or patient, whose probabilities are still to be put together."""
+    breast = row.breast if level in ("image", "breast") else None
     label = worst_label([window.image.label for window in windows])
-    found = joined([row.probability for row in rows], rule)
-    breast = rows[0].breast if level in ("image", "breast") else None
-    own = replace(rows[0], id=name, level=level, label=label, raw={}, image=None, breast=breast, kind=None)
-    own.probability = {key: round(value, 6) for key, value in found.items()}
-    return own
+    return replace(row, id=name, level=level, label=label, raw={}, probability={}, image=None, breast=breast, kind=None)
 
 
 def breast_of(window: Window) -> str | None:

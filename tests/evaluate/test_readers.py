@@ -1,0 +1,198 @@
+"""Figures of a reader study: by hand, both ways round, clustered by patient, and a published study from its table to its p."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from breastcad.evaluate import readers
+from breastcad.evaluate.delong import delong_interval
+from breastcad.evaluate.intervals import wilson_interval
+from breastcad.evaluate.reader_study import Study, read_study
+from breastcad.evaluate.readers import RATES, Compared, against_truth, between_readers, compare_conditions
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "REPEATS", 300)
+
+
+def study(called, truth, *, patients=None, ranks=None, conditions=("",)) -> Study:
+    """Return a study of called (T, R, N); ranks, where there are any, as they are given."""
+    said = np.array(called, np.int8)
+    names = np.array([f"p{number}" for number in range(said.shape[2])] if patients is None else patients)
+    scale = () if ranks is None else tuple(np.unique(np.array(ranks)[np.isfinite(ranks)]).tolist())
+    return Study(
+        conditions,
+        tuple("ABCDE"[: said.shape[1]]),
+        tuple(map(str, range(said.shape[2]))),
+        names,
+        len(set(names)) < names.size,
+        np.array(truth, np.int8),
+        said,
+        None if ranks is None else np.array(ranks, np.float64),
+        scale if len(scale) > 2 else (),
+        (),
+    )
+
+
+TRUTH = [1] * 5 + [0] * 7 + [-1]
+CALLED = [1, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0, -1, 1]
+
+
+def test_both_ways_round_by_hand() -> None:
+    """Malignant: 4 of 5 found; benign: 4 of 6 (one not read); called malignant 6, right 4; called benign 5, right 4. One truth unknown."""
+    (found,) = against_truth(study([[CALLED]], TRUTH))
+    assert (found.n, found.counts) == (11, (4, 2, 1, 4))
+    values = {name: (one.value, one.n) for name, one in found.malignant_positive.items() if one}
+    assert values == {
+        "sensitivity": (4 / 5, 5),
+        "specificity": (4 / 6, 6),
+        "ppv": (4 / 6, 6),
+        "npv": (4 / 5, 5),
+        "accuracy": (8 / 11, 11),
+    }
+    turned = {name: (one.value, one.n) for name, one in found.benign_positive.items() if one}
+    swap = dict(zip(RATES, ("specificity", "sensitivity", "npv", "ppv", "accuracy"), strict=True))
+    assert turned == {name: values[swap[name]] for name in RATES}
+    assert found.area is None
+    one = found.malignant_positive["accuracy"]
+    assert one is not None
+    assert (one.low, one.high) == wilson_interval(8, 11)
+
+
+def test_a_class_that_is_not_there_has_no_share() -> None:
+    (found,) = against_truth(study([[[1, 1, 1]]], [1, 1, 1]))
+    assert found.malignant_positive["specificity"] is None
+    assert found.malignant_positive["npv"] is None
+    assert found.benign_positive["sensitivity"] is None
+    assert against_truth(study([[[1, 1, 1]]], [-1, -1, -1])) == []
+
+
+def test_cases_of_one_patient_widen_the_interval() -> None:
+    """Every case four times under its patient: shares as before, intervals as wide as those of each case once, or so."""
+    called, truth = CALLED[:5] + CALLED[5:11], TRUTH[:11]
+    (alone,) = against_truth(study([[called]], truth))
+    (four,) = against_truth(study([[np.repeat(called, 4)]], np.repeat(truth, 4), patients=np.repeat(np.arange(11), 4).astype(str)))
+    (apart,) = against_truth(study([[np.repeat(called, 4)]], np.repeat(truth, 4)))
+    for name in RATES:
+        one, many, taken_apart = (found.malignant_positive[name] for found in (alone, four, apart))
+        assert one is not None
+        assert many is not None
+        assert taken_apart is not None
+        assert many.value == pytest.approx(one.value)
+        assert many.high - many.low > 1.4 * (taken_apart.high - taken_apart.low)
+    all_right = study([[np.repeat([1, 0], 4)]], np.repeat([1, 0], 4), patients=np.repeat(["a", "b"], 4))
+    whole = against_truth(all_right)[0].malignant_positive["accuracy"]
+    assert whole is not None
+    assert (whole.low, whole.high) == wilson_interval(2, 2)  # two patients, not eight cases
+
+
+def test_areas_are_delong_s_or_over_patients() -> None:
+    draw = np.random.default_rng(2)
+    truth = np.arange(40) < 15
+    ranks = np.round(truth + draw.normal(size=40), 1)
+    (found,) = against_truth(study([[np.full(40, -1)]], truth, ranks=[[ranks]]))
+    assert found.area is not None
+    assert (found.area.value, found.area.low, found.area.high) == delong_interval(truth, ranks)
+    assert (found.n, found.counts) == (40, (0, 0, 0, 0))
+    (over,) = against_truth(study([[np.full(40, -1)]], truth, ranks=[[ranks]], patients=[f"p{number // 2}" for number in range(40)]))
+    assert over.area is not None
+    assert over.area.value == pytest.approx(found.area.value)
+    assert over.area.low != found.area.low
+
+
+def test_agreement_on_decisions_and_steps() -> None:
+    """The thesis' ultrasound column, reader against reader: kappa .426, agreed .705, moderate."""
+    first, second = np.repeat([0, 0, 1, 1], [27, 5, 18, 28]), np.repeat([0, 1, 0, 1], [27, 5, 18, 28])
+    pairs, together = between_readers(study([[first, second]], [-1] * 78))
+    (found,) = pairs
+    assert (found.of, found.n, found.categories, found.table) == ("decisions", 78, ("malignant", "benign"), ((28, 18), (5, 27)))
+    assert found.kappas["none"].analytic.value == pytest.approx(0.426, abs=5e-4)
+    assert found.kappas["none"].band == "moderate"
+    assert found.kappas["none"].low < 0.426 < found.kappas["none"].high
+    assert found.agreed.value == pytest.approx(0.705, abs=5e-4)
+    assert (found.pabak.low, found.pabak.high) == pytest.approx((2 * found.agreed.low - 1, 2 * found.agreed.high - 1))
+    assert found.bias_index == pytest.approx((18 - 5) / 78)
+    assert together == []
+
+
+def test_weights_belong_to_scales_and_missing_cases_are_left_out() -> None:
+    ranks = [[[1, 2, 3, 4, np.nan, 1], [1, 2, 4, 4, 3, 2], [2, 2, 4, 4, 3, 1]]]
+    decided = np.where(np.isfinite(ranks), np.nan_to_num(np.array(ranks)) >= 3, -1)
+    pairs, together = between_readers(study(decided, [1, 1, 1, 0, 0, 0], ranks=ranks))
+    assert [(pair.first + pair.second, pair.of, pair.n) for pair in pairs] == [
+        *(
+            ("AB", "decisions", 5),
+            ("AB", "scale", 5),
+            ("AC", "decisions", 5),
+            ("AC", "scale", 5),
+            ("BC", "decisions", 6),
+            ("BC", "scale", 6),
+        )
+    ]
+    assert set(pairs[1].kappas) == {"none", "linear", "quadratic"}
+    assert (pairs[1].categories, pairs[1].prevalence_index) == (("1", "2", "3", "4"), None)
+    assert [(one.readers, one.kappa.n) for one in together] == [(3, 5)]
+
+
+def test_readers_who_always_say_one_thing_have_no_kappa() -> None:
+    ((found,), _) = between_readers(study([[[1, 1, 1], [1, 1, 1]]], [1, 0, 0]))
+    assert (found.kappas, found.agreed.value) == ({}, 1.0)
+    assert between_readers(study([[[1, -1, -1], [1, 1, 1]]], [1, 0, 0])) == ([], [])
+
+
+def test_a_published_study_from_its_table_to_its_p(tmp_path: Path, van_dyke) -> None:
+    """Cine against spin echo: F(1, 15.26) = 4.46, p .0517; a missing rating leaves one case out of this analysis, and is told."""
+    rows = [
+        f"{case},{reader},{condition},{van_dyke.RATINGS[t, r, case]:g},{'malignant' if van_dyke.TRUTH[case] else 'normal'}"
+        for t, condition in enumerate(("spin echo", "cine"))
+        for r, reader in enumerate("ABCDE")
+        for case in range(114)
+    ]
+    path = tmp_path / "ratings.csv"
+    path.write_text("\n".join(["case,reader,condition,rating,truth", *rows]) + "\n")
+    found = compare_conditions(read_study(path), method="jackknife")
+    assert isinstance(found, Compared)
+    assert (found.of, found.n, found.malignant, found.left_out) == ("ratings", 114, 45, 0)
+    assert found.found.analyses[0].p == pytest.approx(0.0517, abs=5e-5)
+    rows[3] = rows[3].replace(",2,", ",,", 1).replace(",1,", ",,", 1)
+    path.write_text("\n".join(["case,reader,condition,rating,truth", *rows]) + "\n")
+    fewer_cases = read_study(path)
+    assert fewer_cases.remarks[0] == "reader 'A' has no rating under 'spin echo' of 1 of 114 cases; none was filled in"
+    without = compare_conditions(fewer_cases)
+    assert isinstance(without, Compared)
+    assert (without.n, without.left_out, without.found.covariance) == (113, 1, "delong")
+
+
+def test_decisions_are_compared_by_their_own_area_and_patients_by_the_jackknife() -> None:
+    draw = np.random.default_rng(4)
+    truth = np.arange(60) < 25
+    called = (truth + draw.normal(size=(2, 3, 60)) > 0.5).astype(int)
+    found = compare_conditions(study(called, truth, conditions=("a", "b")))
+    assert isinstance(found, Compared)
+    right = called[0, 0] == truth
+    assert found.of.startswith("decisions")
+    assert found.found.areas[0][0] == pytest.approx((right[truth].mean() + right[~truth].mean()) / 2)
+    of_patients = study(called, truth, conditions=("a", "b"), patients=[f"p{number // 2}" for number in range(60)])
+    over = compare_conditions(of_patients)
+    assert isinstance(over, Compared)
+    assert over.found.covariance == "jackknife over patients"
+    said = compare_conditions(of_patients, method="delong")
+    assert said == "DeLong's covariance takes cases as independent, but patients have several; take the jackknife, which is over patients"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (study([[[1, 0, 1]]], [1, 0, 0]), "one reader under one condition: there is nothing to compare"),
+        (study([[[1, 0, -1], [-1, 1, 1]]], [1, -1, 0]), "no case of known truth was read by every reader under every condition"),
+        (study([[[1, 0, 1], [1, 0, 1]]], [1, 0, 0]), "cannot be compared: DeLong's variance needs two samples of each class, got 1 and 2"),
+    ],
+)
+def test_why_nothing_can_be_compared(given, said) -> None:
+    found = compare_conditions(given)
+    assert isinstance(found, str)
+    assert said in found
