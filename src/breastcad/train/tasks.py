@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 
 from breastcad.core.errors import InputError
+from breastcad.train.classical_settings import ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.settings import Settings, flat, with_values
 
-SETTINGS: dict[str, type[Settings]] = {kind.task: kind for kind in (LesionSettings, ClassifierSettings)}
-RECIPES = ("us-lesion", "mg-lesion", "classifier")
+SETTINGS: dict[str, type[Settings]] = {kind.task: kind for kind in (LesionSettings, ClassifierSettings, ClassicalSettings)}
+RECIPES = ("us-lesion", "mg-lesion", "classifier", "classical")
 
 
 def recipe(name: str) -> Settings:

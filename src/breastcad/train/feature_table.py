@@ -1,0 +1,277 @@
+"""The table that traditional CAD learns from: windows that a split names, each with its features, measured once and kept as CSV.
+
+Features themselves are in `patches.features`; what is learnt from them is in `classical`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from breastcad.core.errors import InputError, ReadError
+from breastcad.core.files import write_text
+from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
+from breastcad.core.seeding import generator
+from breastcad.patches.features import features, surroundings
+from breastcad.patches.methods import Scene
+from breastcad.patches.table import scene_of
+from breastcad.patches.views import window_of
+from breastcad.train.classical_settings import DEEP, ClassicalSettings
+from breastcad.train.images import Named, check_modality, named_images
+
+Progress = Callable[[str, int, int], None]
+Deep = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A network's pooled last map: (N, rows, cols) windows in [0, 1] to (N, C)."""
+Key = tuple[str, str]
+
+OUTLINED = ("mask", "polygon")
+LESIONS = ("benign", "malignant", "lesion")
+COLUMNS = ("set", "sample_id", "label", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A window: its row of patches.csv, group, class number, the ``breast`` (patient/side) it is of and the ``kind`` of its finding."""
+
+    row: PatchRow
+    group: str
+    number: int
+    breast: str | None
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """``values`` (N, F) float64 of ``samples`` (N) and features ``names`` (F); ``problems``: what could not be measured, in sentences."""
+
+    names: list[str]
+    values: NDArray[np.float64]
+    samples: list[Sample]
+    problems: list[str]
+
+
+def looked_up(mapping: Mapping[Key, str], row: PatchRow) -> str | None:
+    """Return what a mapping says of a window, or else of its image."""
+    return mapping.get((row.set, row.sample_id)) or mapping.get((row.set, row.image_id))
+
+
+def class_number(label: str, kind: str | None, classes: Sequence[tuple[str, ...]]) -> int | None:
+    """Return the class of a label and a kind of finding: the one that names both, else the one that names the label; None for none.
+
+    Examples
+    --------
+    >>> classes = [("normal", "benign"), ("malignant",), ("malignant mass",)]
+    >>> class_number("malignant", "mass", classes), class_number("malignant", "other", classes), class_number("lesion", None, classes)
+    (2, 1, None)
+    """
+    for name in (f"{label} {kind}", label):
+        for number, one in enumerate(classes):
+            if name in one:
+                return number
+    return None
+
+
+def load_table(
+    collections: Sequence[Collection],
+    patch_rows: Iterable[PatchRow],
+    groups: Mapping[Key, str],
+    settings: ClassicalSettings,
+    progress: Progress | None = None,
+    *,
+    kept: Path | None = None,
+    deep: Deep | None = None,
+) -> FeatureTable:
+    """Measure the features of the windows that a split names and that are of a class.
+
+    Parameters
+    ----------
+    collections : sequence of Collection
+        That have the windows' images.
+    patch_rows : iterable of PatchRow
+    groups : mapping
+        (set, sample id or image id) -> group, of what a split names; other windows are left out, as are those of no class.
+    settings : ClassicalSettings
+    progress : callable, optional
+        Called with a word, the images done and the images in all.
+    kept : Path, optional
+        features.csv: windows that it holds are not measured again, and it is written.
+    deep : callable, optional
+        The network's features, where they are asked for; made from the settings without it.
+
+    Returns
+    -------
+    FeatureTable
+        Texture is measured in a lesion's ROI, grown by ``context``, and in the whole of a window without a lesion; shape on the finding's
+        whole outline, in source pixels. Where not every window has a finding with an outline of its own, shape is left out of the table,
+        which ``problems`` says.
+
+    Raises
+    ------
+    InputError
+        If an image is in no collection or in two, or of another modality, or nothing is left to measure.
+    """
+    rows = [row for row in patch_rows if looked_up(groups, row) is not None]
+    named = named_images(collections, {(row.set, row.image_id) for row in rows})
+    check_modality(named, settings.modality)
+    samples, findings = _samples(rows, groups, named, settings)
+    wanted, problems = _groups(samples, findings, settings)
+    names, measured = _read(kept)
+    left = [sample for sample in samples if (sample.row.set, sample.row.sample_id) not in measured]
+    if DEEP in wanted and left and deep is None:
+        deep = network_features(settings)
+    at = {(image.set, image.image_id): (collection, image, shown) for collection, image, shown in named}
+    by_image = [(key, list(part)) for key, part in groupby(sorted(left, key=_image), key=_image)]
+    for done, (key, part) in enumerate(by_image, start=1):
+        for sample_key, found in _of_image(*at[key], part, wanted, settings, deep, problems):
+            names = names or list(found)
+            measured[sample_key] = np.array(list(found.values()))
+        if progress:
+            progress("measuring", done, len(by_image))
+    there = [sample for sample in samples if (sample.row.set, sample.row.sample_id) in measured]
+    if not there:
+        raise InputError("no window of a class of the settings could be measured; cut windows with breastcad patches, e.g. --method roi")
+    values = np.stack([measured[sample.row.set, sample.row.sample_id] for sample in there])
+    if kept is not None and left:
+        _write(kept, names, values, there)
+    return FeatureTable(names, values, there, problems)
+
+
+def _image(sample: Sample) -> Key:
+    return sample.row.set, sample.row.image_id
+
+
+def _samples(
+    rows: Sequence[PatchRow], groups: Mapping[Key, str], named: Sequence[Named], settings: ClassicalSettings
+) -> tuple[list[Sample], list[FindingRow | None]]:
+    """Return the windows that are of a class, and the lesion that each shows."""
+    at = {(image.set, image.image_id): (image, {one.finding_id: one for one in findings}) for _, image, findings in named}
+    classes = settings.class_names()
+    samples, shown = [], []
+    for row in rows:
+        image, findings = at[row.set, row.image_id]
+        finding = findings.get(row.finding_id or "")
+        number = class_number(row.label, finding.kind if finding else None, classes)
+        if number is not None:
+            breast = f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
+            samples.append(Sample(row, looked_up(groups, row) or "", number, breast, finding.kind if finding else None))
+            shown.append(finding if row.label in LESIONS else None)
+    return samples, shown
+
+
+def _groups(samples: Sequence[Sample], findings: Sequence[FindingRow | None], settings: ClassicalSettings) -> tuple[list[str], list[str]]:
+    """Return the groups of features that every sample can have, and a sentence on shape if it is none of them."""
+    wanted = settings.groups()
+    without = sum(finding is None or finding.geometry not in OUTLINED for finding in findings)
+    if "shape" not in wanted or not without:
+        return wanted, []
+    wanted.remove("shape")
+    if not wanted:
+        raise InputError(f"features=shape needs outlines, and {without} of {len(samples)} windows have none (a box, a circle, no lesion)")
+    return wanted, [f"shape is left out of the features: {without} of {len(samples)} windows have no outline (a box, a circle, no lesion)"]
+
+
+Measured = tuple[Key, dict[str, float]]
+
+
+def _of_image(
+    collection: Collection,
+    image: ImageRow,
+    findings: list[FindingRow],
+    samples: Sequence[Sample],
+    wanted: Sequence[str],
+    settings: ClassicalSettings,
+    deep: Deep | None,
+    problems: list[str],
+) -> list[Measured]:
+    """Measure the windows of one image; what cannot be is added to the problems."""
+    try:
+        scene = scene_of(image, findings, Path(collection.root), generator(0, "features"))
+        windows = [window_of(scene.pixels(), sample.row) for sample in samples]
+    except ReadError as error:
+        problems.append(f"{image.set} {image.image_id}: {error.reason}")
+        return []
+    found: list[Measured] = []
+    made = None if deep is None or DEEP not in wanted else deep(np.stack([_resized(one, settings) for one in windows]))
+    for place, (sample, window) in enumerate(zip(samples, windows, strict=True)):
+        mask, outline = _region(scene, sample.row, window.shape)
+        if not mask.any():
+            problems.append(f"{image.set} {sample.row.sample_id}: no pixel of its finding lies in the window")
+            continue
+        measured = features(
+            np.clip(window, 0, 1),  # resizing may leave [0, 1] by a rounding error
+            surroundings(mask, settings.context), [one for one in wanted if one != DEEP],
+            outline=outline, distances=settings.distances(),
+        )  # fmt: skip
+        if made is not None:
+            measured |= {f"{DEEP}.{number}": float(value) for number, value in enumerate(made[place])}
+        found.append(((image.set, sample.row.sample_id), measured))
+    return found
+
+
+def _region(scene: Scene, row: PatchRow, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Return where a window's texture is measured, and its finding's outline; without a lesion all of it, and None."""
+    roi = next((roi for finding, roi in scene.rois if finding.finding_id == row.finding_id), None)
+    if row.label not in LESIONS or roi is None:
+        return np.ones(shape, bool), None
+    inside = window_of(roi, row)
+    return (inside if inside.any() else np.asarray(window_of(roi.astype(np.float32), row) > 0)), roi
+
+
+def _resized(window: NDArray[np.float32], settings: ClassicalSettings) -> NDArray[np.float32]:
+    shrinks = settings.rows * settings.cols < window.size
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.clip(cv2.resize(window, (settings.cols, settings.rows), interpolation=how), 0, 1)
+
+
+def network_features(settings: ClassicalSettings) -> Deep:
+    """Return a function that gives the pooled last map of the settings' network.
+
+    Raises
+    ------
+    InputError
+        As `models.classifier_network.build_classifier` does.
+    """
+    import torch  # noqa: PLC0415 - only these features need it
+
+    from breastcad.models.classifier_network import build_classifier  # noqa: PLC0415 - loads torch
+
+    network = build_classifier(settings.network, 2, rows=settings.rows, cols=settings.cols, weights=settings.weights).eval()
+
+    def made(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            parts = [network.deep_features(torch.from_numpy(windows[place : place + 16, None])) for place in range(0, len(windows), 16)]
+        return np.asarray(torch.cat(parts).numpy(), np.float32)
+
+    return made
+
+
+def _write(path: Path, names: Sequence[str], values: NDArray[np.float64], samples: Sequence[Sample]) -> None:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*COLUMNS, *names])
+    for sample, line in zip(samples, values.tolist(), strict=True):
+        writer.writerow([sample.row.set, sample.row.sample_id, sample.row.label, sample.kind or "", *map(repr, line)])
+    write_text(path, stream.getvalue())
+
+
+def _read(path: Path | None) -> tuple[list[str], dict[Key, NDArray[np.float64]]]:
+    """Read features.csv: the features' names, and the values by set and sample id."""
+    if path is None or not path.is_file():
+        return [], {}
+    with open(path, newline="", encoding="utf-8") as stream:
+        header, *lines = csv.reader(stream)
+    if tuple(header[: len(COLUMNS)]) != COLUMNS or any(len(line) != len(header) for line in lines):
+        raise ReadError(path, "is no table of features; remove it, and the windows are measured again")
+    try:
+        values = {(line[0], line[1]): np.array(line[len(COLUMNS) :], np.float64) for line in lines}
+    except ValueError as error:
+        raise ReadError(path, f"is no table of features ({error}); remove it, and the windows are measured again") from error
+    return header[len(COLUMNS) :], values
