@@ -312,5 +312,5 @@ def test_marks_without_lesions_are_refused(tmp_path, tables) -> None:
 
 def test_a_run_without_test_rows_is_refused(tmp_path) -> None:
     write_predictions(tmp_path / "predictions.csv", [])
-    with pytest.raises(InputError, match="predictions.csv has no test rows"):
+    with pytest.raises(InputError, match=r"predictions\.csv has no test rows"):
         figures(tmp_path)

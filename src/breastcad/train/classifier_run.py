@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -14,15 +14,15 @@ from scipy.optimize import minimize_scalar
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
-from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow, worst_label
+from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow
 from breastcad.datasets.cache import Cache
-from breastcad.evaluate.aggregation import aggregated_rows
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_softmax, predict
 from breastcad.train.images import Named, check_folds, check_modality, images_digest, named_images
 from breastcad.train.loop import Fold, fold_name
 from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, train_member
+from breastcad.train.wholes import breast_of, with_wholes
 from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
 
 PartOf = Callable[[PatchRow, int], str | None]
@@ -36,8 +36,21 @@ def check(
     patches: list[PatchRow] | None,
 ) -> str:
     """Return a digest of the images and windows that a split names, as `run.check`."""
-    named, rows = _named(collections, split, settings, patches)
-    check_modality(named, settings.modality)
+    return check_windows(collections, split, settings.modality, outer, patches, copies=settings.copies)
+
+
+def check_windows(
+    collections: list[Collection],
+    split: list[SplitRow],
+    modality: str,
+    outer: list[int] | None,
+    patches: list[PatchRow] | None,
+    *,
+    copies: int,
+) -> str:
+    """Return a digest of the images and windows that a split names."""
+    named, rows = _named(collections, split, patches, copies)
+    check_modality(named, modality)
     check_folds(split, outer)
     digest = hashlib.sha256(images_digest(named).encode())
     for row in rows:
@@ -48,7 +61,7 @@ def check(
 def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None, cache: Cache | None) -> tuple[list[Window], list[str]]:
     """Read the windows that the split names; return them, and a sentence for each image that cannot be read."""
     settings = cast(ClassifierSettings, run.settings)
-    named, rows = _named(collections, run.split, settings, patches)
+    named, rows = _named(collections, run.split, patches, settings.copies)
     part_of = [_parts(run.split, fold) for fold in sorted({(row.repeat, row.outer) for row in run.split})]
 
     def wanted(row: PatchRow, copy: int) -> str | None:
@@ -108,7 +121,7 @@ def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> 
 
 
 def _named(
-    collections: list[Collection], split: Iterable[SplitRow], settings: ClassifierSettings, patches: list[PatchRow] | None
+    collections: list[Collection], split: Iterable[SplitRow], patches: list[PatchRow] | None, copies: int
 ) -> tuple[list[Named], list[PatchRow]]:
     """Return the images that a split names, itself or by their windows, and the windows on them.
 
@@ -121,14 +134,14 @@ def _named(
     if patches is None:
         named = named_images(collections, ids)
         return named, whole_windows(row for _, row, _ in named)
-    windows = {(row.set, sample_id(row, copy)): row for row in patches for copy in range(settings.copies)}
+    windows = {(row.set, sample_id(row, copy)): row for row in patches for copy in range(copies)}
     images = {(row.set, row.image_id) for row in patches} & ids
     known = {(image.set, image.image_id) for one in collections for image in one.images}
     strange = ids - windows.keys() - known
     if strange:
         raise InputError(
             f"the split names {len(strange)} samples that are no image of the collections, no window of --patches and none of its "
-            f"{settings.copies} copies (first: '{min(strange)[1]}'); give the ones that it was made of"
+            f"{copies} copies (first: '{min(strange)[1]}'); give the ones that it was made of"
         )
     images |= {(row.set, row.image_id) for key, row in windows.items() if key in ids}
     return named_images(collections, images), [row for row in patches if (row.set, row.image_id) in images]
@@ -196,32 +209,10 @@ def prediction_rows(
         one = PredictionRow(*window.key, image.patient_id, window.group, *fold, 0, part, level, row.label)
         one.raw = {"+".join(name): round(float(logit), 5) for name, logit in zip(names, said, strict=True)}
         one.probability = by_label(shares.tolist(), names)
-        one.image, one.breast, one.kind = image.image_id, breast_of(window), window.kind
+        one.image, one.breast, one.kind = image.image_id, breast_of(image), window.kind
         rows.append(one)
-    wholes: dict[str, dict[tuple[str, str], list[int]]] = {level: defaultdict(list) for level in ("image", "breast", "patient")}
-    for number, (window, one) in enumerate(zip(windows, rows, strict=True)):
-        for level, name in (("image", one.image if one.level == "patch" else None), ("breast", one.breast), ("patient", one.patient)):
-            if name:
-                wholes[level][window.row.set, name].append(number)
-    whole = [
-        _whole(level, name, [windows[k] for k in members], rows[members[0]])
-        for level, own in wholes.items()
-        for (_, name), members in own.items()
-    ]
-    return aggregated_rows(rows + whole, settings.aggregation) if whole else rows
-
-
-def _whole(level: str, name: str, windows: Sequence[Window], row: PredictionRow) -> PredictionRow:
-    """Return the row of an image, breast or patient, whose probabilities are still to be put together."""
-    breast = row.breast if level in ("image", "breast") else None
-    label = worst_label([window.image.label for window in windows])
-    return replace(row, id=name, level=level, label=label, raw={}, probability={}, image=None, breast=breast, kind=None)
-
-
-def breast_of(window: Window) -> str | None:
-    """Return patient/side of a window's breast; None where one of them is not known."""
-    image = window.image
-    return f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
+    labels = {(window.row.set, window.image.image_id): window.image.label for window in windows}
+    return with_wholes(rows, labels, settings.aggregation)
 
 
 def by_label(shares: Sequence[float], classes: Sequence[tuple[str, ...]]) -> dict[str, float]:

@@ -13,13 +13,13 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
-from breastcad.train import classifier_run, lesion_run
+from breastcad.train import classical_run, classifier_run, lesion_run
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
 from breastcad.train.search import Search, searched
 from breastcad.train.settings import NetworkSettings, Settings
 
-KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run}
+KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run, "classical": classical_run}
 """Each kind of training has ``check``, ``load``, ``make_task`` and ``train_fold``."""
 
 
