@@ -150,6 +150,17 @@ def test_windows_and_copies_that_a_split_parts_are_each_where_it_puts_them(
         check([collection], leaking, replace(settings, copies=2), patches=patches)
 
 
+def test_after_each_epoch_a_line_says_how_long_it_takes_at_most(
+    collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
+) -> None:
+    run, said = begin(tmp_path / "run", replace(SMALL, epochs=2), split), list[str]()
+    run.tell = said.append
+    train_run(run, [collection], patches=patches)
+    assert len(said) == 4
+    assert [line.partition(":")[0] for line in said] == [f"fold {fold}, epoch {epoch} of 2" for fold in (0, 1) for epoch in (1, 2)]
+    assert said[-1].endswith(" an epoch, 0 s left at most")
+
+
 def test_whole_images_without_windows(collection: Collection, split: list[SplitRow], tmp_path: Path) -> None:
     run = begin(tmp_path / "run", replace(SMALL, classes="normal, benign, malignant"), split)
     train_run(run, [collection])

@@ -96,6 +96,7 @@ def command(
             run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
         processes.wait()
         run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
+        run.tell = say if processes.first else None
         problems = train_run(run, given, numbers, patches=windows, search=sought, cache=kept, tell=tell)
         left = undone_folds(run)
         largest = None if left or settings.task != "lesion" or not processes.first else export_run(run)

@@ -124,6 +124,7 @@ def _train(
             given[2].close()
         if problems and processes.first:
             write_text(run.folder / LEFT_OUT, "".join(f"{problem}\n" for problem in problems))
+        run.ahead = len(wanted) * run.settings.members
         for fold in wanted:
             with alone(run, fold) if processes.first else nullcontext():
                 done = processes.from_first(is_done(run, fold))  # another command may have done it meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,9 +47,10 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class Run:
-    """A training on disk: its folder, settings, split, and the callback that tells how far it is.
+    """A training on disk: its folder, settings, split, and the callbacks that tell how far it is.
 
-    ``split`` has the outer folds, ``inner`` the inner folds of a nested split: to choose settings.
+    ``split`` has the outer folds, ``inner`` the inner folds of a nested split: to choose settings. ``tell`` takes a sentence after each
+    epoch; ``ahead`` counts the networks that are still to be trained, the present one among them.
     """
 
     folder: Path
@@ -57,6 +59,8 @@ class Run:
     device: torch.device
     progress: Progress
     inner: list[SplitRow] = field(default_factory=list)
+    tell: Tell | None = None
+    ahead: int = 1
 
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
@@ -199,11 +203,53 @@ def train_member(run: Run, task: Task, fold: tuple[int, int], member: int, colum
     of = {"repeat": fold[0], "fold": fold[1], "member": member}
     repeated = ("repeat",) if any(repeat for repeat, _ in folds_of(run)) else ()
     columns = (*repeated, "fold", "member", "epoch", "part", "loss", "score", *columns, "seconds", "images_per_second")
+    pace = Pace(run, task)
     with SummaryWriter(str(run.folder / "tensorboard" / name)) as board:
-        return train_network(
-            task, member_folder(run, fold, member), device=run.device, progress=run.progress,
-            report=lambda row: write_log(run.folder / "log.csv", columns, of, row, board),
-        )  # fmt: skip
+
+        def report(row: dict[str, Any]) -> None:
+            write_log(run.folder / "log.csv", columns, of, row, board)
+            pace.tell(row)
+
+        network = train_network(task, member_folder(run, fold, member), device=run.device, progress=run.progress, report=report)
+    run.ahead -= 1
+    return network
+
+
+class Pace:
+    """How fast a network learns: a sentence after each of its epochs."""
+
+    def __init__(self, run: Run, task: Task) -> None:
+        self._run, self._task, self._since = run, task, time.monotonic()
+        self._train: dict[str, Any] = {}
+
+    def tell(self, row: dict[str, Any]) -> None:
+        """Take a row of the log; after validation's, say how good the network is and how long it takes."""
+        if row["part"] == "train":
+            self._train = row
+            return
+        now = time.monotonic()
+        seconds, self._since = now - self._since, now
+        if self._run.tell is None:
+            return
+        epochs, done = self._task.epochs, row["epoch"] + 1
+        left = seconds * (epochs - done + epochs * (self._run.ahead - 1))
+        self._run.tell(
+            f"{fold_name(self._task.fold)}, epoch {done} of {epochs}: loss {self._train['loss']:.3f}, validation {row['score']:.3f}, "
+            f"{self._train['images_per_second']:.0f} images/s; {_duration(seconds)} an epoch, {_duration(left)} left at most"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    Examples
+    --------
+    >>> [_duration(seconds) for seconds in (4.2, 300, 9000)]
+    ['4 s', '5 min', '2.5 h']
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def write_log(path: Path, columns: Sequence[str], of: dict[str, int], row: dict[str, Any], board: SummaryWriter) -> None:
