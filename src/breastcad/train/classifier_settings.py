@@ -10,7 +10,7 @@ from breastcad.augment.policies import POLICIES
 from breastcad.core.errors import InputError
 from breastcad.core.records import LABELS
 from breastcad.evaluate.aggregation import RULES
-from breastcad.train.settings import NORMALISATIONS, NetworkSettings
+from breastcad.train.settings import NORMALISATIONS, PRECISIONS, NetworkSettings
 
 KINDS_OF_FINDINGS = ("mass", "calcification", "asymmetry", "distortion", "other")
 
@@ -49,6 +49,7 @@ class ClassifierSettings(NetworkSettings):
         "modality": ("US", "MG"),
         "normalisation": NORMALISATIONS,
         "policy": ("none", *POLICIES),
+        "precision": PRECISIONS,
         "copies_policy": ("none", *POLICIES),
         "head": ("pool", "pool-hidden", "flatten-hidden"),
         "loss": ("cross-entropy", "focal"),

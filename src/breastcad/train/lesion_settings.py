@@ -12,7 +12,7 @@ from breastcad.core.errors import InputError
 from breastcad.models.metadata import FIELDS
 from breastcad.models.registry import network_spec
 from breastcad.preprocess.inputs import PIPELINES
-from breastcad.train.settings import NORMALISATIONS, NetworkSettings
+from breastcad.train.settings import NORMALISATIONS, PRECISIONS, NetworkSettings
 
 # Settings that the model file repeats, and under which name: else a training would end without one.
 IN_THE_MODEL = {
@@ -49,6 +49,7 @@ class LesionSettings(NetworkSettings):
         "pipeline": tuple(sorted(PIPELINES)),
         "normalisation": NORMALISATIONS,
         "policy": ("none", *POLICIES),
+        "precision": PRECISIONS,
     }
     at_least_one: ClassVar[Sequence[str]] = (*NetworkSettings.at_least_one, "model_folds", "max_marks")
     shares: ClassVar[Sequence[str]] = (

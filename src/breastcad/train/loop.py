@@ -81,7 +81,7 @@ class State:
     def __init__(self, task: Task, processes: Processes) -> None:
         self.network = task.make_network().to(processes.device)
         self.average = task.make_network().to(processes.device)
-        self.optimiser = processes.optimiser(task.make_optimiser(self.network))
+        self.optimiser = task.make_optimiser(self.network)
         self.average.requires_grad_(False)
         self.epoch = self.step = 0
         self.best_epoch, self.best_score = -1, -math.inf
@@ -126,7 +126,7 @@ def train_network(task: Task, folder: Path, *, device: torch.device, report: Rep
     InputError
         If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
-    processes, settings = Processes(device), task.settings
+    processes, settings = Processes(device, task.settings.precision), task.settings
     processes.check_batch(settings.batch)
     torch.set_num_threads(settings.threads)
     state = _restored(State(task, processes), folder)
@@ -168,7 +168,9 @@ def _run_epoch(state: State, task: Task, processes: Processes, progress: Progres
     for done, batch in enumerate(task.batches(state.epoch, processes.rank, processes.count), start=1):
         for group in state.optimiser.param_groups:
             group["lr"] = task.rate(state.step) * group["share"]
-        loss = _step(state, task, batch, processes)
+        loss = processes.step(task.loss(state.network, batch, processes), state.optimiser, longest=LONGEST_GRADIENT)
+        state.step += 1
+        _average(state, task.settings)
         if not math.isfinite(loss):
             raise _diverged(state, task, "the loss")
         total += loss
@@ -181,16 +183,6 @@ def _diverged(state: State, task: Task, what: str) -> InputError:
         f"{fold_name(task.fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate "
         f"{task.settings.rate:g}; give a lower one with --setting rate=..., and another folder with --out"
     )
-
-
-def _step(state: State, task: Task, batch: Any, processes: Processes) -> float:
-    loss = task.loss(state.network, batch, processes)
-    state.optimiser.zero_grad(set_to_none=True)
-    mean = processes.backward(loss, [p for p in state.network.parameters() if p.requires_grad], longest=LONGEST_GRADIENT)
-    state.optimiser.step()
-    state.step += 1
-    _average(state, task.settings)
-    return mean
 
 
 @torch.no_grad()

@@ -25,10 +25,16 @@ class Processes:
     ----------
     device : torch.device
         Of the kind that is wanted; with several accelerators each process gets its own.
+    precision : str
+        ``auto``: half precision where it can be on an accelerator, single on a processor; ``single``; ``bfloat16``, which some
+        processors multiply faster. Weights and sums stay single.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="fp16" if device.type == "cuda" else "no")
+    def __init__(self, device: torch.device, precision: str = "auto") -> None:
+        # Half precision is ours: accelerate holds one kind for the whole life of a process.
+        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+        self._half = {"bfloat16": torch.bfloat16, "auto": torch.float16 if device.type == "cuda" else None}.get(precision)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._half == torch.float16)
         self.device: torch.device = self._accelerator.device
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
@@ -43,20 +49,21 @@ class Processes:
         if batch % self.count:
             raise InputError(f"setting 'batch' must be a multiple of the {self.count} processes that share each batch, got {batch}")
 
-    def optimiser(self, optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """Return an optimiser that knows of half precision where that is used."""
-        return self._accelerator.prepare_optimizer(optimiser, device_placement=False)
-
     def autocast(self) -> Any:
         """Return the context in which a network answers in training."""
-        return self._accelerator.autocast()
+        return torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None)
 
-    def backward(self, loss: Tensor, parameters: list[nn.Parameter], *, longest: float) -> float:
-        """Leave in parameters the mean gradient of all processes, at most so long; return the mean of their losses."""
-        self._accelerator.backward(loss)
+    def step(self, loss: Tensor, optimiser: torch.optim.Optimizer, *, longest: float) -> float:
+        """Take a step against the mean gradient of all processes, at most so long; return the mean of their losses."""
+        parameters = [p for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
+        optimiser.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()
         if self.count > 1:
             self._take_mean([p.grad for p in parameters if p.grad is not None])
-        self._accelerator.clip_grad_norm_(parameters, longest)
+        self._scaler.unscale_(optimiser)
+        torch.nn.utils.clip_grad_norm_(parameters, longest)
+        self._scaler.step(optimiser)
+        self._scaler.update()
         return float(self._accelerator.reduce(loss.detach(), "mean") if self.count > 1 else loss.detach())
 
     def level_statistics(self, networks: Iterable[nn.Module]) -> None:

@@ -81,7 +81,8 @@ class NetworkSettings(Settings):
     ``network`` is trained for ``epochs`` at most, in batches of ``batch``; ``patience`` epochs without a better validation end it.
     ``weights`` says what it starts from. Its rate rises to ``rate`` over the share ``warm_up`` of all steps. ``average_decay`` is that
     of the averaged weights, a step. ``normalisation`` is fixed, or z-score or percentile, whose statistics each fold fits on its training
-    images and keeps with its networks. ``policy`` names a way to draw augmentations (`augment.policies`), anew each epoch.
+    images and keeps with its networks. ``policy`` names a way to draw augmentations (`augment.policies`), anew each epoch. ``precision``
+    is auto (half on a GPU, single on a processor), single, or bfloat16: a processor with instructions for it trains ResNets twice as fast.
     """
 
     at_least_one: ClassVar[Sequence[str]] = (*Settings.at_least_one, "batch", "epochs", "patience")
@@ -98,9 +99,11 @@ class NetworkSettings(Settings):
     average_decay: float = 0.99
     normalisation: str = "fixed"
     policy: str = "none"
+    precision: str = "auto"
 
 
 NORMALISATIONS = ("fixed", *KINDS)
+PRECISIONS = ("auto", "single", "bfloat16")
 
 
 def flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
