@@ -15,9 +15,13 @@ from breastcad.evaluate import readers
 Run = Callable[..., tuple[int, str, str]]
 
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
 @pytest.fixture(autouse=True)
-def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "REPEATS", 100)
+def fewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "as_documented" not in request.node.name:
+        monkeypatch.setattr(readers, "REPEATS", 100)
 
 
 @pytest.fixture
@@ -125,3 +129,14 @@ def test_help_teaches_the_form(run: Run) -> None:
     told = run("readers", "--help")[1]
     assert "case,patient,reader,condition,rating,truth" in told
     assert "17,p4,Ada,with AI,4C,malignant" in told
+
+
+def test_the_example_and_table_7_are_as_documented(run: Run) -> None:
+    page = (DOCS / "readers.md").read_text(encoding="utf-8")
+    told = run("readers", DOCS / "made-up-readings.csv", "--code", "bi-rads")[1].splitlines()
+    example = page.split("\n## An example, made up\n")[1].split("\n## ")[0]
+    rows = [line for line in example.splitlines() if line.startswith("|")]
+    assert len(rows) > 30
+    assert [row for row in rows if row not in told] == []
+    for line in run("readers", "--table-7")[1].splitlines()[4:]:
+        assert line.replace("## ", "### ") in page

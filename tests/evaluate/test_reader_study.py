@@ -107,7 +107,7 @@ def test_truth_in_a_table_of_its_own(tmp_path: Path) -> None:
     assert study.patients.tolist() == ["p1", "p1", "case 3"]
     assert study.remarks == (
         "the truth of 1 of 3 cases is not known; they count in agreement only",
-        "1 cases have a truth but no rating of anybody; they are left out",
+        "1 of 3 cases with a truth were read by nobody, and are left out",
         "1 of 3 cases name no patient; each counts as one of its own",
     )
 

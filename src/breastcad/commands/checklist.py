@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from breastcad.commands.options import Overwrite
-
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; settings.yaml must be there.")]
 Collections = Annotated[
     list[Path] | None, typer.Argument(metavar="[COLLECTION]...", help="What it was trained and tested on: sources, licences, counts.")
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", metavar="FILE.md", help="File to write; without it, the list is printed.")]
 
+OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Write over FILE.md if it is there.")]
 
-def command(run: RunFolder, collections: Collections = None, out: OutFile = None, overwrite: Overwrite = False) -> None:
+
+def command(run: RunFolder, collections: Collections = None, out: OutFile = None, overwrite: OverwriteFile = False) -> None:
     """Hold a run against what CLAIM 2024 and TRIPOD+AI ask a report to say.
 
     Each of the 96 items is answered from the run's own files, or said to be missing, with what to do; what no run can know (ethics

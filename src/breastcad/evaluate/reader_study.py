@@ -292,7 +292,7 @@ def _told_of_cases(truth: NDArray[np.int8], truths: Mapping[str, str], cases: Se
         found.append(f"the truth of {unknown} of {truth.size} cases is not known; they count in agreement only")
     unread = len(set(truths) - set(cases))
     if unread:
-        found.append(f"{unread} cases have a truth but no rating of anybody; they are left out")
+        found.append(f"{unread} of {len(truths)} cases with a truth were read by nobody, and are left out")
     if not any(case in patients for case in cases):
         found.append("no patients are named: each case counts as a patient of its own")
     elif nameless := sum(case not in patients for case in cases):

@@ -217,7 +217,11 @@ def _compared(study: Study, compared: Compared) -> list[Section]:
         f"Obuchowski and Rockette's analysis of variance, with Hillis' degrees of freedom; figure of merit: the area of the {compared.of};"
         f" {compared.n} cases ({compared.malignant} malignant) that every reader read under every condition;"
         f" covariances: {found.covariance}.",
-        *((f"{compared.left_out} cases are left out here: a rating or the truth is missing.",) if compared.left_out else ()),
+        *(
+            (f"Left out here, since a rating or the truth is missing: {compared.left_out} of {len(study.cases)} cases.",)
+            if compared.left_out
+            else ()
+        ),
     )
     rows = tuple(row for one in found.analyses for row in _analysis_rows(study, one))
     heads = ("random", "what", "area or difference", "error", "df", "95 % interval", "p")
