@@ -90,6 +90,22 @@ def test_cases_of_one_patient_widen_the_interval() -> None:
     assert (whole.low, whole.high) == wilson_interval(2, 2)  # two patients, not eight cases
 
 
+def test_the_interval_over_patients_is_that_of_a_ratio() -> None:
+    """60 patients of one case and of nine by turns, each patient's cases alike: its error is the linearised one of a ratio of sums.
+
+    Wilson's with patients as trials would be too narrow, since half of the patients hold nine tenths of the cases.
+    """
+    sizes, right = np.tile([1, 9], 30), np.tile([1, 1, 1, 0], 15)
+    called, patients = np.repeat(right, sizes), np.repeat(np.arange(60).astype(str), sizes)
+    (found,) = against_truth(study([[called]], np.ones(300, dtype=int), patients=patients))
+    one = found.malignant_positive["sensitivity"]
+    assert one is not None
+    error = np.sqrt(((right * sizes - one.value * sizes) ** 2).sum()) / sizes.sum()
+    assert (one.high - one.low) / (2 * 1.96) == pytest.approx(error, rel=0.12)
+    low, high = wilson_interval(one.value * 60, 60)
+    assert high - low < 0.85 * (one.high - one.low)
+
+
 def test_areas_are_delong_s_or_over_patients() -> None:
     draw = np.random.default_rng(2)
     truth = np.arange(40) < 15
