@@ -57,7 +57,7 @@ def test_it_prints_and_writes_the_same_figures(ratings: Path, tmp_path: Path, ru
         "40 cases of 30 patients, 3 readers (Ada, Bea <b>, Cem|), conditions: without AI, with AI. Truth: 14 malignant, 26 benign" in told
     )
     assert "Reader 'Ada' has no rating under 'with AI' of 1 of 40 cases; none was filled in." in told
-    assert "39 cases (14 malignant) that every reader read under every condition; covariances: jackknife over patients." in told
+    assert "39 cases (14 malignant) that every reader read under every condition; covariances: delong over patients." in told
     found = json.loads((tmp_path / "out" / "readers.json").read_text())
     assert (found["format"], found["cases"], found["patients"]) == ("breastcad-readers/1", 40, 30)
     assert [len(found[name]) for name in ("against_truth", "between_two", "between_all")] == [6, 12, 2]

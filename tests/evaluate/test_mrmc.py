@@ -144,7 +144,7 @@ def test_readers_who_say_the_same_have_no_error_and_no_f() -> None:
     assert [(one.value, one.p, one.differences[0].value) for one in found.analyses] == [(None, 0.0, 1.0)] * 3
 
 
-def test_the_jackknife_over_patients_takes_copies_of_a_patient_for_one() -> None:
+def test_over_patients_copies_of_a_patient_count_as_one() -> None:
     """Every case twice under one patient: the areas and their covariance are those of each patient's case once."""
     ratings, truth = drawn(7, t=1, r=2, n=16)
     areas, covariance = area_covariance(truth, ratings[0], method="jackknife")
@@ -152,6 +152,8 @@ def test_the_jackknife_over_patients_takes_copies_of_a_patient_for_one() -> None
         np.repeat(truth, 2), np.repeat(ratings[0], 2, axis=1), method="jackknife", clusters=np.repeat(np.arange(16), 2)
     )
     assert (twice, of_patients) == (pytest.approx(areas), pytest.approx(covariance))
+    _, by_placements = area_covariance(np.repeat(truth, 2), np.repeat(ratings[0], 2, axis=1), clusters=np.repeat(np.arange(16), 2))
+    assert by_placements == pytest.approx(area_covariance(truth, ratings[0])[1])
     _, taken_apart = area_covariance(np.repeat(truth, 2), np.repeat(ratings[0], 2, axis=1), method="jackknife")
     assert (np.diag(taken_apart) < 0.6 * np.diag(covariance)).all()
 
@@ -165,7 +167,7 @@ def test_the_jackknife_over_patients_takes_copies_of_a_patient_for_one() -> None
         ),
         ({"ratings": [[[1, 2, 3, 4]]], "truth": [0, 0, 1, 1], "level": 1}, r"level must lie in \(0, 1\), got 1"),
         ({"ratings": [[[1, 2, 3, 4]]], "truth": [0, 0, 1, 1], "method": "guess"}, "method must be one of delong, jackknife, got 'guess'"),
-        ({"ratings": [[[1, 2, 3, 4]]], "truth": [0, 0, 1, 1], "clusters": ["a"] * 4}, "of clusters take method='jackknife'"),
+        ({"ratings": [[[1, 2, 3, 4]]], "truth": [0, 0, 1, 1], "clusters": ["a"] * 4}, "each class must be in two clusters at least"),
         ({"ratings": [[[1, 2, 3]]], "truth": [0, 0, 1], "method": "jackknife"}, "cases of each class from at least two patients"),
         ({"ratings": [[[1, 2, np.nan, 4]]], "truth": [0, 0, 1, 1]}, "scores must be finite: 1 of 4 are not"),
     ],

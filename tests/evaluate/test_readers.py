@@ -118,6 +118,10 @@ def test_areas_are_delong_s_or_over_patients() -> None:
     assert over.area is not None
     assert over.area.value == pytest.approx(found.area.value)
     assert over.area.low != found.area.low
+    alone = study(
+        [[np.full(40, -1)]], truth, ranks=[[ranks]], patients=["p" if sick else f"p{number}" for number, sick in enumerate(truth)]
+    )
+    assert against_truth(alone) == []  # all malignant cases are of one patient
 
 
 def test_agreement_on_decisions_and_steps() -> None:
@@ -183,7 +187,7 @@ def test_a_published_study_from_its_table_to_its_p(tmp_path: Path, van_dyke) -> 
     assert (without.n, without.left_out, without.found.covariance) == (113, 1, "delong")
 
 
-def test_decisions_are_compared_by_their_own_area_and_patients_by_the_jackknife() -> None:
+def test_decisions_are_compared_by_their_own_area_over_patients_where_they_have_several() -> None:
     draw = np.random.default_rng(4)
     truth = np.arange(60) < 25
     called = (truth + draw.normal(size=(2, 3, 60)) > 0.5).astype(int)
@@ -193,11 +197,11 @@ def test_decisions_are_compared_by_their_own_area_and_patients_by_the_jackknife(
     assert found.of.startswith("decisions")
     assert found.found.areas[0][0] == pytest.approx((right[truth].mean() + right[~truth].mean()) / 2)
     of_patients = study(called, truth, conditions=("a", "b"), patients=[f"p{number // 2}" for number in range(60)])
-    over = compare_conditions(of_patients)
+    over, jackknifed = compare_conditions(of_patients), compare_conditions(of_patients, method="jackknife")
     assert isinstance(over, Compared)
-    assert over.found.covariance == "jackknife over patients"
-    said = compare_conditions(of_patients, method="delong")
-    assert said == "DeLong's covariance takes cases as independent, but patients have several; take the jackknife, which is over patients"
+    assert isinstance(jackknifed, Compared)
+    assert (over.found.covariance, jackknifed.found.covariance) == ("delong over patients", "jackknife over patients")
+    assert over.found.components["Var"] == pytest.approx(jackknifed.found.components["Var"], rel=0.1)
 
 
 @pytest.mark.parametrize(

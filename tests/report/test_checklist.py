@@ -37,7 +37,9 @@ def write_run(folder: Path, *, tested: str = "tiny") -> Path:
     (folder / "settings.yaml").write_text(
         yaml.safe_dump(settings | {"members": 2, "choose_by": "auc", "class_weight": "balanced", "seed": 4})
     )
-    (folder / "environment.json").write_text(json.dumps({"breastcad": "0.1.0", "torch": "2.11.0"}))
+    (folder / "environment.json").write_text(
+        json.dumps([{"breastcad": "0.1.0", "torch": "2.11.0"}, {"breastcad": "0.1.0", "torch": "2.12.0"}])
+    )
     (folder / "folds.json").write_text(json.dumps([{"classes": ["benign", "malignant"]}, {"classes": ["benign", "malignant"]}]))
     (folder / "log.csv").write_text("epoch,part,seconds\n0,train,1800\n0,validation,\n1,train,1800\n")
     rows = [SplitRow("tiny", f"i{n}", f"g{n}", 0, fold, 0, "test" if n % 2 == fold else "train") for fold in range(2) for n in range(8)]
@@ -72,6 +74,7 @@ def test_a_run_with_its_collection(tmp_path: Path) -> None:
     assert claim["8"].said == "tiny: 9 images listed, 8 at hand, 8 in the split"
     assert claim["19"].said == "Split of kind 'kfold', 2 folds, seed 1; images that are in a part in any fold: test 8, train 8."
     assert claim["20"].said.startswith("Parts are disjoint by groups")
+    assert claim["23"].said == "breastcad 0.1.0, torch 2.11.0; then breastcad 0.1.0, torch 2.12.0."
     assert claim["24"].said == "From scratch, seed 4."
     assert claim["25"].said == "epochs 3, batch 4, rate 0.1, seed 4, members 2; 1.0 hours in all on a machine not named."
     assert claim["27"].said == "2 networks a fold, whose mean is its answer."

@@ -28,9 +28,7 @@ Truth = Annotated[
 Code = Annotated[str | None, typer.Option("--code", metavar="TEXT", help='What ratings mean: "1=benign 0=malignant", or bi-rads.')]
 TruthCode = Annotated[str | None, typer.Option("--truth-code", metavar="TEXT", help="What truth means, where it is not in words.")]
 Threshold = Annotated[float | None, typer.Option("--threshold", metavar="NUMBER", help="Scores from this on are called malignant.")]
-OfCovariance = Annotated[
-    Covariance | None, typer.Option("--covariance", help="Of the areas; delong, and jackknife where patients have several cases.")
-]
+OfCovariance = Annotated[Covariance, typer.Option("--covariance", help="Of the areas; over patients where they have several cases.")]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for readers.json and readers.html; else only printed.")
 ]
@@ -43,7 +41,7 @@ def command(
     code: Code = None,
     truth_code: TruthCode = None,
     threshold: Threshold = None,
-    covariance: OfCovariance = None,
+    covariance: OfCovariance = Covariance.delong,
     out: OutFolder = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -78,7 +76,7 @@ def command(
     study = read_study(ratings, truth, code=code, truth_code=truth_code, threshold=threshold)
     folder = None if out is None else output_folder(out, overwrite=overwrite)
     figures, (pairs, together) = against_truth(study, seed=seed), between_readers(study, seed=seed)
-    compared = compare_conditions(study, method=covariance.value if covariance else None)
+    compared = compare_conditions(study, method=covariance.value)
     title = f"Reader study: {ratings.stem}"
     parts = sections(study, figures, pairs, together, compared)
     for line in as_text(title, parts).splitlines():

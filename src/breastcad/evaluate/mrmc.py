@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from breastcad.evaluate import weighted
+from breastcad.evaluate.clustered import clustered_covariance
 from breastcad.evaluate.delong import delong_covariance
 
 COVARIANCES = ("delong", "jackknife")
@@ -123,9 +124,9 @@ def area_covariance(
     ratings : (K, N) array_like of float
         Higher is more suspect.
     method : str
-        ``delong``: by placements; cases must be of different patients. ``jackknife``: each cluster left out in turn.
+        ``delong``: by placements; Obuchowski's form of it where there are clusters. ``jackknife``: each cluster left out in turn.
     clusters : (N,) sequence of str, optional
-        The patient of each case, for the jackknife; each case its own if not given.
+        The patient of each case; each case its own if not given.
 
     Returns
     -------
@@ -135,11 +136,11 @@ def area_covariance(
     Raises
     ------
     ValueError
-        If the method is not known, clusters are given to DeLong's, a class has one case (or one patient), or as `metrics.checked` does.
+        If the method is not known, a class has one case (or one patient), or as `metrics.checked` does.
 
     References
     ----------
-    .. [1] M. H. Quenouille, Biometrika 43 (1956) 353-360; over clusters: N. A. Obuchowski, Biometrics 53 (1997) 567-578 has another way.
+    .. [1] The jackknife: M. H. Quenouille, Biometrika 43 (1956) 353-360. The others: `delong`, `clustered`.
 
     Examples
     --------
@@ -150,9 +151,7 @@ def area_covariance(
     if method not in COVARIANCES:
         raise ValueError(f"method must be one of {', '.join(COVARIANCES)}, got '{method}'")
     if method == "delong":
-        if clusters is not None:
-            raise ValueError("DeLong's covariance takes cases as independent; of clusters take method='jackknife'")
-        return delong_covariance(truth, ratings)
+        return delong_covariance(truth, ratings) if clusters is None else clustered_covariance(truth, ratings, clusters)
     rows = np.atleast_2d(np.asarray(ratings, np.float64))
     _, cluster = np.unique(np.arange(rows.shape[1]) if clusters is None else np.asarray(clusters), return_inverse=True)
     count = int(cluster.max()) + 1

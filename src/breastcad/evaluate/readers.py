@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from breastcad.core.seeding import generator
 from breastcad.evaluate import agreement, weighted
+from breastcad.evaluate.clustered import clustered_interval
 from breastcad.evaluate.delong import delong_interval
 from breastcad.evaluate.intervals import UndefinedFigure, cluster_bootstrap, wilson_interval
 from breastcad.evaluate.mrmc import Mrmc, analyse
@@ -133,7 +134,7 @@ def against_truth(study: Study, *, seed: int = 0) -> list[ReaderFigures]:
     """Return each reader's figures under each condition, on the cases whose truth is known.
 
     Shares have Wilson's interval where each patient has one case, and one by bootstrap over patients (2,000 resamples) where not; areas
-    DeLong's, or the bootstrap. Readers without any such case are left out.
+    DeLong's, or Obuchowski's over patients. Readers without any such case are left out.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def against_truth(study: Study, *, seed: int = 0) -> list[ReaderFigures]:
     for c, condition in enumerate(study.conditions):
         for r, reader in enumerate(study.readers):
             read = (study.called[c, r] != MISSING) & (study.truth != MISSING)
-            area = _area(study, c, r, seed)
+            area = _area(study, c, r)
             if read.any() or area:
                 found.append(_figures(study, c, r, read, area, seed, condition, reader))
     return found
@@ -170,7 +171,7 @@ def _figures(
     return ReaderFigures(condition, reader, n, (counts[0], counts[1], counts[2], counts[3]), rates, turned, area)
 
 
-def _area(study: Study, c: int, r: int, seed: int) -> Rated | None:
+def _area(study: Study, c: int, r: int) -> Rated | None:
     """Return the area under a reader's ROC curve; None without ranks of more than two steps, or without two cases of each class."""
     if study.ranks is None or len(np.unique(study.ranks[np.isfinite(study.ranks)])) < 3:
         return None
@@ -179,9 +180,12 @@ def _area(study: Study, c: int, r: int, seed: int) -> Rated | None:
     truth = study.truth[read] == MALIGNANT
     if min(truth.sum(), (~truth).sum()) < 2:
         return None
-    if study.several:
-        return _bootstrapped(weighted.auc(truth, ranks[read]), study.patients[read], seed, study.conditions[c], study.readers[r], "area")
-    return Rated(*delong_interval(truth, ranks[read]), int(read.sum()))
+    if not study.several:
+        return Rated(*delong_interval(truth, ranks[read]), int(read.sum()))
+    try:
+        return Rated(*clustered_interval(truth, ranks[read], study.patients[read]), int(read.sum()))
+    except ValueError:  # a class is in one patient only
+        return None
 
 
 def between_readers(study: Study, *, seed: int = 0) -> tuple[list[PairAgreement], list[AllReaders]]:
@@ -269,11 +273,11 @@ def _all_readers(study: Study, c: int, condition: str, seed: int) -> list[AllRea
     return [AllReaders(condition, len(study.readers), found, agreement.band(found.value))] if found else []
 
 
-def compare_conditions(study: Study, *, method: str | None = None) -> Compared | str:
+def compare_conditions(study: Study, *, method: str = "delong") -> Compared | str:
     """Return the analysis of conditions over readers and cases, or a sentence that says why there is none.
 
-    Only cases of known truth that every reader read under every condition take part. Covariances are DeLong's, where each patient has one
-    case, else the jackknife's over patients; ``method`` names the one wanted (`mrmc.COVARIANCES`).
+    Only cases of known truth that every reader read under every condition take part. ``method`` is that of their covariance
+    (`mrmc.COVARIANCES`), over patients where they have several cases.
     """
     if len(study.conditions) * len(study.readers) < 2:
         return "one reader under one condition: there is nothing to compare"
@@ -283,11 +287,8 @@ def compare_conditions(study: Study, *, method: str | None = None) -> Compared |
     if not whole.any():
         return "no case of known truth was read by every reader under every condition, so that conditions and readers cannot be compared"
     truth = study.truth[whole] == MALIGNANT
-    chosen = method or ("jackknife" if study.several else "delong")
-    if chosen == "delong" and study.several:
-        return "DeLong's covariance takes cases as independent, but patients have several; take the jackknife, which is over patients"
     try:
-        found = analyse(said[:, :, whole], truth, method=chosen, clusters=study.patients[whole] if study.several else None)
+        found = analyse(said[:, :, whole], truth, method=method, clusters=study.patients[whole] if study.several else None)
     except ValueError as error:
         return f"conditions and readers cannot be compared: {error}"
     of = "ratings" if ranked else "decisions: (sensitivity + specificity) / 2"

@@ -17,6 +17,7 @@ from breastcad.report.run_facts import RunFacts
 Answer = Callable[[RunFacts], str | None]
 _MODALITIES = {"US": "ultrasound", "MG": "mammograms"}
 _DECISIONS = ("sensitivity", "specificity", "accuracy", "ppv", "npv")
+_NETWORK = ("network", "channels", "head", "hidden", "dropout", "attention", "rows", "cols", "classes")
 _TRAINING = ("epochs", "patience", "batch", "rate", "stages", "optimiser", "schedule", "weight_decay", "warm_up", "average_decay", "loss",
              "policy", "copies", "copies_policy", "mixup", "label_smoothing", "frozen_stages", "seed", "members")  # fmt: skip
 
@@ -43,9 +44,22 @@ def _told(facts: RunFacts, names: Sequence[str]) -> str:
 
 def _plain(figures: Sequence[Figure], most: int = 8) -> str:
     """Return figures with interval and n, the first few."""
-    said = [f"{one.name} ({one.set}) {one.value:.3f} ({one.low:.3f} to {one.high:.3f}; n {one.n})" for one in figures[:most]]
+    said = [f"{one.name} ({_scope(one)}) {one.value:.3f} ({one.low:.3f} to {one.high:.3f}; n {one.n})" for one in figures[:most]]
     rest = f"; {len(figures) - most} more in metrics.json" if len(figures) > most else ""
     return "; ".join(said) + rest
+
+
+def _version(facts: RunFacts) -> str:
+    return ", ".join(dict.fromkeys(str(one.get("breastcad")) for one in facts.environments if one.get("breastcad"))) or __version__
+
+
+def _devices(facts: RunFacts) -> str:
+    return ", ".join(dict.fromkeys(str(one.get("device")) for one in facts.environments if one.get("device"))) or "a machine not named"
+
+
+def _scope(one: Figure) -> str:
+    """Return the set of a figure, and its level where that is not the image."""
+    return one.set if one.level == "image" else f"{one.set}, {one.level}"
 
 
 def _of_tests(facts: RunFacts) -> list[Figure]:
@@ -62,8 +76,10 @@ def _per_collection(facts: RunFacts, say: Callable[[Collection], str | None]) ->
 
 @_answer
 def _technology(facts: RunFacts) -> str | None:
-    network = facts.settings.get("network")
+    network, classifier = facts.settings.get("network"), facts.settings.get("classifier")
     kind = f"Deep learning: network {network}" if network else "A model trained on labelled images"
+    if classifier:
+        kind = f"Machine learning on measured features: {classifier} on {facts.settings.get('features')}"
     return f"{kind}, on {_MODALITIES.get(str(facts.settings.get('modality')), 'images')}."
 
 
@@ -108,11 +124,11 @@ def _subsets(facts: RunFacts) -> str | None:
 
 @_answer
 def _preprocessing(facts: RunFacts) -> str | None:
-    pipeline = facts.settings.get("pipeline") or facts.settings.get("modality")
+    pipeline = facts.settings.get("pipeline") or _MODALITIES.get(str(facts.settings.get("modality")))
     if not pipeline or "rows" not in facts.settings:
         return None
     said = _told(facts, ("normalisation", "channels"))
-    return f"Pipeline '{pipeline}', to {facts.settings['rows']} x {facts.settings['cols']} pixels" + (f"; {said}." if said else ".")
+    return f"Prepared as {pipeline}, to {facts.settings['rows']} x {facts.settings['cols']} pixels" + (f"; {said}." if said else ".")
 
 
 @_answer
@@ -194,18 +210,21 @@ def _size(facts: RunFacts) -> str | None:
 def _model(facts: RunFacts) -> str | None:
     if not facts.settings.get("network"):
         return None
-    said = _told(facts, ("network", "channels", "head", "hidden", "dropout", "attention", "rows", "cols", "classes"))
-    return f"{said}; all settings in settings.yaml, layers by that name in breastcad {facts.environment.get('breastcad', __version__)}."
+    said = _told(facts, ("features", "select", "select_number", "classifier", *_NETWORK))
+    return f"{said}; all settings in settings.yaml, layers by that name in breastcad {_version(facts)}."
 
 
 @_answer
 def _software(facts: RunFacts) -> str | None:
-    return ", ".join(f"{name} {version}" for name, version in facts.environment.items()) + "." if facts.environment else None
+    said = [", ".join(f"{name} {version}" for name, version in one.items()) for one in facts.environments]
+    return "; then ".join(said) + "." if said else None
 
 
 @_answer
 def _initial(facts: RunFacts) -> str | None:
     weights = facts.settings.get("weights")
+    if "classifier" in facts.settings:
+        return f"By seed {facts.settings.get('seed')}, where the classifier draws any."
     return (
         f"From scratch, seed {facts.settings.get('seed')}."
         if weights == "none"
@@ -218,12 +237,12 @@ def _initial(facts: RunFacts) -> str | None:
 @_answer
 def _training(facts: RunFacts) -> str | None:
     said = _told(facts, _TRAINING)
-    if not said or "epochs" not in facts.settings:
+    if "classifier" in facts.settings:
+        said = _told(facts, ("classifier", "penalty", "gamma", "neighbours", "trees", "leaf", "decay", "search", "inner_folds", "seed"))
+    elif "epochs" not in facts.settings:
         return None
     augmentation = "; augmentation: settings.yaml, 'augmentation'" if facts.settings.get("augmentation") else ""
-    hours = (
-        f"; {facts.seconds / 3600:.1f} hours in all on {facts.environment.get('device', 'a machine not named')}" if facts.seconds else ""
-    )
+    hours = f"; {facts.seconds / 3600:.1f} hours in all on {_devices(facts)}" if facts.seconds else ""
     shortened = "; **shortened**" if facts.settings.get("shortened") else ""
     return f"{said}{augmentation}{hours}{shortened}."
 
@@ -233,6 +252,13 @@ def _chosen(facts: RunFacts) -> str | None:
     by, patience = facts.settings.get("choose_by"), facts.settings.get("patience")
     if by == "last":
         return "The last epoch."
+    if "classifier" in facts.settings:
+        inner = facts.settings.get("search") == "inner"
+        return (
+            "Its main parameters by inner folds of the training part, never on test."
+            if inner
+            else "Nothing was chosen: parameters are set."
+        )
     if by is None and patience is None:
         return None
     return f"The epoch that was best on the validation part of each fold{f' by {by}' if by else ''}, never on test."
@@ -299,6 +325,15 @@ def _performance(facts: RunFacts) -> str | None:
 
 
 @_answer
+def _performance_by_group(facts: RunFacts) -> str | None:
+    found = _of_tests(facts)
+    if not found:
+        return None
+    groups = f"Subgroups: {_plain(facts.subgroups, 6)}." if facts.subgroups else "No subgroups were looked at."
+    return f"{_plain(found, 3)}. {groups}"
+
+
+@_answer
 def _decisions(facts: RunFacts) -> str | None:
     found = [one for one in _of_tests(facts) if one.name.startswith(_DECISIONS)]
     return _plain(found) + "." if found else None
@@ -308,11 +343,12 @@ def _decisions(facts: RunFacts) -> str | None:
 def _failures(facts: RunFacts) -> str | None:
     said = []
     for one in _of_tests(facts):
-        if one.set == "all" or not one.positives or not one.name.startswith(("sensitivity", "specificity")):
+        decides = one.name.startswith(("sensitivity", "specificity")) and "at specificity" not in one.name
+        if one.set == "all" or not one.positives or not decides:
             continue
         sick = one.name.startswith("sensitivity")
-        said.append(f"{one.set}: {1 - one.value:.1%} of the {'positive' if sick else 'negative'} ones called wrong ({one.name})")
-    return "; ".join(said) + "; predictions.csv names them." if said else None
+        said.append(f"{_scope(one)}: {1 - one.value:.1%} of the {'positive' if sick else 'negative'} ones called wrong ({one.name})")
+    return "; ".join(said[:4]) + "; predictions.csv names them." if said else None
 
 
 @_answer
@@ -339,7 +375,7 @@ def _availability(facts: RunFacts) -> str | None:
 
 @_answer
 def _code(facts: RunFacts) -> str | None:
-    version = facts.environment.get("breastcad", __version__)
+    version = _version(facts)
     return f"breastcad {version}, Apache-2.0; breastcad recheck recomputes every figure from the run's tables."
 
 
@@ -350,13 +386,14 @@ def _objective(facts: RunFacts) -> str | None:
 
 @_answer
 def _predictors(facts: RunFacts) -> str | None:
-    return "The pixels of the image or window, nothing else."
+    features = facts.settings.get("features")
+    return f"Features measured in the image: {features}." if features else "The pixels of the image or window, nothing else."
 
 
 @_answer
 def _predictors_defined(facts: RunFacts) -> str | None:
-    said = _preprocessing(facts)
-    return f"Pixel values. {said}" if said else None
+    said, features = _preprocessing(facts), facts.settings.get("features")
+    return f"{f'Features {features}, each defined in patches/features.py' if features else 'Pixel values'}. {said}" if said else None
 
 
 @_answer
@@ -433,7 +470,7 @@ def _parts_compared(facts: RunFacts) -> str | None:
 @_answer
 def _events(facts: RunFacts) -> str | None:
     said = [
-        f"{one.name} ({one.set}): {one.n:,} images, {one.positives:,} positive, {one.clusters:,} groups"
+        f"{one.name} ({_scope(one)}): n {one.n:,}, {one.positives:,} positive, {one.clusters:,} groups"
         for one in _of_tests(facts)
         if one.positives
     ]

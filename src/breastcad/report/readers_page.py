@@ -156,7 +156,7 @@ def _against_truth(study: Study, figures: Sequence[ReaderFigures], positive: str
 
 def _areas(study: Study, figures: Sequence[ReaderFigures]) -> Section:
     rows = tuple((*_name(study, one.condition, one.reader), str(one.area.n), _told(one.area)) for one in figures if one.area)
-    how = "bootstrap over patients" if study.several else "DeLong's"
+    how = "Obuchowski's over patients" if study.several else "DeLong's"
     words = "Area under the empirical ROC curve of the ratings: how often a malignant case is rated above a benign one, ties counting half."
     return Section(
         "Area under each reader's curve", (words,), _heads(study, "n", "area"), rows, len(_heads(study)), (f"Intervals: 95 %, {how}.",)

@@ -19,17 +19,19 @@ from breastcad.evaluate.figures import Figure, read_metrics
 class RunFacts:
     """A run as its files tell it; what a file that is missing would say is empty.
 
-    ``files`` are the names of those that are there, ``seconds`` the time that log.csv adds up, None where it has none.
+    ``environments`` has one a machine that it was trained on; ``files`` are the names of those that are there, ``seconds`` the time
+    that log.csv adds up, None where it has none.
     """
 
     name: str
     files: frozenset[str]
     settings: dict[str, Any]
-    environment: dict[str, Any]
+    environments: list[dict[str, Any]]
     split: dict[str, Any]
     rows: list[SplitRow]
     folds: list[dict[str, Any]]
     figures: list[Figure]
+    subgroups: list[Figure]
     seconds: float | None
     collections: list[Collection]
 
@@ -81,11 +83,12 @@ def read_run_facts(run: str | Path, collections: Sequence[Collection] = ()) -> R
         name=run.resolve().name,
         files=files,
         settings=read_yaml(run / "settings.yaml"),
-        environment=_mapping(run / "environment.json") if "environment.json" in files else {},
+        environments=_environments(run / "environment.json") if "environment.json" in files else [],
         split=read_facts(run / "split.json") if "split.json" in files else {},
         rows=rows,
         folds=folds,
         figures=read_metrics(run / "metrics.json")[1] if "metrics.json" in files else [],
+        subgroups=read_metrics(run / "subgroups.json")[1] if "subgroups.json" in files else [],
         seconds=_seconds(run / "log.csv") if "log.csv" in files else None,
         collections=list(collections),
     )
@@ -98,11 +101,13 @@ def read_run_facts(run: str | Path, collections: Sequence[Collection] = ()) -> R
     return facts
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _environments(path: Path) -> list[dict[str, Any]]:
+    """Return what a run was trained with: one mapping, or, where it was continued elsewhere, several in a list."""
     content = read_json(path)
-    if not isinstance(content, dict):
+    found = [content] if isinstance(content, dict) else content
+    if not (isinstance(found, list) and found and all(isinstance(one, dict) for one in found)):
         raise ReadError(path, "must hold names and values; train the run again")
-    return content
+    return found
 
 
 def _seconds(path: Path) -> float | None:
