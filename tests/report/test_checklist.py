@@ -151,3 +151,27 @@ def test_kept_runs(name: str, counted: tuple[int, int, int], external: str) -> N
     found = checklist(read_run_facts(RESULTS / name))
     assert tuple(states(found)[state] for state in (ANSWERED, IN_PART, MISSING)) == counted
     assert next(item for item in found if item.number == "33").state == external
+
+
+def test_traditional_cad_answers_by_its_features_and_its_search(tmp_path: Path) -> None:
+    """It has the setting of a network too, which only the group cnn uses: no network is named."""
+    settings = {"task": "classical", "classifier": "svm", "features": "glcm, shape", "search": "inner", "network": "efficientnet-lite0"}
+    (tmp_path / "settings.yaml").write_text(
+        yaml.safe_dump(settings | {"modality": "MG", "context": 0.2, "rows": 224, "cols": 224, "seed": 3})
+    )
+    claim = {item.number: item.said for item in checklist(read_run_facts(tmp_path)) if item.list == "CLAIM 2024"}
+    assert claim["1"] == "Machine learning on measured features: svm on glcm, shape, on mammograms."
+    assert claim["9"] == "Windows as they were cut; context 0.2 (settings.yaml)."
+    assert claim["26"] == "Its main parameters by inner folds of the training part, never on test."
+    assert all("efficientnet" not in said for said in claim.values())
+
+
+def test_subgroups_that_a_run_keeps_are_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+
+    def said() -> str:
+        return next(item.said for item in checklist(read_run_facts(run)) if item.number == "23a")
+
+    assert said().endswith("No subgroups were looked at.")
+    write_metrics(run / "subgroups.json", "made up", [figure("auc malignant against benign", "tiny, density A")])
+    assert said().endswith("Subgroups: auc malignant against benign (tiny, density A) 0.800 (0.700 to 0.900; n 8).")

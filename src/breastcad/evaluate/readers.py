@@ -218,8 +218,7 @@ def _pair(
     both = (steps[first] >= 0) & (steps[second] >= 0)
     if both.sum() < 2:
         return []
-    one, other, patients = steps[first][both], steps[second][both], study.patients[both]
-    size, two = len(categories), len(categories) == 2
+    one, other, patients, size, two = steps[first][both], steps[second][both], study.patients[both], len(categories), len(categories) == 2
     table = np.bincount(one * size + other, minlength=size**2).reshape(size, size)
     path = (condition, study.readers[first], study.readers[second], "decisions" if two else "scale")
 
@@ -244,7 +243,7 @@ def _pair(
             of=path[-1],
             n=int(both.sum()),
             categories=categories,
-            table=tuple(tuple(int(count) for count in row) for row in table),
+            table=tuple(map(tuple, table.tolist())),
             agreed=agreed,
             kappas=kappas,
             pabak=Rated(float(agreement.pabak(counts)), low, high, agreed.n),

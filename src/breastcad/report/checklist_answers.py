@@ -124,6 +124,8 @@ def _subsets(facts: RunFacts) -> str | None:
 
 @_answer
 def _preprocessing(facts: RunFacts) -> str | None:
+    if "classifier" in facts.settings and "cnn" not in str(facts.settings.get("features")):
+        return f"Windows as they were cut; {_told(facts, ('context', 'glcm_distances'))} (settings.yaml)."
     pipeline = facts.settings.get("pipeline") or _MODALITIES.get(str(facts.settings.get("modality")))
     if not pipeline or "rows" not in facts.settings:
         return None
@@ -210,7 +212,9 @@ def _size(facts: RunFacts) -> str | None:
 def _model(facts: RunFacts) -> str | None:
     if not facts.settings.get("network"):
         return None
-    said = _told(facts, ("features", "select", "select_number", "classifier", *_NETWORK))
+    if "classifier" in facts.settings:
+        return f"{_told(facts, ('features', 'select', 'select_number', 'classifier', 'classes'))}; all settings in settings.yaml."
+    said = _told(facts, _NETWORK)
     return f"{said}; all settings in settings.yaml, layers by that name in breastcad {_version(facts)}."
 
 
