@@ -9,6 +9,7 @@ import pytest
 
 from breastcad.commands import main
 from breastcad.models import catalogue
+from breastcad.models.classifiers import CLASSIFIERS
 from breastcad.models.registry import NETWORKS
 
 FACTS = {"id": "us-made-up", "version": "0.3.0", "modality": "US", "trained_on": ["BUSI", "BUS-BRA"]}
@@ -73,8 +74,11 @@ def test_show_of_an_unknown_model_names_those_near(capsys: pytest.CaptureFixture
     assert "us-made-up" in capsys.readouterr().err
 
 
-def test_networks_lists_each_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_networks_lists_each_of_both_kinds_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("networks") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(NETWORKS)
-    assert all(line.endswith(network.about) for line, network in zip(lines, NETWORKS.values(), strict=True))
+    (second,) = (number for number, line in enumerate(lines) if line.startswith("classifiers"))
+    for found, named in ((lines[1:second], NETWORKS), (lines[second + 1 :], CLASSIFIERS)):
+        assert [line.split()[0] for line in found] == list(named)
+        assert all(line.endswith(network.about) for line, network in zip(found, named.values(), strict=True))
+    assert "  vgg16               hub       224 px  publication D; no batch normalisation" in lines

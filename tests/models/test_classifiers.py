@@ -16,7 +16,7 @@ from breastcad.preprocess.normalise import Normalisation  # noqa: E402
 
 pytestmark = pytest.mark.train
 
-FAST = ("efficientnet-lite0", "resnet18", "b-convnet", "b-convnet-strided", "c-table-1", "c-table-1-same", "branet-small")
+FAST = ("efficientnet-lite0", "resnet18", "mobilenetv3-l", "b-convnet", "b-convnet-strided", "c-table-1", "c-table-1-same", "branet-small")
 REGISTRY = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CLASSIFIERS]
 
 
@@ -313,23 +313,32 @@ BY_HEART_SLOW = (
 
 @pytest.mark.parametrize("name", [*BY_HEART, *(pytest.param(name, marks=pytest.mark.slow) for name in BY_HEART_SLOW)])
 def test_the_smallest_of_each_family_learns_eight_patches_by_heart(name: str) -> None:
-    """Noise, every second patch called malignant: nothing but by heart; in evaluation mode, as a network is used."""
+    """Noise, every second patch called malignant: nothing but by heart; judged in evaluation mode, as a network is used.
+
+    Batch normalisation takes half of each step's statistics, not a tenth: what is learnt in ten steps could else not be seen.
+    """
     torch.manual_seed(0)
-    side = max(CLASSIFIERS[name].smallest, 32)
+    side = max(CLASSIFIERS[name].smallest, 48)
     network = build_classifier(name, 2, rows=side, cols=side, dropout=0.0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = 0.5
     patches, labels = torch.rand(8, 1, side, side), torch.arange(8) % 2
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4 if name.startswith("vgg") else 1e-3)
-    loss = torch.tensor(1.0)
-    for step in range(200):
+    for _ in range(80):
         optimiser.zero_grad()
-        nn.functional.cross_entropy(network.train()(patches), labels).backward()
+        learnt = nn.functional.cross_entropy(network.train()(patches), labels)
+        learnt.backward()
         optimiser.step()
-        if step % 5 == 4:
-            with torch.no_grad():
-                loss = nn.functional.cross_entropy(network.eval()(patches), labels)
-            if loss < 0.1:
-                break
-    assert loss < 0.1
+        if learnt < 0.1 and judged(network, patches, labels) < 0.1:
+            break
+    assert judged(network, patches, labels) < 0.1
+
+
+@torch.no_grad()
+def judged(network: ClassifierNetwork, patches: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross-entropy in evaluation mode."""
+    return nn.functional.cross_entropy(network.eval()(patches), labels)
 
 
 def test_every_family_has_a_member_that_learns_by_heart() -> None:

@@ -45,8 +45,13 @@ def show_model(model: Annotated[str, typer.Argument(metavar="MODEL", help="A bun
 
 @app.command("networks")
 def list_networks() -> None:
-    """List the network architectures."""
+    """List the network architectures: of lesions, and classifiers with where their ImageNet weights come from."""
+    from breastcad.models.classifiers import CLASSIFIERS
     from breastcad.models.registry import NETWORKS
 
+    typer.echo("networks of lesions (recipes us-lesion, mg-lesion):")
     for name, network in NETWORKS.items():
-        typer.echo(f"{name:28} {network.about}")
+        typer.echo(f"  {name:30} {network.about}")
+    typer.echo("classifiers (recipe classifier); ImageNet weights from package, hub or none:")
+    for name, spec in CLASSIFIERS.items():
+        typer.echo(f"  {name:19} {spec.weights_from:8} {spec.side:4} px  {spec.about}")

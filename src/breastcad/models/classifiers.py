@@ -93,6 +93,7 @@ class ClassifierSpec:
 _TAN = "M. Tan, Q. Le, ICML 2019"
 _TAN_2 = "M. Tan, Q. Le, ICML 2021"
 _HE = "K. He et al., CVPR 2016"
+_HOWARD = "A. Howard et al., ICCV 2019"
 _VGG = "K. Simonyan, A. Zisserman, ICLR 2015"
 _MOBILE = r"(blocks\.[3-9]|conv_head|bn2)\."
 _RESNET = r"layer[34]\."
@@ -118,44 +119,44 @@ def _small(name: str, side: int, smallest: int, source: str, about: str, levels:
 
 
 CLASSIFIERS: dict[str, ClassifierSpec] = {
-    "efficientnet-lite0": _lite(0, 224, "stands in for A's, B's and E's where there is no hub"),
-    "efficientnet-lite1": _lite(1, 240, "the next larger"),
-    "efficientnet-lite2": _lite(2, 260, "the largest of which a package is installed with ease"),
-    "efficientnetv2-b0": _backbone("efficientnetv2", "tf_efficientnetv2_b0.in1k", 224, _MOBILE, _TAN_2, "A"),
-    "efficientnetv2-b2": _backbone("efficientnetv2", "tf_efficientnetv2_b2.in1k", 224, _MOBILE, _TAN_2, "A"),
-    "efficientnetv2-l": _backbone("efficientnetv2", "tf_efficientnetv2_l.in1k", 224, _MOBILE, _TAN_2, "A", levels=HALF),
-    "efficientnet-b5": _backbone("efficientnet", "tf_efficientnet_b5.aa_in1k", 224, _MOBILE, _TAN, "B"),
-    "resnet18": _backbone("resnet", "resnet18.tv_in1k", 128, _RESNET, _HE, "E5, and E6 by its name"),
-    "resnet50": _backbone("resnet", "resnet50.tv_in1k", 224, _RESNET, _HE, "D, E3"),
-    "resnet101": _backbone("resnet", "resnet101.tv_in1k", 224, _RESNET, _HE, "A"),
+    "efficientnet-lite0": _lite(0, 224, "publications A, B, D and E where there is no hub"),
+    "efficientnet-lite1": _lite(1, 240, "one size larger"),
+    "efficientnet-lite2": _lite(2, 260, "two sizes larger"),
+    "efficientnetv2-b0": _backbone("efficientnetv2", "tf_efficientnetv2_b0.in1k", 224, _MOBILE, _TAN_2, "publication A"),
+    "efficientnetv2-b2": _backbone("efficientnetv2", "tf_efficientnetv2_b2.in1k", 224, _MOBILE, _TAN_2, "publication A"),
+    "efficientnetv2-l": _backbone("efficientnetv2", "tf_efficientnetv2_l.in1k", 224, _MOBILE, _TAN_2, "publication A", levels=HALF),
+    "efficientnet-b5": _backbone("efficientnet", "tf_efficientnet_b5.aa_in1k", 224, _MOBILE, _TAN, "publication B"),
+    "resnet18": _backbone("resnet", "resnet18.tv_in1k", 128, _RESNET, _HE, "publication E, chapters 5 and 6 (where its text names it)"),
+    "resnet50": _backbone("resnet", "resnet50.tv_in1k", 224, _RESNET, _HE, "publications D and E (chapter 3)"),
+    "resnet101": _backbone("resnet", "resnet101.tv_in1k", 224, _RESNET, _HE, "publication A"),
     "resnet152v2": _backbone(
         "resnetv2", "resnetv2_152", 224, r"(stages\.[23]|norm)\.", "K. He et al., ECCV 2016",
-        "B; batch normalisation before each convolution; the hub has no ImageNet weights of it", levels=HALF,
+        "publication B; batch normalisation before each convolution; the hub has no weights of it", levels=HALF,
     ),
-    "mobilenetv3-l": _backbone("mobilenetv3", "mobilenetv3_large_100.ra_in1k", 224, _MOBILE, "A. Howard et al., ICCV 2019", "A"),
-    "vgg16": _backbone("vgg", "vgg16.tv_in1k", 224, r"features\.(1[7-9]|2\d)\.", _VGG, "D; no batch normalisation"),
-    "vgg19": _backbone("vgg", "vgg19.tv_in1k", 224, r"features\.(19|2\d|3\d)\.", _VGG, "B; no batch normalisation"),
+    "mobilenetv3-l": _backbone("mobilenetv3", "mobilenetv3_large_100.ra_in1k", 224, _MOBILE, _HOWARD, "publication A"),
+    "vgg16": _backbone("vgg", "vgg16.tv_in1k", 224, r"features\.(1[7-9]|2\d)\.", _VGG, "publication D; no batch normalisation"),
+    "vgg19": _backbone("vgg", "vgg19.tv_in1k", 224, r"features\.(19|2\d|3\d)\.", _VGG, "publication B; no batch normalisation"),
     "inceptionv3": _backbone(
-        "inception", "inception_v3.tf_in1k", 224, r"Mixed_[67]", "C. Szegedy et al., CVPR 2016", "B", smallest=75, levels=HALF
+        "inception", "inception_v3.tf_in1k", 224, r"Mixed_[67]", "C. Szegedy et al., CVPR 2016", "publication B", smallest=75, levels=HALF
     ),
     "inceptionresnetv2": _backbone(
         "inception-resnet", "inception_resnet_v2.tf_in1k", 224, r"(mixed_[67]a|repeat_[12]|block8|conv2d_7b)\.",
-        "C. Szegedy et al., AAAI 2017", "B", smallest=75, levels=HALF,
+        "C. Szegedy et al., AAAI 2017", "publication B", smallest=75, levels=HALF,
     ),
     "densenet121": _backbone(
         "densenet", "densenet121.tv_in1k", 224, r"features\.(denseblock[34]|transition3|norm5)\.", "G. Huang et al., CVPR 2017",
-        "named by E3 and E6 as future work",
+        "publication E, as future work",
     ),
     "nasnet-large": _backbone(
         "nasnet", "nasnetalarge.tf_in1k", 331, r"(reduction_cell_[01]|cell_([6-9]|1\d))\.", "B. Zoph et al., CVPR 2018",
-        "named by E3 and E6 as future work", levels=HALF,
+        "publication E, as future work", levels=HALF,
     ),
-    "b-convnet": _small("b-convnet", 224, 16, "publication B", "B: four convolutions, each with batch normalisation and pooling"),
-    "b-convnet-strided": _small("b-convnet", 224, 16, "publication B", "B, the other reading: strides of 2 in place of pooling"),
-    "c-table-1": _small("c-table-1", 50, 24, "publication C, table 1", "C: the table's network; its third convolution without padding"),
-    "c-table-1-same": _small("c-table-1", 50, 16, "publication C, table 1", "C, the other reading: every convolution padded"),
+    "b-convnet": _small("b-convnet", 224, 16, "publication B", "publication B: four convolutions, batch normalisation, pooling"),
+    "b-convnet-strided": _small("b-convnet", 224, 16, "publication B", "publication B, with strides of 2 in place of pooling"),
+    "c-table-1": _small("c-table-1", 50, 24, "publication C, table 1", "publication C's table 1; its third convolution without padding"),
+    "c-table-1-same": _small("c-table-1", 50, 16, "publication C, table 1", "publication C's table 1, with every convolution padded"),
     "branet-small": _small(
-        "branet-small", 128, 8, "publication E, chapter 6", "E6 as described: three convolutions and two dense layers", HALF
+        "branet-small", 128, 8, "publication E, chapter 6", "publication E, chapter 6, as described", HALF
     ),
 }  # fmt: skip
 
