@@ -1,7 +1,8 @@
-"""How many weights each classifier has and what a training step costs, as Markdown: ``python benchmarks/networks.py [NAME...]``.
+"""How many weights each classifier has, what an image and a training step cost, as Markdown: ``python benchmarks/networks.py [NAME...]``.
 
-A step is there and back for two images of the network's usual size. Beside each network, in turn with it, the same is timed of
-EfficientNet-Lite0 at its own size: the ratio of the medians is printed. Needs the extra [train].
+An image of the network's usual size costs so many billions of multiplications and additions (counted by torch, each as one operation).
+A step is there and back for two such images. Beside each network, in turn with it, the same is timed of EfficientNet-Lite0 at its own
+size: the ratio of the medians is printed; ``--counts`` leaves it out. Needs the extra [train].
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import timm
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from breastcad.models.classifier_network import ClassifierNetwork, build_classifier
 from breastcad.models.classifiers import CLASSIFIERS
@@ -57,14 +59,23 @@ def cost(network: ClassifierNetwork, rival: ClassifierNetwork) -> float:
     return mine / theirs
 
 
-def row(name: str, rival: ClassifierNetwork) -> str:
-    """Return a network's line of the table."""
+@torch.no_grad()
+def billions(network: ClassifierNetwork) -> float:
+    """Return the operations that one image costs, in billions; nothing is computed."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        network.to("meta").eval()(torch.rand(1, 1, *network.shape, device="meta"))
+    return counter.get_total_flops() / 1e9
+
+
+def row(name: str, rival: ClassifierNetwork | None) -> str:
+    """Return a network's line of the table; the last cell is empty without a rival."""
     spec, published = CLASSIFIERS[name], as_published(name)
     network = built(name)
-    ratio = "1" if name == RIVAL else f"{cost(network, rival):.2g}"
+    ratio = f"{cost(network, rival):.2g}" if rival else ""
     return (
         f"| {name} | {spec.source} | {spec.side} | {'' if published is None else f'{published:,}'} | {count(network):,} | "
-        f"{spec.weights_from} | {ratio} |"
+        f"{spec.weights_from} | {billions(network):.2f} | {ratio} |"
     )
 
 
@@ -72,14 +83,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks; all without")
-    names = parser.parse_args().names or list(CLASSIFIERS)
+    parser.add_argument("--counts", action="store_true", help="count only, time no steps")
+    arguments = parser.parse_args()
     torch.manual_seed(0)
-    rival = built(RIVAL)
+    rival = None if arguments.counts else built(RIVAL)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
     print(f"{machine}; torch {torch.__version__}, timm {timm.__version__}; a step beside {RIVAL}'s\n")
-    print("| network | source | input, px | weights, 1,000 classes | weights here, 2 classes | ImageNet weights | step |")
-    print("|---|---|---|---|---|---|---|")
-    for name in names:
+    print(
+        "| network | source | input, px | weights, 1,000 classes | weights here, 2 classes | ImageNet weights | billions an image | step |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name in arguments.names or CLASSIFIERS:
         print(row(name, rival), flush=True)
 
 

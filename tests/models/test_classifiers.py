@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -283,6 +286,9 @@ def keras_differs(name: str, network: nn.Module) -> int:
 def test_backbones_have_as_many_weights_as_published() -> None:
     import torchvision
 
+    table = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| (\S+) \| [^|]* \| \d+ \| ([\d,]*) ", table, re.MULTILINE))
+    assert list(listed) == list(CLASSIFIERS)
     counted = set()
     for name, spec in CLASSIFIERS.items():
         if spec.timm is None:
@@ -290,6 +296,7 @@ def test_backbones_have_as_many_weights_as_published() -> None:
         network = whole(spec)
         learnt = sum(weight.numel() for weight in network.parameters())
         kept = sum(buffer.numel() for key, buffer in network.named_buffers() if "running" in key)
+        assert listed[name] == f"{learnt:,}"
         if name in KERAS:
             assert learnt + kept + keras_differs(name, network) == KERAS[name], name
             counted.add(name)
