@@ -11,6 +11,7 @@ import pytest
 
 from breastcad.core.files import write_lesions, write_marks, write_predictions, write_split
 from breastcad.core.records import LesionRow, MarkRow, PredictionRow, SplitRow
+from breastcad.evaluate.aggregation import aggregated_rows
 
 LABELS = {"with-normals": ["normal", "benign", "malignant"], "without": ["benign", "malignant"]}
 
@@ -67,16 +68,61 @@ def made_up_run(folder: Path, images: int = 90) -> Path:
     return write_run(folder, predictions, marks, lesions)
 
 
+def softmax(logits):
+    """Return probabilities of logits by name."""
+    whole = sum(np.exp(value) for value in logits.values())
+    return {name: float(np.exp(value) / whole) for name, value in logits.items()}
+
+
+def made_up_classifier(folder: Path, *, classes=("benign", "malignant"), patients: int = 36, told: float = 1.5, seed: int = 5) -> Path:
+    """Write a run of a classifier of windows: two sets, three folds, two films a patient with three windows each.
+
+    The label of every thing is the patient's; its films are of two breasts. Higher levels are made of the windows by the maximum.
+    """
+    draw = np.random.default_rng(seed)
+    rows, split = [], []
+    for number in range(patients):
+        set_name, patient, label = ("first", "second")[number % 2], f"p{number}", classes[number // 2 % len(classes)]
+        ill = draw.normal(0, 0.7)
+        for side in "LR":
+            image, breast = f"{patient}{side}", f"{patient}/{side}"
+            windows = [{name: told * (name == label) + draw.normal(ill, 1) * (name == classes[-1]) for name in classes} for _ in range(3)]
+            for outer in range(3):
+                part = ("test", "validation", "train")[(outer - number // 4) % 3]
+                split.append(SplitRow(set_name, image, patient, 0, outer, 0, part))
+                if part == "train":
+                    continue
+                of = {"image": image, "breast": breast}
+                for k, raw in enumerate(windows):
+                    row = (set_name, f"{image}-{k}", patient, patient, 0, outer, 0, part, "patch", label, raw, softmax(raw))
+                    rows.append(PredictionRow(*row, kind="mass", **of))
+                named = {"image": image} | ({"breast": breast, "patient": patient} if side == "L" else {"breast": breast})
+                for level, name in named.items():
+                    rows.append(PredictionRow(set_name, name, patient, patient, 0, outer, 0, part, level, label, **of))
+    write_predictions(folder / "predictions.csv", aggregated_rows(rows, "max"))
+    write_split(folder, split, {})
+    (folder / "settings.yaml").write_text("task: classifier\naggregation: max\n")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tables() -> SimpleNamespace:
     """Return the functions that make rows and runs."""
-    return SimpleNamespace(prediction=prediction, mark=mark, lesion=lesion, write_run=write_run, made_up_run=made_up_run)
+    return SimpleNamespace(
+        prediction=prediction, mark=mark, lesion=lesion, write_run=write_run, made_up_run=made_up_run, made_up_classifier=made_up_classifier
+    )
 
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A made-up run that is only read."""
     return made_up_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def classifier_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up run of a classifier that is only read."""
+    return made_up_classifier(tmp_path_factory.mktemp("classifier"))
 
 
 @pytest.fixture(autouse=True)

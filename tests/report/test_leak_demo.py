@@ -15,7 +15,7 @@ from breastcad.report.leak_demo import leak_picture, leak_text
 
 
 def interval(value: float, low: float, high: float) -> ClusterInterval:
-    return ClusterInterval(value, low, high, 0.95, 7, 2000, 0, value)
+    return ClusterInterval(value, low, high, 0.95, 7, 2000, 0, value, 0.0)
 
 
 def shown(auc: tuple[float, float, float] = (0.52, 0.41, 0.63)) -> LeakShown:

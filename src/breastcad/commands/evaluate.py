@@ -157,22 +157,15 @@ def _evaluate(run: Path, out: Path | None, options: Options, *, overwrite: bool)
 
 def _print(run: Path, found: Evaluation, remarks: list[str]) -> None:
     from breastcad.commands.saying import say
-    from breastcad.evaluate.class_tables import classes_table, confusion_table, shown
-    from breastcad.evaluate.figures import figures_table
+    from breastcad.evaluate.class_tables import class_tables
+    from breastcad.evaluate.figures import figures_table, title_of
     from breastcad.evaluate.run_figures import is_classifier
 
-    if not is_classifier(run):
-        typer.echo(figures_table(found.figures, remarks), nl=False)
+    if is_classifier(run):
+        typer.echo("\n".join(title_of(remarks)) + class_tables(found.figures, found.confusions))
+        typer.echo(f"metrics.json holds all {len(found.figures)} figures: also means of folds, and decisions at the validation threshold.")
     else:
-        first = shown(found.figures)
-        typer.echo(figures_table(first, remarks))
-        typer.echo(classes_table(found.figures))
-        for confusion in found.confusions:
-            if confusion.by.startswith("classes") and confusion.set != "all":
-                typer.echo(confusion_table(confusion))
-        typer.echo(
-            f"{len(found.figures) - len(first)} more figures are in metrics.json: of folds, at the validation threshold, of classes."
-        )
+        typer.echo(figures_table(found.figures, remarks), nl=False)
     for sentence in found.left_out:
         say(f"left out: {sentence}")
     for remark in remarks:

@@ -17,7 +17,7 @@ from breastcad.evaluate import weighted
 from breastcad.evaluate.calibration import calibration_intercept_statistic, calibration_slope_statistic
 from breastcad.evaluate.classes import called_class, class_names, class_of
 from breastcad.evaluate.curves import average_precision_statistic, partial_auc_statistic, sensitivity_at_specificity_statistic
-from breastcad.evaluate.decisions import RATES, Rate, f1_scores, of_counts, precisions, predictive_values_at, recalls, tally
+from breastcad.evaluate.decisions import RATES, Rate, of_counts, predictive_values_at, tally
 from breastcad.evaluate.figures import Figure, Options
 from breastcad.evaluate.intervals import UndefinedFigure
 from breastcad.evaluate.run_tables import RunTables, Sample
@@ -43,12 +43,15 @@ QUESTIONS = (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION)
 HIGHEST = "highest probability"
 THRESHOLD = "validation threshold"
 PARTIAL_FROM = 0.9
+NEVER_CALLED = "a class is not there, or nothing is called it"
 OVERALL = ("accuracy", "balanced accuracy", "macro precision", "macro f1", "mcc")
-PER_CLASS: dict[str, Rate] = {"precision": precisions, "recall": recalls, "f1": f1_scores}
+PER_CLASS = {"precision": "precision", "recall": "sensitivity", "f1": "f1"}
+"""What is said of each class, and what that is called of two classes."""
 HOW = {
     "accuracy": "share that is called right",
     "balanced accuracy": "mean of sensitivity and specificity (of several classes: of the recalls)",
     "sensitivity": "share of positives that are called positive",
+    "recall": "share of the class that is called it",
     "specificity": "share of negatives that are called negative",
     "precision": "share of what is called positive that is (PPV), at the share of positives in these data",
     "npv": "share of what is called negative that is, at the share of positives in these data",
@@ -72,26 +75,45 @@ class Confusion:
 
 @dataclass(slots=True)
 class Evaluation:
-    """What was made of a run: figures, sentences on what was left out and why, and confusion counts."""
+    """What was made of a run: figures, confusion counts, and what was left out: of each (name, why) where."""
 
     figures: list[Figure] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
+    missing: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Return a sentence on each thing that was left out."""
+        return [f"{name} ({'; '.join(places)}): {why}" for (name, why), places in self.missing.items()]
 
     def add(self, other: Evaluation) -> None:
         """Add what was made at another level."""
         self.figures += other.figures
-        self.left_out += other.left_out
         self.confusions += other.confusions
+        for (name, why), places in other.missing.items():
+            self.missing.setdefault((name, why), []).extend(places)
+
+    def miss(self, name: str, why: str, place: str) -> None:
+        """Note that something is left out, where and why."""
+        self.missing.setdefault((name, why), []).append(place)
 
     def make(
-        self, scope: Scope, name: str, statistic: Statistic, how: str, *, share_of: NDArray | None = None, biased: bool = False
+        self,
+        scope: Scope,
+        name: str,
+        statistic: Statistic,
+        how: str,
+        *,
+        share_of: NDArray | None = None,
+        biased: bool = False,
+        lacks: str = "",
     ) -> None:
-        """Make a figure, or note why there is none."""
+        """Make a figure, or note why there is none: what it ``lacks`` where it is undefined on the data itself."""
         try:
             self.figures.append(figure_with_interval(scope, name, statistic, how, share_of=share_of, biased=biased))
         except UndefinedFigure as error:
-            self.left_out.append(f"{name} ({scope.set}, {scope.level}): {error}")
+            said = str(error)
+            self.miss(name, lacks if lacks and "on the data itself" in said else said, f"{scope.set}, {scope.level}")
 
 
 def class_figures(run: RunTables, options: Options) -> Evaluation:
@@ -116,8 +138,7 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
         asked = [sample for sample in labelled if stated(question, sample.probability) is not None]
         sets = both_classes(asked, question)
         if not sets:
-            reason = "its predictions have no such probability" if not asked else "no set holds both classes"
-            found.left_out.append(f"{question.name} ({run.level}): {reason}")
+            found.miss(question.name, "no set holds both classes" if asked else "the run has no such probability", run.level)
         for set_name, samples in sets.items():
             _rank(found, run, question, set_name, samples, options)
             _hold(found, run, question, set_name, samples)
@@ -199,7 +220,9 @@ def _hold(found: Evaluation, run: RunTables, question: Question, set_name: str, 
     binned = f"expected calibration error {what}, ten bins of equal size, biased upwards in small samples"
     found.make(scope, f"calibration error {question.name}", weighted.calibration_error(truth, scores), binned, biased=True)
     steep = f"slope of a logistic regression of truth on the logit {what}; 1 is right, below it is too extreme"
-    found.make(scope, f"calibration slope {question.name}", calibration_slope_statistic(truth, scores), steep)
+    found.make(
+        scope, f"calibration slope {question.name}", calibration_slope_statistic(truth, scores), steep, lacks="the classes part fully"
+    )
     large = f"intercept of that regression with slope 1, {what}; 0 is right, below it is too high"
     found.make(scope, f"calibration intercept {question.name}", calibration_intercept_statistic(truth, scores), large)
 
@@ -214,7 +237,8 @@ def _decide(found: Evaluation, run: RunTables, question: Question, set_name: str
     truth, classes = truth_of(rows, question), ["other", question.of]
     for by, called in decided(run, question, rows).items():
         if called is None:
-            found.left_out.append(f"decisions at the {by}, {question.name} ({set_name}, {run.level}): a fold's validation has no positives")
+            why = "the validation samples of a fold have no positive"
+            found.miss(f"decisions at the {by}, {question.name}", why, f"{set_name}, {run.level}")
             continue
         pairs = [(classes[int(one)], classes[int(other)]) for one, other in zip(truth, called, strict=True)]
         counts = tally([one for one, _ in pairs], [other for _, other in pairs], classes).tolist()
@@ -265,10 +289,11 @@ def _rates(found: Evaluation, scope: Scope, cells: NDArray[np.float64], rates: M
         "precision": by_group[:, :, 1].sum(axis=1),
         "npv": by_group[:, :, 0].sum(axis=1),
     }
+    shares["recall"] = shares["sensitivity"]
     for rate_name, rate in rates.items():
         among = shares[rate_name] > 0 if rate_name in shares else None
         how = HOW.get(rate_name, "predictive value by Bayes' rule from sensitivity and specificity")
-        found.make(drawn, f"{rate_name} {name}", of_counts(rate, by_group), f"{how}; {by}", share_of=among)
+        found.make(drawn, f"{rate_name} {name}", of_counts(rate, by_group), f"{how}; {by}", share_of=among, lacks=NEVER_CALLED)
 
 
 # ---- classes ----
@@ -278,9 +303,9 @@ def _tell_classes(found: Evaluation, run: RunTables) -> None:
     """Make precision, recall and F1 of each class, and of more than two the figures over all, by the highest probability."""
     classes = class_names(run)
     if len(classes) < 2:
-        found.left_out.append(f"figures of each class ({run.level}): its predictions have a probability of one class only")
+        found.miss("figures of each class", "the run has a probability of one class only", run.level)
         return
-    told = [(row, own) for row in run.tests if (own := class_of(row, classes)) is not None]
+    told = [(row, label) for row in run.tests if (label := class_of(row, classes)) is not None]
     for set_name in names_and_all(row.set for row, _ in told):
         rows = [(row, own) for row, own in told if set_name in ("all", row.set)]
         truth, called = [own for _, own in rows], [called_class(row, classes) for row, _ in rows]
@@ -293,8 +318,15 @@ def _tell_classes(found: Evaluation, run: RunTables) -> None:
             _rates(found, scope, cells, {name: RATES[name] for name in OVERALL}, f"of {len(classes)} classes", _sentence_on(HIGHEST))
         for k, name in enumerate(classes):
             of_class = Scope(set_name, run.level, scope.groups, scope.n, sum(one == name for one in truth))
-            _rates(found, of_class, cells, {rate: _of_class(of, k) for rate, of in PER_CLASS.items()}, f"of {name}", _sentence_on(HIGHEST))
+            # Of two classes, this one against the others, the rates have the names that a share of 0 or 1 is known by.
+            own = _one_against_others(cells, k)
+            _rates(
+                found, of_class, own, {rate: RATES[as_named] for rate, as_named in PER_CLASS.items()}, f"of {name}", _sentence_on(HIGHEST)
+            )
 
 
-def _of_class(rate: Rate, k: int) -> Rate:
-    return lambda counts: rate(counts)[..., k]
+def _one_against_others(cells: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Return counts (N, 2, 2) of class k against all others, it being the second."""
+    right, true, called = cells[:, k, k], cells[:, k].sum(axis=1), cells[:, :, k].sum(axis=1)
+    rest = cells.sum(axis=(1, 2)) - true - called + right
+    return np.stack([np.stack([rest, called - right], axis=1), np.stack([true - right, right], axis=1)], axis=1)

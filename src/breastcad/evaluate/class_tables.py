@@ -1,55 +1,80 @@
-"""What of a classifier's figures is printed: the few that one reads first, and a line a class; metrics.json holds all."""
+"""What of a classifier's figures is printed: a line a question, set and level, and a line a class; metrics.json holds all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from breastcad.evaluate.class_figures import HIGHEST, PER_CLASS, Confusion
-from breastcad.evaluate.figures import Figure
+from breastcad.evaluate.class_figures import HIGHEST, PER_CLASS, QUESTIONS, Confusion
+from breastcad.evaluate.figures import LEVELS_NOTE, Figure
 
-SHOWN = (
-    "auc ",
-    "average precision ",
-    "sensitivity at specificity ",
-    "brier ",
-    "calibration error ",
-    "calibration slope ",
-)
-SHOWN_DECISIONS = ("accuracy ", "balanced accuracy ", "sensitivity ", "specificity ", "f1 ", "macro f1 ", "mcc ", "ppv ", "npv at ")
+RANKING = {
+    "AUC": "auc {}",
+    "average precision": "average precision {}",
+    "partial AUC": "partial auc {}",
+    "Brier": "brier {}",
+    "calibration error": "calibration error {}",
+    "slope": "calibration slope {}",
+}
+DECISIONS = {
+    "accuracy": "accuracy {}, " + HIGHEST,
+    "balanced": "balanced accuracy {}, " + HIGHEST,
+    "sensitivity": "sensitivity {}, " + HIGHEST,
+    "specificity": "specificity {}, " + HIGHEST,
+    "precision": "precision {}, " + HIGHEST,
+    "F1": "f1 {}, " + HIGHEST,
+    "MCC": "mcc {}, " + HIGHEST,
+}
+CLASSES_NOTE = "By the highest probability. n: samples of the class. None: nothing was called the class, so there is no precision."
 
 
-def shown(figures: Sequence[Figure]) -> list[Figure]:
-    """Return the figures that are printed, in their order: areas, calibration, decisions by the highest probability."""
-    return [
-        one
-        for one in figures
-        if (one.name.startswith(SHOWN) and "mean of folds" not in one.name)
-        or (one.name.startswith(SHOWN_DECISIONS) and one.name.endswith((HIGHEST, "classes")))
-    ]
+def class_tables(figures: Sequence[Figure], confusions: Sequence[Confusion]) -> str:
+    """Return what is printed of a classifier's figures, in Markdown: how it ranks, what it decides by the highest probability, its classes.
 
-
-def classes_table(figures: Sequence[Figure]) -> str:
-    """Return precision, recall and F1 of each class as a Markdown table; empty where there are none.
+    Confusion counts are printed of three classes and more; of two, the other tables say all.
 
     Parameters
     ----------
     figures : sequence of Figure
         Those of `class_figures.class_figures`.
+    confusions : sequence of Confusion
     """
+    at = sorted({one.name.split(" at specificity ")[1].split()[0] for one in figures if " at specificity " in one.name})
+    ranking = RANKING | {f"sensitivity at specificity {share}": f"sensitivity at specificity {share} {{}}" for share in at}
+    fitted = sorted({one.name.split()[3] for one in figures if one.name.startswith("ppv at prevalence ")})
+    valued = [(which, share) for share in fitted for which in ("PPV", "NPV")]
+    decisions = DECISIONS | {f"{which} at {share}": f"{which.lower()} at prevalence {share} {{}}, {HIGHEST}" for which, share in valued}
+    parts = [_wide(figures, ranking), _wide(figures, decisions), LEVELS_NOTE, "", _classes(figures)]
+    parts += [confusion_table(one) for one in confusions if one.by.startswith("classes") and one.set != "all" and len(one.classes) > 2]
+    return "\n".join(parts)
+
+
+def _wide(figures: Sequence[Figure], columns: dict[str, str]) -> str:
+    """Return a line a question, set and level."""
+    found: dict[tuple[str, str, str], dict[str, Figure]] = {}
+    for question in QUESTIONS:
+        wanted = {pattern.format(question.name): column for column, pattern in columns.items()}
+        for one in figures:
+            if one.name in wanted:
+                found.setdefault((one.level, one.set, question.name), {})[wanted[one.name]] = one
+    return _table("question", columns, found, lambda own: str(own.n))
+
+
+def _classes(figures: Sequence[Figure]) -> str:
     found: dict[tuple[str, str, str], dict[str, Figure]] = {}
     for one in figures:
         rate, _, name = one.name.partition(" of ")
         if rate in PER_CLASS:
             found.setdefault((one.level, one.set, name), {})[rate] = one
-    if not found:
-        return ""
-    lines = ["| class | set | level | precision | recall | F1 | n | groups |", "|---|---|---|---|---|---|---:|---:|"]
+    return _table("class", {rate: "" for rate in PER_CLASS}, found, lambda own: str(own.positives)) + f"{CLASSES_NOTE}\n" if found else ""
+
+
+def _table(head: str, columns: dict[str, str], found: dict[tuple[str, str, str], dict[str, Figure]], n: Callable[[Figure], str]) -> str:
+    lines = [f"| {head} | set | level | n | groups | {' | '.join(columns)} |", "|---|---|---|---:|---:|" + "---|" * len(columns)]
     for (level, set_name, name), own in found.items():
-        one = next(iter(own.values()))
-        numbers = " | ".join(_number(own.get(rate)) for rate in PER_CLASS)
-        lines.append(f"| {name} | {set_name} | {level} | {numbers} | {one.positives} | {one.clusters} |")
-    note = "By the highest probability. n: samples of the class; none: nothing was called the class, so there is no precision."
-    return "\n".join([*lines, "", note]) + "\n"
+        first = next(iter(own.values()))
+        numbers = " | ".join(_number(own.get(column)) for column in columns)
+        lines.append(f"| {name} | {set_name} | {level} | {n(first)} | {first.clusters} | {numbers} |")
+    return "\n".join(lines) + "\n"
 
 
 def _number(figure: Figure | None) -> str:

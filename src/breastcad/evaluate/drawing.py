@@ -21,17 +21,21 @@ GREY = "#777777"
 LONGEST_TITLE = 110
 
 
-def new_panels(count: int) -> tuple[Canvas, list[Axes]]:
-    """Return a canvas with square panels side by side."""
-    canvas = Canvas(figsize=(5.6 * count, 6.0), facecolor="white")
-    canvas.subplots_adjust(top=0.86, wspace=0.25)
-    panels = list(np.atleast_1d(canvas.subplots(1, count)))
-    for panel in panels:
+def new_panels(count: int, *, a_row: int | None = None) -> tuple[Canvas, list[Axes]]:
+    """Return a canvas with square panels side by side, or so many a row."""
+    columns = min(count, a_row or count)
+    rows = -(-count // columns)
+    canvas = Canvas(figsize=(5.6 * columns, 6.0 * rows), facecolor="white")
+    canvas.subplots_adjust(top=1 - 0.14 / rows, wspace=0.25, hspace=0.3)
+    grid = list(np.atleast_1d(canvas.subplots(rows, columns)).ravel())
+    for panel in grid[count:]:
+        panel.set_axis_off()
+    for panel in grid[:count]:
         panel.grid(True, color="#DDDDDD", linewidth=0.6)
         panel.set_axisbelow(True)
         panel.set_box_aspect(1)
         panel.spines[["top", "right"]].set_visible(False)
-    return canvas, panels
+    return canvas, grid[:count]
 
 
 def legend_below(panel: Axes) -> None:

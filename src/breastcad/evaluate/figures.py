@@ -190,9 +190,16 @@ def figures_table(figures: Sequence[Figure], remarks: Sequence[str] = ()) -> str
         of = f"{one.set} | {one.level}" if levels else one.set
         interval = f"{one.low:.3f} to {one.high:.3f}"
         lines.append(f"| {one.name} | {of} | {one.value:.3f} | {interval} | {one.n} | {positives}| {one.clusters} |")
-    title = [f"**{_sentence('; '.join(remarks))}**", ""] if remarks else []
-    return "\n".join([*title, *lines, "", LEVELS_NOTE if levels else TABLE_NOTE]) + "\n"
+    return "\n".join([*title_of(remarks), *lines, "", LEVELS_NOTE if levels else TABLE_NOTE]) + "\n"
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+def title_of(remarks: Sequence[str]) -> list[str]:
+    """Return the lines over a table that say what its figures must not be quoted without; none where there is nothing to say.
+
+    Examples
+    --------
+    >>> title_of(["split leaks: 1 group", "shortened training"])
+    ['**Split leaks: 1 group; shortened training.**', '']
+    """
+    text = "; ".join(remarks)
+    return [f"**{text[:1].upper()}{text[1:].rstrip('.')}.**", ""] if remarks else []

@@ -27,7 +27,8 @@ class UndefinedFigure(ValueError):
 class ClusterInterval:
     """A figure with its interval.
 
-    ``mean`` is that of the resamples; ``redrawn`` counts those that left the figure undefined and were drawn again.
+    ``mean`` is that of the resamples, ``error`` their standard deviation (0 of one); ``redrawn`` counts those that left the figure
+    undefined and were drawn again.
     """
 
     value: float
@@ -38,6 +39,7 @@ class ClusterInterval:
     repeats: int
     redrawn: int
     mean: float
+    error: float
 
 
 def cluster_bootstrap(
@@ -99,7 +101,8 @@ def cluster_bootstrap(
         raise UndefinedFigure("the figure is undefined on the data itself (is a class absent?)")
     values, redrawn = _resampled_values(statistic, names.size, cluster_of_row, generator, repeats)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return ClusterInterval(value, float(low), float(high), level, int(names.size), repeats, redrawn, float(values.mean()))
+    mean, error = float(values.mean()), float(values.std(ddof=1)) if repeats > 1 else 0.0
+    return ClusterInterval(value, float(low), float(high), level, int(names.size), repeats, redrawn, mean, error)
 
 
 def _resampled_values(

@@ -13,7 +13,7 @@ from breastcad.core.errors import ReadError
 from breastcad.evaluate.drawing import legend_below, line, new_panels, save
 
 CURVES = ("loss", "accuracy", "precision", "f1", "sensitivity", "specificity", "auc", "auc_malignant", "auc_abnormal", "dice", "score")
-MOST_PANELS = 5
+MOST_PANELS = 6
 Told = dict[tuple[str, str], list[dict[int, float]]]
 
 
@@ -45,7 +45,7 @@ def learning_curves(run: str | Path, out: str | Path, title: str) -> list[Path]:
     names = [name for name in CURVES if any(name == said for said, _ in told)][:MOST_PANELS]
     if not names:
         return []
-    canvas, panels = new_panels(len(names))
+    canvas, panels = new_panels(len(names), a_row=3)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, told)
     save(canvas, Path(out) / "curves.png", f"{title}\nlearning curves; thin: one training (a fold, repeat, member)")
@@ -62,7 +62,7 @@ def _draw(panel: Axes, name: str, told: Told) -> None:
             mean = [float(np.mean([epochs[epoch] for epochs in trainings])) for epoch in reached]
             label = f"{part}, mean of {len(trainings)}" if len(trainings) > 1 else part
             panel.plot(reached, mean, linewidth=2.2, label=label, **line(number))
-    panel.set(title=name.replace("_", " "), xlabel="epoch")
+    panel.set(title=name.replace("_", " ").replace("auc", "AUC").replace("f1", "F1"), xlabel="epoch")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(panel)
 
