@@ -10,7 +10,7 @@ BIN := .venv/bin
 # Looked up when a recipe needs it: the rule `uv` may just have installed it.
 UV = $(shell command -v uv || ls .uv/bin/uv 2>/dev/null || echo python3 -m uv)
 
-.PHONY: help demo test check test-all bench docs format clean uv setup-demo setup-dev setup-bench
+.PHONY: help demo test check test-all bench docs format clean uv r-proc setup-demo setup-dev setup-bench
 
 help:
 	@echo "make demo      analyse real example images; ends with the path of a report"
@@ -36,9 +36,16 @@ check: setup-dev
 	$(BIN)/python docs/build.py --check
 	$(BIN)/python -m pytest -q tests/test_project.py tests/test_docs.py -m "not slow"
 
-test-all: setup-dev
+test-all: setup-dev r-proc
 	$(BIN)/python -m pytest -m slow
 	$(MAKE) --no-print-directory demo
+
+# DeLong's test is held against the published example of R's package pROC, which Debian has as r-cran-proc.
+r-proc:
+	@Rscript -e 'library(pROC)' >/dev/null 2>&1 \
+	  || { [ "$$(id -u)" = 0 ] && { apt-get install -qq -y --no-install-recommends r-cran-proc \
+	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends r-cran-proc; }; } >/dev/null 2>&1; } \
+	  || echo "R's package pROC is not here and cannot be installed (that needs root and apt-get): the test against its example skips"
 
 bench: setup-bench
 	@failed=0; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || failed=1; done; exit $$failed

@@ -1,14 +1,39 @@
-"""Windows put together: rules by hand, and what must hold of any."""
+"""From windows to images, breasts and patients: by hand, laws, and rows made anew."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastcad.evaluate.aggregation import RULES, aggregated, joined
+from breastcad.core.errors import InputError
+from breastcad.core.records import PredictionRow
+from breastcad.evaluate.aggregation import RULES, aggregated, aggregated_probabilities, aggregated_rows
 
-SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
+SHARES = st.lists(st.floats(0.001, 1), min_size=3, max_size=3)
+
+
+@st.composite
+def windows(draw):
+    parts = draw(st.lists(SHARES, min_size=1, max_size=6))
+    return [dict(zip(("normal", "benign", "malignant"), (value / sum(own) for value in own), strict=True)) for own in parts]
+
+
+@given(windows(), st.sampled_from(sorted(RULES)))
+def test_a_whole_s_probabilities_sum_to_one_and_the_worst_is_the_rule_s(parts, rule) -> None:
+    found = aggregated_probabilities(parts, rule)
+    assert sum(found.values()) == pytest.approx(1)
+    assert all(-1e-9 <= value <= 1 + 1e-9 for value in found.values())
+    assert found["malignant"] == aggregated([part["malignant"] for part in parts], rule)
+
+
+@given(windows())
+def test_the_mean_is_the_mean_of_each_label(parts) -> None:
+    found = aggregated_probabilities(parts, "mean")
+    for label, value in found.items():
+        assert value == pytest.approx(sum(part[label] for part in parts) / len(parts))
 
 
 def test_rules_by_hand() -> None:
@@ -16,35 +41,79 @@ def test_rules_by_hand() -> None:
     assert [aggregated([0.5, 0.2], rule) for rule in RULES] == pytest.approx([0.5, 0.35, 0.6])
 
 
-@given(SHARES)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_mean_is_at_most_max_and_max_at_most_noisy_or(shares: list[float]) -> None:
     mean, most, either = (aggregated(shares, rule) for rule in ("mean", "max", "noisy-or"))
     assert min(shares) - 1e-12 <= mean <= most + 1e-12 <= either + 2e-12
 
 
-@pytest.mark.parametrize(
-    ("values", "rule", "words"),
-    [
-        ([], "max", "at least one"),
-        ([0.5, float("nan")], "max", "finite"),
-        ([1.5], "mean", r"\[0, 1\]"),
-        ([0.5], "least", "rule must be one of"),
-    ],
-)
-def test_what_cannot_be_put_together_is_said(values: list[float], rule: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        aggregated(values, rule)
+def test_one_suspicious_window_makes_the_image_suspicious() -> None:
+    """Maximum: P(malignant) .6 of the second, P(abnormal) .9 of the first, so benign .3 and normal .1."""
+    parts = [{"normal": 0.1, "benign": 0.8, "malignant": 0.1}, {"normal": 0.3, "benign": 0.1, "malignant": 0.6}]
+    assert aggregated_probabilities(parts, "max") == {
+        "normal": pytest.approx(0.1),
+        "benign": pytest.approx(0.3),
+        "malignant": pytest.approx(0.6),
+    }
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5), st.sampled_from(sorted(RULES)))
-def test_normal_benign_and_malignant_of_a_whole_add_to_one(parts: list[tuple[float, float]], rule: str) -> None:
-    windows = [{"normal": 1 - a, "benign": a * (1 - m), "malignant": a * m} for a, m in parts]
-    whole = joined(windows, rule)
-    assert whole["normal"] + whole["benign"] + whole["malignant"] == pytest.approx(1)
-    assert whole["abnormal"] == pytest.approx(1 - whole["normal"])
-    assert all(value >= -1e-9 for value in whole.values())
+def test_labels_alone_and_lesions_follow_the_rule() -> None:
+    assert aggregated_probabilities([{"malignant": 0.5}, {"malignant": 0.5}], "noisy-or") == {"malignant": 0.75}
+    parts = [{"normal": 0.5, "lesion": 0.5}, {"normal": 0.5, "lesion": 0.5}]
+    assert aggregated_probabilities(parts, "noisy-or") == {"normal": 0.25, "lesion": 0.75}
 
 
-def test_lesion_against_none_and_a_merged_class() -> None:
-    assert joined([{"normal": 0.9, "lesion": 0.1}, {"normal": 0.4, "lesion": 0.6}], "max") == {"lesion": 0.6, "normal": 0.4}
-    assert joined([{"malignant": 0.1}, {"malignant": 0.3}], "mean") == {"malignant": pytest.approx(0.2)}
+def row(level, name, malignant, **more):
+    probability = {"benign": 1 - malignant, "malignant": malignant}
+    return PredictionRow(
+        "a", name, more.pop("patient", "p"), "p", 0, 0, 0, "test", level, "malignant", {"malignant": 1.0}, probability, **more
+    )
+
+
+def some_rows():
+    """A patient with two breasts: L has images i and j of two and one windows, R has k of one."""
+    windows = [("w1", 0.1, "i", "p/L"), ("w2", 0.3, "i", "p/L"), ("w3", 0.6, "j", "p/L"), ("w4", 0.9, "k", "p/R")]
+    rows = [row("patch", name, value, image=image, breast=breast) for name, value, image, breast in windows]
+    rows += [row("image", name, 0.0, image=name, breast=breast) for name, breast in (("i", "p/L"), ("j", "p/L"), ("k", "p/R"))]
+    return rows + [row("breast", name, 0.0, breast=name) for name in ("p/L", "p/R")] + [row("patient", "p", 0.0)]
+
+
+def test_each_level_is_made_of_the_one_below() -> None:
+    """Means: i (.1 + .3) / 2 = .2, j .6, k .9; L (.2 + .6) / 2 = .4, R .9; the patient (.4 + .9) / 2 = .65."""
+    rows = some_rows()
+    found = {(one.level, one.id): one.probability["malignant"] for one in aggregated_rows(rows, "mean")}
+    wanted = {("image", "i"): 0.2, ("image", "j"): 0.6, ("image", "k"): 0.9, ("breast", "p/L"): 0.4, ("breast", "p/R"): 0.9}
+    assert {key: found[key] for key in wanted} == pytest.approx(wanted)
+    assert found["patient", "p"] == pytest.approx(0.65)
+    assert found["patch", "w2"] == 0.3
+    assert rows[4].probability["malignant"] == 0.0  # what was given stays as it was
+
+
+def test_rows_keep_their_order_and_say_nothing_raw_that_is_not_theirs() -> None:
+    rows = some_rows()[::-1]
+    found = aggregated_rows(rows, "max")
+    assert [(one.level, one.id) for one in found] == [(one.level, one.id) for one in rows]
+    assert [one.raw for one in found if one.level != "patch"] == [{}] * 6
+
+
+def test_patients_without_breasts_are_made_of_images() -> None:
+    rows = [replace(one, breast=None) for one in some_rows() if one.level != "breast"]
+    found = {(one.level, one.id): one.probability["malignant"] for one in aggregated_rows(rows, "mean")}
+    assert found["patient", "p"] == pytest.approx((0.2 + 0.6 + 0.9) / 3)
+
+
+def test_what_cannot_be_aggregated_is_refused() -> None:
+    with pytest.raises(InputError, match=r"nothing to aggregate: predictions\.csv has rows of image only"):
+        aggregated_rows([row("image", "i", 0.5)], "max")
+    with pytest.raises(InputError, match="has nothing below the image 'lost' of 'a' that it could be made of"):
+        aggregated_rows([*some_rows(), row("image", "lost", 0.5)], "max")
+    with pytest.raises(ValueError, match="probabilities of the same labels, the first has malignant"):
+        aggregated_probabilities([{"malignant": 0.5}, {"benign": 0.5}], "max")
+    with pytest.raises(ValueError, match="rule must be one of max, mean, noisy-or, got 'median'"):
+        aggregated([0.5], "median")
+    with pytest.raises(ValueError, match=r"one row of at least one, got shape \(0,\)"):
+        aggregated([], "max")
+    with pytest.raises(ValueError, match="must be finite"):
+        aggregated([0.5, float("nan")], "max")
+    with pytest.raises(ValueError, match=r"lie in \[0, 1\]"):
+        aggregated([0.5, 1.1], "max")

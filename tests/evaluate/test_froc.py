@@ -6,6 +6,7 @@ The examples are those of the project's style guide: lesions are circles, a mark
 from __future__ import annotations
 
 from dataclasses import replace
+from math import hypot
 
 import numpy as np
 import pytest
@@ -79,6 +80,143 @@ def test_the_rate_asked_for_may_lie_past_the_end_and_the_point_used_is_told() ->
 @pytest.mark.parametrize("change", [lambda s: s - 5, lambda s: s**3, lambda s: -1 / s])
 def test_a_rising_map_of_scores_moves_no_point(example, change) -> None:
     assert [point[1:] for point in points(ratings(example, change=change))] == [point[1:] for point in points(ratings(example))]
+
+
+# ---- scorers that make one mistake each, on purpose: the examples must tell every one of them from the right one ----
+
+
+def scored(
+    example, *, near=lambda d, r: d <= r, of_image=True, credit=lambda hits: [min(hits)], best=max, again=None, images=None, marks=None
+):
+    """Score an example from its places: the lesions' scores, the false marks', and what they are shares of; each part can be done wrong.
+
+    ``best`` combines the scores of marks on one lesion, in their order; ``again`` says what a further mark on a found lesion also is.
+    """
+    lesions_of, marks_of = example
+    counted = list(lesions_of) if images is None else images(lesions_of)
+    found, false, more = {}, [], []
+    for image, own in marks_of.items():
+        for x, y, score in own if marks is None or image in counted else ():
+            places = [(where, lesion) for where, lesions in lesions_of.items() for lesion in lesions if where == image or not of_image]
+            far = [(hypot(x - own_x, y - own_y), radius, where + name) for where, (name, own_x, own_y, radius) in places]
+            hits = [(distance, lesion) for distance, radius, lesion in far if near(distance, radius)]
+            if not hits:
+                false.append(score)
+            for distance, lesion in credit(hits) if hits else ():
+                if lesion in found:
+                    more.append(score)
+                found.setdefault(lesion, []).append((score, distance))
+    lesions = [best([score for score, _ in own]) if best is not closest else closest(own) for own in found.values()]
+    total = sum(len(own) for own in lesions_of.values())
+    return lesions + (more if again == "hit" else []), false + (more if again == "false" else []), total, len(counted), len(found)
+
+
+def closest(own):
+    """The score of the mark nearest to the lesion."""
+    return min(own, key=lambda one: one[1])[0]
+
+
+def with_lesions(lesions_of):
+    return [image for image, own in lesions_of.items() if own]
+
+
+def curve_of(lesions, false, total, images, *, reaches=lambda s, t: s >= t, thresholds=lambda all_of: all_of, clip=False):
+    """Read the operating points off scores: (threshold, share of lesions, false marks an image)."""
+    found = []
+    for t in thresholds(sorted({*lesions, *false}, reverse=True)):
+        share = sum(reaches(s, t) for s in lesions) / total
+        found.append((t, round(min(share, 1.0) if clip else share, 9), round(sum(reaches(s, t) for s in false) / images, 9)))
+    return found
+
+
+def mark_by_mark(example, first):
+    """Points after each mark, ties not taken together: lesions first, or false marks first."""
+    lesions, false, total, images, _ = scored(example)
+    order = sorted([(-s, 0 if first == "hit" else 1, 1) for s in lesions] + [(-s, 1 if first == "hit" else 0, 0) for s in false])
+    hits = np.cumsum([hit for _, _, hit in order])
+    steps = enumerate(zip(order, hits, strict=True), start=1)
+    return [(-s, round(n / total, 9), round((k - n) / images, 9)) for k, ((s, _, _), n) in steps]
+
+
+def plainly(example, points_of=curve_of, **mistake):
+    lesions, false, total, images, _ = scored(example, **mistake)
+    return points_of(lesions, false, total, images)
+
+
+def over_found(example):
+    lesions, false, _, images, found = scored(example)
+    return curve_of(lesions, false, found, images)
+
+
+def over_images(example):
+    lesions, false, _, images, _ = scored(example)
+    return curve_of(lesions, false, len(with_lesions(example[0])), images)
+
+
+def without_lowest(example):
+    lesions, false, total, images, found = scored(example)
+    return curve_of(lesions, false, total, images, thresholds=lambda all_of: all_of[:-1] if found == total else all_of)
+
+
+MISTAKES = {
+    "two hits on one lesion count twice": lambda e: plainly(e, again="hit"),
+    "two hits count twice, clipped to 1": lambda e: plainly(e, lambda *a: curve_of(*a, clip=True), again="hit"),
+    "a second mark on a found lesion is false": lambda e: plainly(e, again="false"),
+    "a lesion takes its first mark": lambda e: plainly(e, best=lambda scores: scores[0]),
+    "a lesion takes its last mark": lambda e: plainly(e, best=lambda scores: scores[-1]),
+    "a lesion takes its closest mark": lambda e: plainly(e, best=closest),
+    "normal images are left out of the rate": lambda e: plainly(e, images=with_lesions),
+    "normal images are dropped with their marks": lambda e: plainly(e, images=with_lesions, marks="dropped"),
+    "divided by the lesions found": over_found,
+    "divided by the images with a lesion": over_images,
+    "the image is ignored": lambda e: plainly(e, of_image=False),
+    "the edge is no hit": lambda e: plainly(e, near=lambda d, r: d < r),
+    "a score at the threshold does not count": lambda e: plainly(e, lambda *a: curve_of(*a, reaches=lambda s, t: s > t)),
+    "ties mark by mark, hits first": lambda e: mark_by_mark(e, "hit"),
+    "ties mark by mark, false ones first": lambda e: mark_by_mark(e, "false"),
+    "the lowest score means missed": without_lowest,
+    "a mark finds two lesions": lambda e: plainly(e, credit=lambda hits: hits),
+}
+
+
+def reversed_marks(example):
+    """The example with the marks of each image, and the images, in the other order."""
+    return example[0], {image: own[::-1] for image, own in reversed(example[1].items())}
+
+
+@pytest.mark.parametrize("example", [EXAMPLE_A, EXAMPLE_B, EXAMPLE_C])
+def test_the_scorer_of_the_mistakes_is_right_without_one(example) -> None:
+    assert plainly(example) == points(ratings(example))
+    assert plainly(reversed_marks(example)) == points(ratings(example))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_mistake_is_caught_by_an_example(name) -> None:
+    """By the table of one of them, the marks read in one order or the other."""
+    right = [points(ratings(example)) for example in (EXAMPLE_A, EXAMPLE_B, EXAMPLE_C)]
+    wrong = [[MISTAKES[name](change(example)) for example in (EXAMPLE_A, EXAMPLE_B, EXAMPLE_C)] for change in (lambda e: e, reversed_marks)]
+    assert any(table != known for tables in wrong for table, known in zip(tables, right, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "example", "said"),
+    [
+        ("two hits on one lesion count twice", EXAMPLE_B, [0.5, 1, 1.5, 1.5]),
+        ("two hits count twice, clipped to 1", EXAMPLE_B, [0.5, 1, 1, 1]),
+        ("a second mark on a found lesion is false", EXAMPLE_B, [0.5, 0.5, 0.5, 1]),
+        ("a lesion takes its last mark", EXAMPLE_B, [0, 0.5, 1, 1]),
+        ("normal images are left out of the rate", EXAMPLE_A, [0.25, 0.25, 0.5, 0.75]),
+        ("normal images are dropped with their marks", EXAMPLE_A, [0.25, 0.5, 0.75, 0.75]),
+        ("the image is ignored", EXAMPLE_A, [0.5, 0.75, 0.75, 0.75]),
+        ("the edge is no hit", EXAMPLE_A, [0, 0, 0.25, 0.5]),
+        ("a score at the threshold does not count", EXAMPLE_B, [0.5, 0.5, 0.5, 0.5]),
+        ("ties mark by mark, hits first", EXAMPLE_A, [0.25, 0.5, 0.75, 0.75]),
+        ("the lowest score means missed", EXAMPLE_B, [0.5, 0.5, 0.5, 0.5]),
+    ],
+)
+def test_a_mistake_prints_what_the_table_of_mistakes_says(name, example, said) -> None:
+    found = MISTAKES[name](example)
+    assert [max([0, *(llf for _, llf, nlf in found if nlf <= allowed)]) for allowed in RATES] == said
 
 
 IMAGES = [f"i{number}" for number in range(5)]

@@ -190,7 +190,7 @@ def _subgroups(run: Path, folder: Path, collections: list[Path], by: str, option
     from breastcad.commands.given import given_collections
     from breastcad.commands.saying import say
     from breastcad.evaluate.figures import figures_table
-    from breastcad.evaluate.subgroups import evaluated_subgroups, keep_subgroups, subgroup_rows, tests_table
+    from breastcad.evaluate.subgroups import evaluated_subgroups, keep_subgroups, subgroup_rows, subgroup_tests_table
 
     names = [name.strip() for name in by.split(",") if name.strip()]
     rows = subgroup_rows(given_collections(collections), names)
@@ -200,7 +200,7 @@ def _subgroups(run: Path, folder: Path, collections: list[Path], by: str, option
     if figures:
         typer.echo("\n" + figures_table(figures, _remarks(run)))
     if found.tests:
-        typer.echo(tests_table(found.tests), nl=False)
+        typer.echo(subgroup_tests_table(found.tests), nl=False)
     for sentence in found.left_out:
         say(f"left out: {sentence}")
 

@@ -12,13 +12,13 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import PredictionRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate import scopes, weighted
-from breastcad.evaluate.class_figures import HIGHEST, QUESTIONS, THRESHOLD, decided
+from breastcad.evaluate.class_figures import HIGHEST, THRESHOLD, asked_of, decided
 from breastcad.evaluate.clustered import clustered_test
 from breastcad.evaluate.comparisons import adjusted, clustered_mcnemar, mcnemar
 from breastcad.evaluate.figures import DEFAULT, Options
 from breastcad.evaluate.intervals import UndefinedFigure, cluster_bootstrap
 from breastcad.evaluate.run_tables import RunTables, Sample, read_rows, run_at, tested_levels
-from breastcad.evaluate.scopes import MALIGNANT_OR_NOT, Question, both_classes, stated, truth_of
+from breastcad.evaluate.scopes import Question, both_classes, stated, truth_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def compared_runs(first: str | Path, second: str | Path, options: Options = DEFA
     for level in [options.level] if options.level else [level for level in levels[0] if level in levels[1]]:
         runs = run_at(first, rows[0], level), run_at(second, rows[1], level)
         pairs = _pairs(*runs, left_out)
-        for question in QUESTIONS:
-            found += _compared(runs, question, pairs, left_out)
+        for question, asked in asked_of([one for one, _ in pairs]).items():
+            found += _compared(runs, question, asked, pairs, left_out)
     if not found:
         raise InputError("the runs share no test samples of both classes that both have a probability for; " + "; ".join(left_out))
     return _adjusted(found), left_out
@@ -108,15 +108,14 @@ def _pairs(first: RunTables, second: RunTables, left_out: list[str]) -> list[tup
 
 
 def _compared(
-    runs: tuple[RunTables, RunTables], question: Question, pairs: Sequence[tuple[Sample, Sample]], left_out: list[str]
+    runs: tuple[RunTables, RunTables],
+    question: Question,
+    asked: Sequence[Sample],
+    pairs: Sequence[tuple[Sample, Sample]],
+    left_out: list[str],
 ) -> list[Comparison]:
-    if question is MALIGNANT_OR_NOT and {one.label for one, _ in pairs} != set(question.labels):
-        return []  # it would be malignant against benign in other words
     other_of = {(one.set, one.id): other for one, other in pairs}
-    asked = [
-        one for one, other in pairs
-        if one.label in question.labels and None not in (stated(question, one.probability), stated(question, other.probability))
-    ]  # fmt: skip
+    asked = [one for one in asked if stated(question, other_of[one.set, one.id].probability) is not None]
     found: list[Comparison] = []
     for set_name, samples in both_classes(asked, question).items():
         try:

@@ -131,11 +131,7 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
         If a specificity or the prevalence lies outside (0, 1).
     """
     found = Evaluation()
-    for question in QUESTIONS:
-        labelled = [sample for sample in run.samples if sample.label in question.labels]
-        if not _is_asked(question, labelled):
-            continue
-        asked = [sample for sample in labelled if stated(question, sample.probability) is not None]
+    for question, asked in asked_of(run.samples).items():
         sets = both_classes(asked, question)
         if not sets:
             found.miss(question.name, "no set holds both classes" if asked else "the run has no such probability", run.level)
@@ -147,16 +143,25 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
     return found
 
 
-def _is_asked(question: Question, labelled: Sequence[Sample]) -> bool:
-    """Return whether a question is one of its own here, not another in other words, and there is someone to ask."""
-    labels = {sample.label for sample in labelled}
-    lesion = any(LESION.of in sample.probability for sample in labelled)
+def asked_of(samples: Sequence[Sample]) -> dict[Question, list[Sample]]:
+    """Return the questions that samples allow, each with those that it can be asked of: labelled, and with the probability.
+
+    A question that would be another in other words is none: malignant against the rest where the rest is benign, abnormal against
+    normal where lesions are told from none. One that no probability answers has no samples.
+    """
+    lesion = any(LESION.of in sample.probability for sample in samples)
+    labels = {sample.label for sample in samples} - {"unknown"}
+    allowed = {
+        MALIGNANT_OR_BENIGN: not lesion and bool(labels & set(MALIGNANT_OR_BENIGN.labels)),
+        MALIGNANT_OR_NOT: not lesion and labels >= set(MALIGNANT_OR_NOT.labels),
+        ABNORMAL: not lesion and "normal" in labels,
+        LESION: lesion,
+    }
     return {
-        MALIGNANT_OR_BENIGN.name: bool(labels) and not lesion,
-        MALIGNANT_OR_NOT.name: labels == set(MALIGNANT_OR_NOT.labels) and not lesion,
-        ABNORMAL.name: "normal" in labels and not lesion,
-        LESION.name: lesion,
-    }[question.name]
+        question: [one for one in samples if one.label in question.labels and stated(question, one.probability) is not None]
+        for question in QUESTIONS
+        if allowed[question]
+    }
 
 
 def _scores(question: Question, rows: Sequence[Sample] | Sequence[PredictionRow]) -> list[float]:

@@ -17,7 +17,7 @@ from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_json, read_table, write_table
 from breastcad.core.records import Collection, FindingRow, ImageRow, PredictionRow
 from breastcad.evaluate import weighted
-from breastcad.evaluate.class_figures import QUESTIONS
+from breastcad.evaluate.class_figures import asked_of
 from breastcad.evaluate.clustered import parts_test
 from breastcad.evaluate.comparisons import adjusted
 from breastcad.evaluate.figures import DEFAULT, Figure, Options, read_asked, read_metrics, write_metrics
@@ -155,16 +155,21 @@ def evaluated_subgroups(folder: str | Path, known: Sequence[SubgroupRow], option
     for level in [options.level] if options.level else tested_levels(folder, rows):
         run = run_at(folder, rows, level)
         for name, value_of in values_of(rows, level, known).items():
-            for question in QUESTIONS:
-                _of_column(found, run, question, name, value_of, least)
+            for question, asked in asked_of(run.samples).items():
+                _of_column(found, run, question, asked, name, value_of, least)
     found.tests = [replace(one, adjusted=p) for one, p in zip(found.tests, adjusted([one.p for one in found.tests]), strict=True)]
     return found
 
 
 def _of_column(
-    found: Subgroups, run: RunTables, question: Question, name: str, value_of: Mapping[tuple[str, str], str], least: int
+    found: Subgroups,
+    run: RunTables,
+    question: Question,
+    asked: Sequence[Sample],
+    name: str,
+    value_of: Mapping[tuple[str, str], str],
+    least: int,
 ) -> None:
-    asked = [one for one in run.samples if one.label in question.labels and stated(question, one.probability) is not None]
     for set_name, samples in both_classes(asked, question).items():
         told = np.array([value_of.get((one.set, one.id), NOT_GIVEN) for one in samples])
         for value in sorted(set(told.tolist())) if set_name != "all" else ():
@@ -231,7 +236,7 @@ def subgroups_again(folder: Path) -> tuple[list[Figure], list[Figure]]:
     return written, evaluated_subgroups(folder, known, read_asked(path)[0] or DEFAULT, least=least).figures
 
 
-def tests_table(tests: Sequence[SubgroupTest]) -> str:
+def subgroup_tests_table(tests: Sequence[SubgroupTest]) -> str:
     """Return tests as a Markdown table."""
     lines = ["| question | set | level | subgroup | AUC less the rest's | p | adjusted p |", "|---|---|---|---|---:|---:|---:|"]
     for one in tests:
