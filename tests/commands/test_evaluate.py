@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from breastcad.commands import main
-from breastcad.core.files import write_predictions, write_split
-from breastcad.core.records import PredictionRow, SplitRow
+from breastcad.core.files import write_collection, write_predictions, write_split
+from breastcad.core.records import Collection, ImageRow, PredictionRow, SplitRow
 from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
 
 
@@ -110,3 +110,90 @@ def test_predictions_that_allow_no_figure_are_the_answer_no(run: Path, capsys: p
     write_predictions(run / "predictions.csv", [row(1, "benign", 0.2), row(2, "benign", 0.3)])
     assert call(run) == 1
     assert "allow no figure" in capsys.readouterr().err
+
+
+# ---- classifiers ----
+
+
+def window(number: int, level: str, label: str, malignant: float) -> PredictionRow:
+    names = {"patch": f"w{number}", "image": f"i{number // 2}"}
+    raw = {"benign": 0.0, "malignant": malignant} if level == "patch" else {}
+    group = f"g{number // 2}"
+    said = {"benign": 1 - malignant, "malignant": malignant}
+    return PredictionRow(
+        "busi", names[level], None, group, 0, 0, 0, "test", level, label, raw, said, image=names["image"], kind="mass"
+    )  # fmt: skip
+
+
+@pytest.fixture
+def classifier(run: Path) -> Path:
+    """A run of a classifier: 16 images of two windows each."""
+    rows = []
+    for number in range(32):
+        label, malignant = ("malignant" if number // 2 % 2 else "benign"), (number * 11 % 32) / 40 + 0.2 * (number // 2 % 2)
+        rows.append(window(number, "patch", label, malignant))
+        rows += [window(number, "image", label, malignant)] if number % 2 else []
+    write_predictions(run / "predictions.csv", rows)
+    (run / "settings.yaml").write_text("task: classifier\n")
+    return run
+
+
+def test_a_classifier_has_tables_of_all_its_levels(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(classifier, "--specificity", 0.8, "--prevalence", 0.01) == 0
+    said = capsys.readouterr().out
+    for words in ("| malignant against benign | busi | patch | 32 | 16 |", "sensitivity at specificity 0.8", "PPV at 0.01", "| class |"):
+        assert words in said
+    assert "left out: decisions at the validation threshold" in said
+    assert sorted(path.name for path in classifier.glob("roc*.png")) == ["roc-image.png", "roc-patch.png"]
+    assert {figure.level for figure in read_metrics(classifier / "metrics.json")[1]} == {"patch", "image"}
+
+
+def test_images_can_be_made_of_their_windows_anew(classifier: Path) -> None:
+    def brier() -> float:
+        return next(one.value for one in read_metrics(classifier / "metrics.json")[1] if one.name.startswith("brier"))
+
+    assert call(classifier, "--level", "image") == 0
+    before = brier()
+    assert call(classifier, "--level", "image", "--aggregation", "mean") == 0
+    assert brier() != before
+
+
+def test_a_leaking_split_of_windows_is_said_over_the_table(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_split(classifier, [SplitRow("busi", "i0", "g0", part="test")], {"leaks": ["split leaks: windows were parted at random"]})
+    assert call(classifier, "--level", "image") == 0
+    assert capsys.readouterr().out.startswith("**Split leaks: windows were parted at random.**\n")
+    assert read_metrics(classifier / "metrics.json")[0] == "run; split leaks: windows were parted at random"
+
+
+def test_two_runs_are_compared_and_nothing_is_written(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(classifier, "--against", classifier) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("first: run; second: run\n")
+    assert "| malignant against benign | busi | image | 16 | 8 | 16 |" in said
+    assert not (classifier / "metrics.json").exists()
+    assert call(classifier, "--against", classifier / "gone") == 2
+
+
+def test_subgroups_are_those_of_the_collections(classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = [ImageRow("busi", f"i{k}", manufacturer="a" if k < 4 else "b") for k in range(16)]
+    write_collection(tmp_path / "collection", Collection(str(tmp_path), images, facts={"set": "busi", "counts": {}, "problems": []}))
+    assert call(classifier, tmp_path / "collection", "--by", "manufacturer", "--least", 10) == 0
+    said = capsys.readouterr().out
+    assert "| auc malignant against benign | busi, manufacturer b | patch |" in said
+    assert "manufacturer a, image): 4 samples, 2 positive, are too few" in said
+    assert sorted(path.name for path in classifier.glob("subgroups.*")) == ["subgroups.csv", "subgroups.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--by", "density"], "--by needs the collections of the run's images after RUN"),
+        (["--specificity", "1"], r"--specificity must lie in (0, 1), got 1.0"),
+        (["--prevalence", "0"], r"--prevalence must lie in (0, 1), got 0.0"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    classifier: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert call(classifier, *arguments) == 2
+    assert message in capsys.readouterr().err

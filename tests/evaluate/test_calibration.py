@@ -12,6 +12,10 @@ from breastcad.evaluate.calibration import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     apply_temperature,
+    calibration_intercept,
+    calibration_intercept_statistic,
+    calibration_slope,
+    calibration_slope_statistic,
     fit_line,
     fit_temperature,
     negative_log_likelihood,
@@ -132,3 +136,50 @@ def test_line_stays_finite_where_the_classes_part() -> None:
     slope, intercept = fit_line([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1])
     assert np.isfinite([slope, intercept]).all()
     assert slope > 0
+
+
+# ---- the calibration line ----
+
+
+def drawn_line(slope, intercept, n=4000):
+    """Probabilities, and labels that come true at the logit slope x logit + intercept."""
+    draw = np.random.default_rng(3)
+    logits = draw.normal(0, 1.5, n)
+    return draw.random(n) < sigmoid(slope * logits + intercept), sigmoid(logits)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.5, 0.0), (2.0, 0.0), (1.0, 1.0), (1.0, -1.5)])
+def test_the_calibration_line_finds_what_labels_were_drawn_with(slope, intercept) -> None:
+    labels, probabilities = drawn_line(slope, intercept)
+    assert calibration_slope(labels, probabilities) == pytest.approx(slope, abs=0.1)
+    if slope == 1:
+        assert calibration_intercept(labels, probabilities) == pytest.approx(intercept, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities"),
+    [([0, 1, 0, 1], [0.5] * 4), ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), ([0, 1], [0.0, 1.0]), ([1], [0.4])],
+    ids=["all the same", "parted fully", "said for certain", "one sample"],
+)
+def test_where_there_is_no_finite_slope_there_is_none(labels, probabilities) -> None:
+    assert calibration_slope(labels, probabilities) is None
+
+
+def test_probabilities_of_nought_and_one_have_a_slope_all_the_same() -> None:
+    assert calibration_slope([0, 1, 0, 1, 1, 0], [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]) == pytest.approx(np.log(2) / np.log((1 - 1e-6) / 1e-6))
+
+
+@pytest.mark.parametrize("of", [calibration_slope, calibration_intercept])
+def test_the_weighted_line_is_that_of_the_samples_written_out(of) -> None:
+    statistic = {calibration_slope: calibration_slope_statistic, calibration_intercept: calibration_intercept_statistic}[of]
+    labels, probabilities = drawn_line(0.7, 0.3, n=60)
+    times = np.random.default_rng(5).integers(0, 3, (4, 60))
+    found = statistic(labels, probabilities)(times.astype(float))
+    for row, value in zip(times, found, strict=True):
+        assert value == pytest.approx(of(np.repeat(labels, row), np.repeat(probabilities, row)), abs=1e-8)
+    assert np.isnan(statistic(labels, probabilities)(labels[None].astype(float))).all()  # one class only
+
+
+def test_probabilities_out_of_range_have_no_line() -> None:
+    with pytest.raises(ValueError, match=r"probabilities must lie in \[0, 1\], got 0.1 to 1.2"):
+        calibration_slope([0, 1], [0.1, 1.2])

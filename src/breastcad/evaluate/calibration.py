@@ -301,31 +301,80 @@ def _truth_and_logits(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDAr
 def _regressed(
     weights: NDArray[np.float64], truth: NDArray[np.float64], logits: NDArray[np.float64], *, free_slope: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return intercept and slope of weighted logistic regressions (B each), by Newton's steps; NaN where they do not settle."""
-    line = np.tile([0.0, 1.0], (len(weights), 1))
+    """Return intercept and slope of weighted logistic regressions (B each); NaN where there is no finite one.
+
+    Resamples start where the data themselves end, which takes few of Newton's steps; those that do not settle start anew, carefully.
+    """
+    spread = float(logits.std()) if free_slope and logits.std() > 0 else 1.0
+    scaled = logits / spread
+    line = np.tile(_carefully(np.ones((1, truth.size)), truth, scaled, free_slope=free_slope), (len(weights), 1))
     positives, whole = weights @ truth, weights.sum(axis=1)
     line[(positives == 0) | (positives == whole)] = np.nan
     going = np.flatnonzero(np.isfinite(line[:, 0]))
-    for _ in range(50):
+    for _ in range(_FEW_STEPS):
+        step = _newton_step(weights[going], truth, scaled, line[going, :1] + line[going, 1:] * scaled, free_slope=free_slope)
+        line[going] += step
+        going = going[~(np.abs(step).max(axis=1) < _SETTLED)]  # NaN is not settled
         if not going.size:
             break
-        drawn = weights[going]
-        likely = sigmoid(line[going, :1] + line[going, 1:] * logits)
-        curve = drawn * likely * (1 - likely)
-        left = drawn * (truth - likely)
-        slope, turn = np.stack([left.sum(axis=1), left @ logits], axis=1), np.empty((going.size, 2, 2))
-        turn[:, 0, 0], turn[:, 1, 1] = curve.sum(axis=1), curve @ logits**2
-        turn[:, 0, 1] = turn[:, 1, 0] = curve @ logits
-        if not free_slope:
-            slope[:, 1], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1] = 0, 0, 0, 1
-        flat = np.linalg.det(turn) <= 1e-12 * turn[:, 0, 0] * turn[:, 1, 1]  # all logits the same, or all said for certain
-        turn[flat] = np.eye(2)
-        step = np.clip(np.linalg.solve(turn, slope[..., None])[..., 0], -2, 2)
-        line[going] += step
-        line[going[flat | (np.abs(line[going]) > STEEPEST).any(axis=1)]] = np.nan
-        going = going[(np.abs(step).max(axis=1) > 1e-9) & np.isfinite(line[going, 0])]
+    else:
+        line[going] = _carefully(weights[going], truth, scaled, free_slope=free_slope)
+    return line[:, 0], line[:, 1] / spread
+
+
+_FEW_STEPS, _MOST_STEPS = 8, 60
+_SETTLED = 1e-6
+"""A step this small, in units of the logits' spread, was the last: the next would be its square."""
+
+
+def _carefully(
+    weights: NDArray[np.float64], truth: NDArray[np.float64], logits: NDArray[np.float64], *, free_slope: bool
+) -> NDArray[np.float64]:
+    """Return (intercept, slope) of weighted logistic regressions (B, 2); NaN where there is no finite one.
+
+    By Newton's steps, each halved until it raises the likelihood: logits are far from 0 where a network is sure of itself.
+    """
+    line = np.tile([0.0, 0.0 if free_slope else 1.0], (len(weights), 1))
+    positives, whole = weights @ truth, weights.sum(axis=1)
+    line[(positives == 0) | (positives == whole)] = np.nan
+    step, reached = np.zeros_like(line), np.full(len(line), -np.inf)
+    going = np.flatnonzero(np.isfinite(line[:, 0]))
+    for _ in range(_MOST_STEPS):
+        if not going.size:
+            return line
+        tried = line[going] + step[going]
+        odds = tried[:, :1] + tried[:, 1:] * logits
+        likelihood = ((truth * odds - np.logaddexp(0, odds)) * weights[going]).sum(axis=1)
+        better = likelihood >= reached[going] - 1e-12 * np.abs(likelihood)
+        step[going[~better]] /= 2
+        kept = going[better]
+        line[kept], reached[kept] = tried[better], likelihood[better]
+        step[kept] = _newton_step(weights[kept], truth, logits, odds[better], free_slope=free_slope)
+        line[kept[np.isnan(step[kept, 0]) | (np.abs(line[kept]) > STEEPEST).any(axis=1)]] = np.nan
+        settled = going[np.abs(step[going]).max(axis=1) < _SETTLED]
+        line[settled] += step[settled]
+        going = going[~np.isin(going, settled) & np.isfinite(line[going, 0])]
     line[going] = np.nan
-    return line[:, 0], line[:, 1]
+    return line
+
+
+def _newton_step(
+    weights: NDArray[np.float64], truth: NDArray[np.float64], logits: NDArray[np.float64], odds: NDArray[np.float64], *, free_slope: bool
+) -> NDArray[np.float64]:
+    """Return the steps (B, 2) of intercept and slope; NaN where the likelihood is flat (all logits the same)."""
+    likely = sigmoid(odds)
+    left, curve = weights * (truth - likely), weights * likely * (1 - likely)
+    first, turn = left.sum(axis=1), curve.sum(axis=1)
+    if not free_slope:
+        return np.stack([_over(first, turn), np.zeros(len(first))], axis=1)
+    second, both, across = left @ logits, curve @ logits**2, curve @ logits
+    area = turn * both - across**2
+    area[area <= 1e-12 * turn * both] = 0
+    return np.stack([_over(first * both - second * across, area), _over(second * turn - first * across, area)], axis=1)
+
+
+def _over(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
 @dataclass(frozen=True, slots=True)

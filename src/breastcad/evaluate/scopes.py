@@ -17,6 +17,8 @@ from breastcad.evaluate.weighted import Statistic
 
 SEED = 13
 REPEATS = 2000
+MANY_ROWS, FEWEST_REPEATS = 5000, 400
+"""Of more rows than this, resamples are fewer in proportion, but no fewer than that: windows come in tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ def figure_with_interval(
     UndefinedFigure
         As `intervals.cluster_bootstrap` does.
     """
-    found = cluster_bootstrap(statistic, scope.groups, generator(SEED, "figures", name, scope.set, PART, scope.level), repeats=REPEATS)
+    repeats = min(REPEATS, max(FEWEST_REPEATS, REPEATS * MANY_ROWS // len(scope.groups)))
+    found = cluster_bootstrap(statistic, scope.groups, generator(SEED, "figures", name, scope.set, PART, scope.level), repeats=repeats)
     trials = len({group for group, counts in zip(scope.groups, share_of, strict=True) if counts}) if share_of is not None else None
     low, high, method = _interval(found, trials)
     if biased:
