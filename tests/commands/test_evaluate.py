@@ -126,8 +126,15 @@ def window(number: int, level: str, label: str, malignant: float) -> PredictionR
 
 
 @pytest.fixture
-def classifier(run: Path) -> Path:
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing: what is drawn has tests of its own."""
+    monkeypatch.setattr("breastcad.evaluate.pictures.write_pictures", lambda *_, **__: [])
+
+
+@pytest.fixture
+def classifier(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of a classifier: 16 images of two windows each."""
+    monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 10)
     rows = []
     for number in range(32):
         label, malignant = ("malignant" if number // 2 % 2 else "benign"), (number * 11 % 32) / 40 + 0.2 * (number // 2 % 2)
@@ -148,6 +155,7 @@ def test_a_classifier_has_tables_of_all_its_levels(classifier: Path, capsys: pyt
     assert {figure.level for figure in read_metrics(classifier / "metrics.json")[1]} == {"patch", "image"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_images_can_be_made_of_their_windows_anew(classifier: Path) -> None:
     def brier() -> float:
         return next(one.value for one in read_metrics(classifier / "metrics.json")[1] if one.name.startswith("brier"))
@@ -158,6 +166,7 @@ def test_images_can_be_made_of_their_windows_anew(classifier: Path) -> None:
     assert brier() != before
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_leaking_split_of_windows_is_said_over_the_table(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_split(classifier, [SplitRow("busi", "i0", "g0", part="test")], {"leaks": ["split leaks: windows were parted at random"]})
     assert call(classifier, "--level", "image") == 0
@@ -174,6 +183,7 @@ def test_two_runs_are_compared_and_nothing_is_written(classifier: Path, capsys: 
     assert call(classifier, "--against", classifier / "gone") == 2
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_subgroups_are_those_of_the_collections(classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images = [ImageRow("busi", f"i{k}", manufacturer="a" if k < 4 else "b") for k in range(16)]
     write_collection(tmp_path / "collection", Collection(str(tmp_path), images, facts={"set": "busi", "counts": {}, "problems": []}))

@@ -27,6 +27,11 @@ from breastcad.evaluate.subgroups import (
 IMAGE = Options(level="image")
 
 
+@pytest.fixture(autouse=True)
+def fewer_resamples(monkeypatch) -> None:
+    monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 20)
+
+
 @pytest.fixture(scope="module")
 def collections(classifier_run):
     """Two collections of the made-up run: left films are CC, right ones MLO; every third patient is dense; some findings."""
