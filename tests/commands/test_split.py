@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from breastcad.commands import main
-from breastcad.core.files import read_split, write_collection
-from breastcad.core.records import Collection, ImageRow
+from breastcad.core.files import read_split, write_collection, write_patches
+from breastcad.core.records import Collection, ImageRow, PatchRow
 from breastcad.core.seeding import generator
 from breastcad.datasets.splits import leaks
 
@@ -230,3 +230,60 @@ def test_a_fault_of_a_collection_names_its_folder_as_it_was_given(one: Path, tmp
     (one / "images.csv").write_text("set\nx\n")
     assert _run(one, "--out", tmp_path / "out") == 2
     assert capsys.readouterr().err == f"breastcad: '{one}': images.csv: lacks the column 'image_id'\n"
+
+
+def test_a_fold_a_set(one: Path, two: Path, tmp_path: Path) -> None:
+    assert _run(one, two, "--out", tmp_path / "split", "--kind", "leave-one-set-out", "--validation-share", "0.25") == 0
+    rows = read_split(tmp_path / "split")
+    assert {(row.outer, row.set) for row in rows if row.part == "test"} == {(0, "one"), (1, "two")}
+    facts = json.loads((tmp_path / "split" / "split.json").read_text())
+    assert (facts["kind"], facts["validation_share"], facts["remarks"][0]) == ("leave-one-set-out", 0.25, "fold 0 tests one")
+
+
+def _windows(folder: Path, collection: str, group: str | None) -> Path:
+    places = [(image, place) for image in range(6) for place in range(2)]
+    rows = [
+        PatchRow(f"{collection}/{image}/{place}", "image", collection, f"{image}", None, 0, place, 8, 8, label="benign", group=group)
+        for image, place in places
+    ]
+    write_patches(folder / "patches.csv", rows)
+    return folder
+
+
+def test_windows_and_copies_are_parted_at_random_only_where_leaks_are_allowed(
+    one: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "patches").mkdir()
+    windows = _windows(tmp_path / "patches", "one", "g")
+    call = [one, "--out", tmp_path / "split", "--patches", windows, "--window-copies", "3", "--folds", "3"]
+    assert _run(*call) == 1
+    assert "split leaks: 1 group is in both 'train' and 'test'" in capsys.readouterr().err
+    assert _run(*call, "--allow-leaks") == 0
+    rows = read_split(tmp_path / "split")
+    assert len(rows) == 12 * 3 * 3
+    assert sum(row.part == "test" for row in rows) == 36
+    facts = json.loads((tmp_path / "split" / "split.json").read_text())
+    assert (facts["kind"], facts["window_copies"], facts["by"], len(facts["leaks"])) == ("windows", 3, "window", 3)
+    assert sum(line["images"] for line in facts["counts"] if line["part"] == "test") == 36
+    assert "windows and copies: train / validation / test" in capsys.readouterr().out
+
+
+def test_what_does_not_go_with_windows_is_refused(one: Path, two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "patches").mkdir()
+    windows = _windows(tmp_path / "patches", "one", "g")
+    for collection, options, sentence in (
+        (one, ("--window-copies", "2"), "--window-copies goes with --patches; copies of images are made by breastcad augment"),
+        (
+            one,
+            ("--patches", windows, "--kind", "holdout"),
+            "--patches parts windows at random into --folds folds; leave out --kind and --by",
+        ),
+        (
+            two,
+            ("--patches", windows),
+            "window 'one/0/0' is of an image that is in no collection given; give those the windows were cut from",
+        ),
+    ):
+        assert _run(collection, "--out", tmp_path / "split", *options) == 2
+        assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "split").exists()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from breastcad.datasets.splits import Groups
     from breastcad.datasets.strata import Traits
 
+    Parted = tuple[list[ImageRow], Traits, list[SplitRow], dict[str, Any]]
+
 
 class Kind(StrEnum):
     """What is tested on what."""
@@ -28,6 +30,7 @@ class Kind(StrEnum):
     across = "across"
     official = "official"
     cleaned = "cleaned"
+    leave_one_set_out = "leave-one-set-out"
 
 
 class By(StrEnum):
@@ -42,7 +45,8 @@ KindOption = Annotated[
     typer.Option(
         "--kind",
         help="kfold: each image is tested once; nested: the same, and what a fold does not test is parted again; holdout: one test part; "
-        "across: other sets are tested; official: as published; cleaned: as published, but who is tested is taken out of training.",
+        "across: other sets are tested; leave-one-set-out: a fold a set, which it tests; official: as published; "
+        "cleaned: as published, but who is tested is taken out of training.",
     ),
 ]
 FoldsOption = Annotated[
@@ -77,6 +81,17 @@ CopiesOption = Annotated[
 ]
 AllowLeaks = Annotated[
     bool, typer.Option("--allow-leaks", help="Write a split that leaks all the same; split.json and what is made with it say so.")
+]
+PatchesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--patches",
+        metavar="FOLDER",
+        help="Part the windows that `breastcad patches --split` cut, not images: at random, as many publications do. It leaks.",
+    ),
+]
+WindowCopies = Annotated[
+    int, typer.Option("--window-copies", min=1, metavar="N", help="--patches: part so many copies of each window too, itself among them.")
 ]
 
 
@@ -113,6 +128,8 @@ def command(
     test_set: Annotated[list[str] | None, typer.Option("--test-set", metavar="SET", help="across: a set to test on.")] = None,
     by: ByOption = By.group,
     copies: CopiesOption = True,
+    patches: PatchesOption = None,
+    window_copies: WindowCopies = 1,
     allow_leaks: AllowLeaks = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -124,26 +141,22 @@ def command(
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder, write_split
     from breastcad.datasets.splits import counts, leaks
-    from breastcad.datasets.strata import balance, traits_of
+    from breastcad.datasets.strata import balance
 
     asked = Asked(kind, seed, folds, inner_folds, validation_share, train_set or [], test_set or [], _traits(stratify), copies)
-    _check(asked)
+    _check(asked, by, patches, window_copies)
     read = given_collections(collections)
-    images, remarks = _images(read)
+    known, remarks = _images(read)
+    windows = None if patches is None else _of_windows(asked, known, patches, window_copies)
     output_folder(out, overwrite=overwrite)
-    unread: dict[tuple[str, str], str] = {}
-    groups = _groups(read, unread, asked.joins_copies)
-    images = [image for image in images if (image.set, image.image_id) not in unread]
-    traits = traits_of(images, [finding for one in read for finding in one.findings])
-    rows, facts = _split(asked, images, groups if by is By.group else {key: "/".join(key) for key in groups}, traits)
-    rows = [replace(row, group=groups[row.set, row.id]) for row in rows]
+    images, traits, rows, facts = windows or _of_images(asked, by, read, known)
     leaking = leaks(rows)
     if leaking and not allow_leaks:
         raise AnswerNo(f"{'; '.join(leaking)}; split by group, or add --allow-leaks")
-    facts["remarks"] += remarks + [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
+    facts["remarks"] += remarks
     table, differences = counts(rows, images), balance(rows, traits)
-    write_split(out, rows, {**facts, "by": by.value, "leaks": leaking, "counts": table, "balance": differences})
-    _tell(table, differences, [*facts["remarks"], *leaking])
+    write_split(out, rows, {**facts, "leaks": leaking, "counts": table, "balance": differences})
+    _tell(table, differences, [*facts["remarks"], *leaking], "images" if patches is None else "windows and copies")
     say(f"Written: {out}")
 
 
@@ -158,7 +171,7 @@ def _traits(stratify: str) -> tuple[str, ...]:
     return tuple(name for name in TRAITS[1:] if name in names)
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: Asked, by: By, patches: Path | None, window_copies: int) -> None:
     """Refuse options that do not go with the kind of split."""
     from breastcad.core.errors import InputError
 
@@ -166,7 +179,7 @@ def _check(asked: Asked) -> None:
         "--train-set and --test-set go": (asked.train_sets or asked.test_sets, (Kind.across,)),
         "--folds goes": (asked.folds, (Kind.kfold, Kind.nested, Kind.official, Kind.cleaned)),
         "--inner-folds goes": (asked.inner_folds, (Kind.nested,)),
-        "--validation-share goes": (asked.validation_share, (Kind.kfold, Kind.nested, Kind.across, Kind.official, Kind.cleaned)),
+        "--validation-share goes": (asked.validation_share, tuple(kind for kind in Kind if kind is not Kind.holdout)),
         "--stratify goes": (asked.by, (Kind.holdout, Kind.kfold, Kind.nested)),
     }
     for option, (given, kinds) in goes_with.items():
@@ -174,6 +187,51 @@ def _check(asked: Asked) -> None:
             raise InputError(f"{option} with --kind {', '.join(kind.value for kind in kinds)}, not with --kind {asked.kind.value}")
     if asked.validation_share is not None and not 0 < asked.validation_share < 1:
         raise InputError(f"--validation-share must lie between 0 and 1, got {asked.validation_share}")
+    if patches is None and window_copies > 1:
+        raise InputError("--window-copies goes with --patches; copies of images are made by breastcad augment")
+    if patches is not None and (asked.kind is not Kind.kfold or by is not By.group):
+        raise InputError("--patches parts windows at random into --folds folds; leave out --kind and --by")
+
+
+def _of_windows(asked: Asked, images: list[ImageRow], folder: Path, copies: int) -> Parted:
+    """Part windows and their copies: what is parted, as images, with its labels, the rows, and how they were made."""
+    from breastcad import __version__
+    from breastcad.core.errors import InputError
+    from breastcad.core.files import read_patches
+    from breastcad.core.records import ImageRow
+    from breastcad.datasets.strata import traits_of
+    from breastcad.datasets.window_splits import window_kfold
+
+    windows = read_patches(folder / "patches.csv")
+    known = {(image.set, image.image_id) for image in images}
+    if elsewhere := next((row for row in windows if (row.set, row.image_id) not in known), None):
+        raise InputError(
+            f"window '{elsewhere.sample_id}' is of an image that is in no collection given; give those the windows were cut from"
+        )
+    folds, share = asked.folds or 5, 1 / 6 if asked.validation_share is None else asked.validation_share
+    rows = window_kfold(windows, copies, folds=folds, seed=asked.seed, validation_share=share)
+    label_of = {row.sample_id: row.label for row in windows}
+    samples = [
+        ImageRow(row.set, row.id, label=label_of.get(row.id) or label_of[row.id.rpartition("#")[0]]) for row in rows if row.outer == 0
+    ]
+    remarks = ["windows and their copies were parted at random, not by patient"]
+    facts = {"breastcad": __version__, "kind": "windows", "seed": asked.seed, "stratify": ["label"], "folds": folds, "remarks": remarks}
+    facts |= {"validation_share": round(share, 4), "window_copies": copies, "by": "window"}
+    return samples, traits_of(samples, []), rows, facts
+
+
+def _of_images(asked: Asked, by: By, collections: list[Collection], images: list[ImageRow]) -> Parted:
+    """Part images: those that can be read, their traits, the rows, and how they were made."""
+    from breastcad.datasets.strata import traits_of
+
+    unread: dict[tuple[str, str], str] = {}
+    groups = _groups(collections, unread, asked.joins_copies)
+    images = [image for image in images if (image.set, image.image_id) not in unread]
+    traits = traits_of(images, [finding for one in collections for finding in one.findings])
+    rows, facts = _split(asked, images, groups if by is By.group else {key: "/".join(key) for key in groups}, traits)
+    rows = [replace(row, group=groups[row.set, row.id]) for row in rows]
+    facts["remarks"] += [f"left out: {name} {image}: {reason}; import the set again" for (name, image), reason in unread.items()]
+    return images, traits, rows, {**facts, "by": by.value}
 
 
 def _images(collections: list[Collection]) -> tuple[list[ImageRow], list[str]]:
@@ -201,6 +259,7 @@ def _groups(collections: list[Collection], unread: dict[tuple[str, str], str], c
 def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits) -> tuple[list[SplitRow], dict[str, Any]]:
     """Return the rows, and how they were made."""
     from breastcad import __version__
+    from breastcad.datasets.set_splits import leave_one_set_out
     from breastcad.datasets.splits import across, holdout, kfold, nested, official
 
     kind, seed, folds = asked.kind, asked.seed, asked.folds
@@ -214,6 +273,9 @@ def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits)
         sets = {"train_sets": asked.train_sets, "test_sets": asked.test_sets}
         rows, facts["remarks"] = across(images, groups, **sets, seed=seed, validation_share=share)
         return rows, {**facts, **sets}
+    if kind is Kind.leave_one_set_out:
+        rows, facts["remarks"] = leave_one_set_out(images, groups, seed=seed, validation_share=share)
+        return rows, facts
     if kind in (Kind.official, Kind.cleaned):
         clean = kind is Kind.cleaned
         rows, facts["remarks"] = official(images, groups, seed=seed, folds=folds, validation_share=share, clean=clean)
@@ -226,14 +288,14 @@ def _split(asked: Asked, images: list[ImageRow], groups: Groups, traits: Traits)
     return rows, facts
 
 
-def _tell(table: list[dict[str, Any]], differences: list[dict[str, Any]], remarks: list[str]) -> None:
-    """Print images by set and label, a column an outer fold, how far parts differ from the whole, and what there is to say."""
+def _tell(table: list[dict[str, Any]], differences: list[dict[str, Any]], remarks: list[str], counted: str) -> None:
+    """Print what is counted by set and label, a column an outer fold, how far parts differ from the whole, and what there is to say."""
     inner = max(line["inner"] for line in table)
     table = [line for line in table if line["inner"] == 0]
     folds = sorted({line["outer"] for line in table})
     images = {(line["set"], line["label"], line["outer"], line["part"]): line["images"] for line in table}
     parts = "train", "validation", "test"
-    say(f"images: {' / '.join(parts)}")
+    say(f"{counted}: {' / '.join(parts)}")
     say(f"  {'set':20}{'label':12}" + "".join(f"{f'fold {fold}':>18}" for fold in folds))
     for name, label in sorted({(line["set"], line["label"]) for line in table}):
         cells = (" / ".join(str(images.get((name, label, fold, part), 0)) for part in parts) for fold in folds)
