@@ -1,5 +1,6 @@
 """Writes what is generated in the docs: commands.md from the commands' own help, the tables of files.md from the records,
-the tests in quirks.md from the marks on them, and the tables of figures in all documents from the results of runs.
+the tests in quirks.md from the marks on them, the list of recipes in recipes.md, the tables of figures in all documents from the results
+of runs, and what of the publications was run and what not in RESULTS.md.
 
 ``python docs/build.py`` writes; with ``--check`` nothing is written, and the exit code is 1 if a file is not up to date.
 """
@@ -21,6 +22,7 @@ TESTS = DOCS.parent / "tests"
 OPEN_COLUMNS = {"extra": "x_*", "raw": "raw_*", "probability": "probability_*"}
 _TABLE = re.compile(r"(<!-- columns of (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _QUIRK = re.compile(r"^\| ([A-Z]+-Q\d+) \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
+_RECIPES = re.compile(r"(<!-- recipes -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _HELP_WIDTH = 110
 
 
@@ -156,6 +158,13 @@ def fill_figures(check: bool) -> list[str]:
     return stale
 
 
+def recipes_page(text: str) -> str:
+    """Return docs/recipes.md with its list of recipes anew."""
+    from breastcad.recipes.listing import markdown
+
+    return _RECIPES.sub(lambda match: match[1] + markdown() + match[3], text)
+
+
 def main(check: bool) -> int:
     """Write what is generated, or say what is not up to date.
 
@@ -169,14 +178,19 @@ def main(check: bool) -> int:
     int
         0 if all is well; 1 if a page is not up to date, a column has no meaning written, or a quirk has neither test nor reason.
     """
+    from breastcad.recipes.results import fill_results
+
     files, quirks, tests = DOCS / "files.md", DOCS / "quirks.md", quirk_tests(TESTS)
+    recipes, results = DOCS / "recipes.md", DOCS.parent / "RESULTS.md"
     pages = {
         DOCS / "commands.md": commands_page(),
         files: files_page(files.read_text(encoding="utf-8")),
         quirks: quirks_page(quirks.read_text(encoding="utf-8"), tests),
+        recipes: recipes_page(recipes.read_text(encoding="utf-8")),
     }
     stale = [f"docs/{path.name}" for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     stale += fill_figures(check)
+    stale += [results.name] if fill_results(results, check=check) else []
     if not check:
         for path, text in pages.items():
             path.write_text(text, encoding="utf-8")

@@ -40,6 +40,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "readers": ("readers", "Measure readers against truth and one another; compare conditions over readers and cases."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),
     "checklist": ("checklist", "Hold a run against CLAIM 2024 and TRIPOD+AI: what it answers, what is missing."),
+    "recipes": ("recipes", "List the experiments of the publications, with reported figures and cost."),
+    "reproduce": ("reproduce", "Run an experiment of a publication; called again, it continues."),
+    "compare": ("compare", "Print the publications' tables with our figures beside the reported ones."),
     "cache": ("cache", "Show or clear the prepared images that are kept on disk."),
     "models": ("models", "List and show the bundled models and the network architectures."),
 }

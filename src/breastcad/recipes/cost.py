@@ -1,0 +1,109 @@
+"""What a training costs: hours of two cores, from counts and from the time that one image takes in each network.
+
+The times are measured (`benchmarks/training_cost.py`), the hours are an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from breastcad.core.errors import InputError
+from breastcad.recipes.recipe import Recipe
+from breastcad.train.classifier_settings import ClassifierSettings
+
+SECONDS: dict[str, tuple[int, float]] = {
+    "efficientnet-lite0": (224, 0.13),
+    "efficientnet-lite1": (240, 0.19),
+    "efficientnet-lite2": (260, 0.25),
+    "efficientnetv2-b0": (224, 0.1),
+    "efficientnetv2-b2": (224, 0.15),
+    "efficientnetv2-l": (224, 1.2),
+    "efficientnet-b5": (224, 0.5),
+    "resnet18": (128, 0.052),
+    "resnet50": (224, 0.32),
+    "resnet101": (224, 0.55),
+    "resnet152v2": (224, 0.76),
+    "mobilenetv3-l": (224, 0.074),
+    "vgg16": (224, 0.73),
+    "vgg19": (224, 0.88),
+    "inceptionv3": (224, 0.23),
+    "inceptionresnetv2": (224, 0.47),
+    "densenet121": (224, 0.28),
+    "nasnet-large": (331, 3.5),
+    "b-convnet": (224, 0.12),
+    "b-convnet-strided": (224, 0.057),
+    "c-table-1": (50, 0.0041),
+    "c-table-1-same": (50, 0.0052),
+    "branet-small": (128, 0.028),
+}
+"""By network: the side of its input, and the processor seconds that one image takes in a step of training, one thread, batch of 4."""
+FORWARD = 1 / 3
+"""What an image costs that is only looked at, as a share of one that is learned from."""
+CORES = 2
+
+
+def training_hours(settings: ClassifierSettings, train: int, folds: int, validation_share: float, *, parts_copies: bool = False) -> float:
+    """Return the hours of two cores that a training takes.
+
+    Parameters
+    ----------
+    settings : ClassifierSettings
+        Network, input size, epochs or stages, ``samples_an_epoch``, ``copies``, ``members``.
+    train : int
+        Windows that train in a fold, copies among them; ``samples_an_epoch`` comes before it.
+    folds : int
+        At least 2; each has its network, and tests as many windows as the others.
+    validation_share : float
+        Of the windows that are not tested, in [0, 1).
+    parts_copies : bool
+        Whether copies validate and test too.
+
+    Returns
+    -------
+    float
+        Time grows with the input's area; early stopping is not counted on, and reading is not counted.
+
+    Raises
+    ------
+    InputError
+        If the network's time was not measured.
+
+    Examples
+    --------
+    >>> settings = ClassifierSettings(network="resnet18", epochs=10, rows=128, cols=128)
+    >>> seconds = 3 * SECONDS["resnet18"][1] * (10 * (600 + 200 / 3) + 400 / 3)  # 600 train, 200 validate, 400 are tested
+    >>> abs(training_hours(settings, 600, 3, 0.25) - seconds / 2 / 3600) < 1e-9
+    True
+    """
+    if settings.network not in SECONDS:
+        raise InputError(f"the cost of '{settings.network}' is not known; known are: {', '.join(SECONDS)}")
+    side, seconds = SECONDS[settings.network]
+    epochs = sum(stage.epochs for stage in settings.training_stages())
+    rest = train / (1 - validation_share) / (1 if parts_copies else settings.copies)
+    each = (settings.samples_an_epoch or train) + FORWARD * rest * validation_share
+    images = folds * settings.members * (epochs * each + FORWARD * rest / (folds - 1))
+    return images * seconds * (settings.rows * settings.cols / side**2) / CORES / 3600
+
+
+def recipe_hours(recipe: Recipe, settings: ClassifierSettings, split: str, sets: Sequence[str] = ()) -> float:
+    """Return what settings of a recipe cost with the publication's number of samples; folds are those of some sets, or of its first."""
+    folds = recipe.folds_of(sets or [recipe.data[0].set], split)
+    return training_hours(settings, recipe.samples, folds, recipe.validation_share, parts_copies=split == "published")
+
+
+def full_hours(recipe: Recipe, network: str, split: str = "patient") -> float:
+    """Return what a recipe costs at its full length, with the publication's number of samples and our folds."""
+    return recipe_hours(recipe, recipe.settings(network, split), split)
+
+
+def told(hours: float) -> str:
+    """Return hours in words.
+
+    Examples
+    --------
+    >>> told(0.4), told(5.26), told(1234.5)
+    ('24 minutes', '5.3 hours', '1,234 hours')
+    """
+    if hours < 1:
+        return f"{max(1, round(hours * 60))} minutes"
+    return f"{hours:.1f} hours" if hours < 100 else f"{hours:,.0f} hours"

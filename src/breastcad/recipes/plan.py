@@ -1,0 +1,181 @@
+"""A recipe as calls of breastcad: preprocess, split, patches, train, evaluate. Only what is called is worked out here.
+
+Each step is a command line that a user could type; `commands.reproduce` makes the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from breastcad.core.errors import InputError
+from breastcad.core.records import Collection
+from breastcad.recipes.recipe import SPLITS, Recipe
+from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.tasks import recipe as start_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a recipe is to be run. ``changes`` are settings of the training, ``patch_changes`` of the windows, as texts."""
+
+    network: str
+    split: str = "patient"
+    changes: Mapping[str, str] | None = None
+    patch_changes: Mapping[str, str] | None = None
+    folds: str | None = None
+    shortened: bool = False
+    seed: int = 1
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A collection, where it lies, and how its preprocessed form is called."""
+
+    path: Path
+    collection: Collection
+    name: str
+
+    @property
+    def sets(self) -> set[str]:
+        """The sets whose images are present."""
+        return {image.set for image in self.collection.images if image.present}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of breastcad, without the program's name; ``makes`` is the file that is there once it is done, if one says so."""
+
+    words: tuple[str, ...]
+    makes: Path | None = None
+
+    def __str__(self) -> str:
+        return " ".join(("breastcad", *(f"'{word}'" if " " in word else word for word in self.words)))
+
+
+def checked(recipe: Recipe, given: Sequence[Given], choice: Choice) -> ClassifierSettings:
+    """Return the settings of a training.
+
+    Raises
+    ------
+    InputError
+        If the recipe has no such split or network, a set is none of it, or a setting cannot be.
+    """
+    if choice.split not in SPLITS:
+        raise InputError(f"--split must be one of {', '.join(SPLITS)}, got '{choice.split}'")
+    if recipe.held_against(choice.network) is None and choice.network not in recipe.networks:
+        known = ", ".join((*recipe.networks, *recipe.stands_in))
+        raise InputError(f"recipe '{recipe.key}' has no network '{choice.network}'; there are: {known}")
+    needed = {need.set for need in recipe.data}
+    for one in given:
+        if other := sorted(one.sets - needed):
+            raise InputError(f"recipe '{recipe.key}' is for {', '.join(sorted(needed - {'private'}))}, and '{one.path}' is of {other[0]}")
+        if not one.sets:
+            raise InputError(f"'{one.path}' has no image that is present; import the set's folder again")
+    sets = sorted({name for one in given for name in one.sets})
+    if choice.split == "leave-one-set-out" and len(sets) < 2:
+        raise InputError(f"--split leave-one-set-out needs collections of two sets at least, got {', '.join(sets)}")
+    settings = recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes=choice.changes)
+    classes = classes_at_hand(settings.classes, [one.collection for one in given])
+    if len(classes.split(",")) < 2:
+        raise InputError(f"these collections have findings of no two of the classes of '{recipe.key}': {settings.classes}")
+    return recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes={**(choice.changes or {}), "classes": classes})
+
+
+def classes_at_hand(classes: str, collections: Sequence[Collection]) -> str:
+    """Return classes without those of a kind of finding that no present image has.
+
+    Examples
+    --------
+    >>> classes_at_hand("normal, benign calcification, malignant", [])
+    'normal, malignant'
+    """
+    present = {(image.set, image.image_id) for one in collections for image in one.images if image.present}
+    kinds = {finding.kind for one in collections for finding in one.findings if (finding.set, finding.image_id) in present}
+    kept = []
+    for one in (text.strip() for text in classes.split(",")):
+        parts = [part.strip() for part in one.split("+")]
+        if at_hand := [part for part in parts if " " not in part or part.split(" ", 1)[1] in kinds]:
+            kept.append("+".join(at_hand))
+    return ", ".join(kept)
+
+
+def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Choice, copies: int) -> list[Step]:
+    """Return the calls that make images, groups and windows in a folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    given : sequence of Given
+    folder : Path
+        ``images/`` (one a collection, where the recipe has a pipeline), ``split/``, ``patches/`` and, as published, ``windows-split/``.
+    choice : Choice
+    copies : int
+        Of each window, where they are parted with it.
+
+    Returns
+    -------
+    list of Step
+    """
+    images = image_folders(recipe, given, folder)
+    steps = []
+    if recipe.pipeline:
+        for one, made in zip(given, images, strict=True):
+            words = ("preprocess", str(one.path), "--pipeline", recipe.pipeline, "--sheet", "0", "--out", str(made))
+            steps.append(Step(words, made / "collection.json"))
+    sets = sorted({name for one in given for name in one.sets})
+    folds, share = str(recipe.folds_of(sets, choice.split)), f"{recipe.validation_share:g}"
+    common = ("--validation-share", share, "--seed", str(choice.seed), "--overwrite")
+    kind = {
+        "official": ("--kind", "official", "--allow-leaks"),
+        "leave-one-set-out": ("--kind", "leave-one-set-out"),
+    }.get(choice.split, ("--kind", "kfold", "--folds", folds))
+    paths = [str(one.path) for one in given]
+    steps.append(Step(("split", *paths, *kind, *common, "--out", str(folder / "split")), folder / "split" / "split.json"))
+    settings = recipe.patch_settings(choice.split, shortened=choice.shortened) | dict(choice.patch_changes or {})
+    windows = ("--method", str(recipe.patches["method"]), *setting_words(settings), "--split", str(folder / "split"))
+    steps.append(
+        Step(
+            ("patches", *map(str, images), *windows, "--seed", str(choice.seed), "--overwrite", "--out", str(folder / "patches")),
+            folder / "patches" / "patches.json",
+        )
+    )
+    if choice.split == "published":
+        copied = ("--patches", str(folder / "patches"), "--window-copies", str(copies), "--folds", folds, "--allow-leaks")
+        made = folder / "windows-split"
+        steps.append(Step(("split", *map(str, images), *copied, *common, "--out", str(made)), made / "split.json"))
+    return steps
+
+
+def image_folders(recipe: Recipe, given: Sequence[Given], folder: Path) -> list[Path]:
+    """Return the collections that windows are cut from: the preprocessed ones, or those given."""
+    return [folder / "images" / one.name for one in given] if recipe.pipeline else [one.path for one in given]
+
+
+def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, choice: Choice, settings: ClassifierSettings) -> Step:
+    """Return the call that trains, with every setting in which the run differs from `train --recipe classifier`."""
+    start = start_settings("classifier")
+    names = [entry.name for entry in fields(settings) if entry.name not in ("network", "seed")]
+    changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(start, name)}
+    split = prepared / ("windows-split" if choice.split == "published" else "split")
+    some = ("--folds", choice.folds) if choice.folds is not None else ()
+    words = (
+        *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "classifier", "--network", settings.network),
+        *("--patches", str(prepared / "patches"), "--split", str(split), *setting_words(changed)),
+        *("--seed", str(choice.seed), "--device", choice.device, *some, "--out", str(run)),
+    )
+    return Step(words)
+
+
+def setting_words(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return settings as the command line takes them.
+
+    Examples
+    --------
+    >>> setting_words({"window": 50, "context": 1.5})
+    ('--setting', 'window=50', '--setting', 'context=1.5')
+    """
+    return tuple(text for name, value in settings.items() for text in ("--setting", f"{name}={value}"))
