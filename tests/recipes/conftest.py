@@ -24,14 +24,12 @@ def figure(name: str, value: float, set_name: str, level: str = "patch") -> Figu
 
 def figures_of(value: float, set_name: str, question: str) -> list[Figure]:
     """Return the figures of one set; all hard ones have one value, the macro ones a little more, areas the most."""
-    hard = [
-        figure(f"{name} {question}, highest probability", value, set_name)
-        for name in ("accuracy", "sensitivity", "specificity", "precision", "f1")
-    ]
-    macro = [
-        figure(f"{name} {question}, highest probability", value + 0.01, set_name) for name in ("macro precision", "macro f1", "balanced accuracy")
-    ]
-    classes = [figure(f"{rate} of {label}", value + 0.02, set_name) for rate in ("precision", "recall", "f1") for label in ("benign", "malignant")]
+    by = f"{question}, highest probability"
+    plain = ("accuracy", "sensitivity", "specificity", "precision", "f1")
+    hard = [figure(f"{name} {by}", value, set_name) for name in plain]
+    macro = [figure(f"{name} {by}", value + 0.01, set_name) for name in ("macro precision", "macro f1", "balanced accuracy")]
+    names = [f"{rate} of {label}" for rate in ("precision", "recall", "f1") for label in ("benign", "malignant")]
+    classes = [figure(name, value + 0.02, set_name) for name in names]
     areas = [figure(f"auc {question}", value + 0.05, set_name), figure(f"auc {QUESTION}", value + 0.06, set_name, "image")]
     return hard + macro + classes + areas
 

@@ -52,7 +52,7 @@ Folds = Annotated[str | None, typer.Option("--folds", metavar="0,2", help="Train
 Shortened = Annotated[bool, typer.Option("--shortened", help="Train as short as the recipe says; every figure then says so.")]
 Prepared = Annotated[
     Path | None,
-    typer.Option("--prepared", metavar="FOLDER", help="Where images and windows are kept, for several networks; RUN-prepared without it."),
+    typer.Option("--prepared", metavar="FOLDER", help="Where images and windows are kept, for several networks; RUN/prepared without it."),
 ]
 Plan = Annotated[bool, typer.Option("--plan", help="Print the calls that would be made and what they cost, and stop.")]
 
@@ -79,7 +79,7 @@ def command(
     """
     from breastcad.recipes.plan import Choice, checked, preparation, training
     from breastcad.recipes.recipe import recipe as named
-    from breastcad.recipes.reproduction import keep_steps, refuse_another, reproduction_of, write_reproduction
+    from breastcad.recipes.reproduction import PREPARED, keep_steps, refuse_another, reproduction_of, write_reproduction
 
     recipe = named(key)
     changes, windows = _pairs("--setting", setting, weights), _pairs("--patch-setting", patch_setting)
@@ -87,7 +87,7 @@ def command(
     given = _given(collections)
     settings = checked(recipe, given, choice)
     made = reproduction_of(recipe, [one.collection for one in given], choice.split, settings, changes, windows)
-    folder = prepared or out.parent / f"{out.name}-prepared"
+    folder = prepared or out / PREPARED
     steps, last = preparation(recipe, given, folder, choice, settings.copies), training(recipe, given, folder, out, choice, settings)
     if plan:
         _show([*steps, last], out, recipe, settings, choice, given)

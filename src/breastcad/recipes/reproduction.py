@@ -16,6 +16,7 @@ from breastcad.train.classifier_settings import ClassifierSettings
 FORMAT = "breastcad-recipe/1"
 FILE = "recipe.json"
 STEPS = "steps.json"
+PREPARED = "prepared"  # `train` takes a run folder that holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,17 @@ def reproduction_of(
 ) -> Reproduction:
     """Return what recipe.json is to say of a run."""
     sets = sorted({image.set for one in collections for image in one.images if image.present})
+    weights = settings.weights if settings.weights in ("imagenet", "none") else "file"  # a path is a machine's
     return Reproduction(
         recipe=recipe.key,
         network=settings.network,
         split=split,
-        weights=settings.weights if settings.weights in ("imagenet", "none") else "file",
+        weights=weights,
         data="; ".join(data_in_words(one) for one in collections),
         sets=sets,
         shortened=settings.shortened,
         made_up=any(is_made_up(one) for one in collections),
-        changes=changes,
+        changes={**changes, "weights": weights} if "weights" in changes else changes,
         patch_changes=patch_changes,
     )
 
