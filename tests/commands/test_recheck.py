@@ -14,6 +14,8 @@ from breastcad.evaluate.documents import fill_tables
 from breastcad.evaluate.figures import write_metrics
 from breastcad.evaluate.run_figures import figures
 from breastcad.models import catalogue
+from breastcad.recipes.reproduction import Reproduction, write_reproduction
+from breastcad.recipes.results import BEGIN, END, fill_results
 
 
 def row(number: int) -> PredictionRow:
@@ -81,3 +83,15 @@ def test_a_run_without_figures_or_predictions_says_what_to_call(repository: Path
     (run / "predictions.csv").unlink()
     assert call(run) == 2
     assert "'ours' is no run (it has no predictions.csv); breastcad train makes one" in capsys.readouterr().err
+
+
+def test_what_results_say_of_the_publications_is_held_against_the_runs(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run here is on made-up data and counts as none, so that every recipe must stand there as not run."""
+    run, document = repository / "results" / "ours", repository / "RESULTS.md"
+    write_reproduction(run, Reproduction("b", "vgg19", "patient", "none", "made up", ["busi"], False, True, {}, {}))
+    document.write_text(f"{BEGIN}\n{END}\n")
+    assert call(run) == 1
+    assert "RESULTS.md: a line on the publications: written " in capsys.readouterr().out
+    fill_results(document)
+    assert call(run) == 0
+    assert capsys.readouterr().out.startswith("all agree: 3 figures of ours; ")

@@ -15,7 +15,7 @@ from breastcad.core.files import read_json, write_json, write_text
 from breastcad.recipes.compared import compared
 from breastcad.recipes.pictures import bars, roc_curves
 from breastcad.recipes.recipe import recipes
-from breastcad.recipes.results import BEGIN, END, fill_results, recipe_runs, results_part
+from breastcad.recipes.results import BEGIN, END, fill_results, recipe_runs, results_part, stale_rows
 from breastcad.recipes.runs import read_recipe_run
 
 MakeRun = Callable[..., Path]
@@ -179,6 +179,9 @@ def test_results_are_filled_between_their_markers_and_seen_to_be_stale(make_run:
     assert text.startswith(f"before\n{BEGIN}\n### Publication A")
     assert text.endswith(f"{END}\nafter\n")
     assert "results/b-patient/" in text
+    write_text(document, text.replace("| 3.5 |", "| 2.5 |"))
+    ((written, wanted),) = stale_rows(document)
+    assert written.replace("| 2.5 |", "| 3.5 |") == wanted
     write_text(document, "nothing")
     with pytest.raises(ReadError, match=r"RESULTS.md: has no part between '<!-- recipes: results -->'"):
         fill_results(document)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from breastcad.evaluate.recheck import Recheck
 
 RunOrModel = Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a bundled model's id, or an .onnx file with its card.")]
 
@@ -32,12 +35,26 @@ def command(target: RunOrModel) -> None:
     from breastcad.evaluate.recheck import recheck, recheck_card
 
     done = recheck(target) if Path(target).is_dir() else recheck_card(_card(target))
+    if Path(target).is_dir():
+        _recheck_results(Path(target).resolve(), done)
     checked = f"{done.figures} figures of {', '.join(done.runs)}; {done.tables} tables of documents"
     for difference in done.differences:
         typer.echo(str(difference))
     if done.differences:
         raise AnswerNo(f"{len(done.differences)} differ ({checked})")
     typer.echo(f"all agree: {checked}")
+
+
+def _recheck_results(run: Path, done: Recheck) -> None:
+    """Hold what RESULTS.md says of the publications against the runs, if this is one of them in the ``results/`` of a repository."""
+    from breastcad.evaluate.recheck import Difference
+    from breastcad.recipes.reproduction import FILE
+    from breastcad.recipes.results import stale_rows
+
+    document = run.parent.parent / "RESULTS.md"
+    if run.parent.name == "results" and (run / FILE).is_file() and document.is_file():
+        done.tables += 1
+        done.differences += [Difference(document.name, "a line on the publications", *pair) for pair in stale_rows(document)]
 
 
 def _card(model: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from breastcad.core.errors import ReadError
@@ -11,7 +12,7 @@ from breastcad.evaluate.documents import read_document
 from breastcad.recipes.compared import cell, length_in_words, minutes_in_words, split_in_words, weights_in_words
 from breastcad.recipes.cost import full_hours, told
 from breastcad.recipes.recipe import Recipe, recipes
-from breastcad.recipes.reproduction import FILE
+from breastcad.recipes.reproduction import FILE, read_reproduction
 from breastcad.recipes.runs import BY, RecipeRun, read_recipe_run
 
 BEGIN, END = "<!-- recipes: results -->", "<!-- end of recipes -->"
@@ -32,8 +33,8 @@ NOT_RUN = (
 
 def recipe_runs(folder: Path) -> list[RecipeRun]:
     """Return the runs of recipes in a folder of runs, by name; those on made-up data are none."""
-    found = [read_recipe_run(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))]
-    return [run for run in found if not run.made.made_up]
+    places = [path.parent for path in sorted(folder.glob(f"*/{FILE}"))]
+    return [read_recipe_run(place) for place in places if not read_reproduction(place).made_up]
 
 
 def results_part(runs: Sequence[RecipeRun]) -> str:
@@ -121,13 +122,32 @@ def fill_results(document: Path, *, check: bool = False) -> bool:
     ------
     ReadError
         If the document has no such part, or a run cannot be read.
+    InputError
+        If a run was not trained to its end.
     """
     text = read_document(document)
+    filled = _filled(document, text)
+    if filled != text and not check:
+        write_text(document, filled)
+    return filled != text
+
+
+def stale_rows(document: Path) -> list[tuple[str, str]]:
+    """Return the lines of a document's part on publications that differ from what the runs say: as written, and as it should be.
+
+    Raises
+    ------
+    ReadError, InputError
+        As `fill_results` does.
+    """
+    text = read_document(document)
+    pairs = zip_longest(text.splitlines(), _filled(document, text).splitlines(), fillvalue="")
+    return [(written, wanted) for written, wanted in pairs if written != wanted]
+
+
+def _filled(document: Path, text: str) -> str:
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ReadError(document, f"has no part between '{BEGIN}' and '{END}'")
-    filled = before + begin + results_part(recipe_runs(document.parent / "results")) + end + after
-    if filled != text and not check:
-        write_text(document, filled)
-    return filled != text
+    return before + begin + results_part(recipe_runs(document.parent / "results")) + end + after
