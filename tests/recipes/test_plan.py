@@ -67,6 +67,19 @@ def test_as_published_windows_and_their_copies_are_parted() -> None:
     assert words[words.index("--folds") + 1] == "0,2"
 
 
+def test_what_differs_by_how_is_parted_lies_in_folders_of_its_own() -> None:
+    made = {split: {step.makes for step in calls("a1", ("cbis-ddsm",), Choice("resnet101", split))} for split in SPLITS[:3]}
+    assert made["patient"] & made["published"] == {Path("prepared/split/split.json"), None}
+    assert Path("prepared/patches-published/patches.json") in made["published"]
+    assert made["patient"] & made["official"] == {None}
+    same = [
+        {step.makes: step.words for step in calls("e3", ("mini-mias",), Choice("resnet50", split))} for split in ("patient", "published")
+    ]
+    shared = set(same[0]) & set(same[1]) - {None}
+    assert len(shared) == 2
+    assert all(same[0][place] == same[1][place] for place in shared)
+
+
 def test_other_splits_and_changes() -> None:
     steps = calls(
         "e5-us", ("busi", "bus-bra"), Choice("resnet18", "leave-one-set-out", {"epochs": "3"}, {"context": "1.5"}, shortened=True)

@@ -173,7 +173,7 @@ def test_a_network_that_was_not_measured_is_refused() -> None:
 
 def test_hours_in_words() -> None:
     assert [told(hours) for hours in (0.001, 0.5, 1.0, 99.94, 1000)] == [
-        "1 minutes",
+        "1 minute",
         "30 minutes",
         "1.0 hours",
         "99.9 hours",

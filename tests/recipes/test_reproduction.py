@@ -10,6 +10,7 @@ import pytest
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.core.records import Collection, ImageRow
+from breastcad.recipes.plan import Step
 from breastcad.recipes.recipe import recipe
 from breastcad.recipes.reproduction import (
     data_in_words,
@@ -62,8 +63,14 @@ def test_data_in_words_without_a_title(tmp_path: Path) -> None:
     assert data_in_words(collection(tmp_path, title="mini-MIAS")) == "mini-MIAS, 2 images"
 
 
-def test_a_folder_that_other_calls_prepared_is_refused(tmp_path: Path) -> None:
-    keep_steps(tmp_path, [("split", "a")])
-    keep_steps(tmp_path, [("split", "a")])
-    with pytest.raises(InputError, match=r"was prepared otherwise \(steps.json in it says how\); name another folder with --prepared"):
-        keep_steps(tmp_path, [("split", "b")])
+def test_what_another_call_made_in_a_prepared_folder_is_refused_and_more_is_added(tmp_path: Path) -> None:
+    def step(name: str, word: str) -> Step:
+        return Step(("split", word), tmp_path / name / "split.json")
+
+    keep_steps(tmp_path, [step("split", "a")])
+    keep_steps(tmp_path, [step("split", "a"), step("windows-split", "b"), Step(("train",))])
+    with pytest.raises(
+        InputError, match=r"split' was made otherwise \(steps.json beside it says how\); name another folder with --prepared"
+    ):
+        keep_steps(tmp_path, [step("split", "b")])
+    keep_steps(tmp_path, [step("windows-split", "b")])

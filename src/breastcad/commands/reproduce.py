@@ -94,7 +94,7 @@ def command(
         return
     refuse_another(out, made)
     _tell(recipe, made, settings)
-    keep_steps(folder, [step.words for step in steps])
+    keep_steps(folder, steps)
     for step in steps:
         if step.makes is None or not step.makes.is_file():
             _call(step)
@@ -173,9 +173,10 @@ def _estimate(folder: Path, recipe: Recipe, settings: ClassifierSettings, choice
     """Say what the training costs, by the windows that were cut."""
     from breastcad.core.files import read_patches
     from breastcad.recipes.cost import told, training_hours
+    from breastcad.recipes.plan import places
 
     labels = {name.split(" ")[0] for one in settings.class_names() for name in one}
-    windows = sum(row.label in labels for row in read_patches(folder / "patches" / "patches.csv"))
+    windows = sum(row.label in labels for row in read_patches(places(recipe, folder, choice)[1] / "patches.csv"))
     folds = recipe.folds_of(sorted({name for one in given for name in one.sets}), choice.split)
     train = round(windows * settings.copies * (1 - 1 / folds) * (1 - recipe.validation_share))
     hours = training_hours(settings, train, folds, recipe.validation_share, parts_copies=choice.split == "published")

@@ -105,5 +105,6 @@ def told(hours: float) -> str:
     ('24 minutes', '5.3 hours', '1,234 hours')
     """
     if hours < 1:
-        return f"{max(1, round(hours * 60))} minutes"
+        minutes = max(1, round(hours * 60))
+        return f"{minutes} minute{'s' * (minutes != 1)}"
     return f"{hours:.1f} hours" if hours < 100 else f"{hours:,.0f} hours"

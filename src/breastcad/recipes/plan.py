@@ -111,7 +111,8 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
     recipe : Recipe
     given : sequence of Given
     folder : Path
-        ``images/`` (one a collection, where the recipe has a pipeline), ``split/``, ``patches/`` and, as published, ``windows-split/``.
+        ``images/`` (one a collection, where the recipe has a pipeline), ``split/``, ``patches/`` and, as published, ``windows-split/``. The
+        split by patient serves both: as published it gives windows their groups.
     choice : Choice
     copies : int
         Of each window, where they are parted with it.
@@ -128,26 +129,29 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
             steps.append(Step(words, made / "collection.json"))
     sets = sorted({name for one in given for name in one.sets})
     folds, share = str(recipe.folds_of(sets, choice.split)), f"{recipe.validation_share:g}"
+    split, patches = places(recipe, folder, choice)
     common = ("--validation-share", share, "--seed", str(choice.seed), "--overwrite")
     kind = {
         "official": ("--kind", "official", "--allow-leaks"),
         "leave-one-set-out": ("--kind", "leave-one-set-out"),
-    }.get(choice.split, ("--kind", "kfold", "--folds", folds))
+    }.get(choice.split, ("--kind", "kfold", "--folds", str(recipe.folds_of(sets, "patient"))))
     paths = [str(one.path) for one in given]
-    steps.append(Step(("split", *paths, *kind, *common, "--out", str(folder / "split")), folder / "split" / "split.json"))
+    steps.append(Step(("split", *paths, *kind, *common, "--out", str(split)), split / "split.json"))
     settings = recipe.patch_settings(choice.split, shortened=choice.shortened) | dict(choice.patch_changes or {})
-    windows = ("--method", str(recipe.patches["method"]), *setting_words(settings), "--split", str(folder / "split"))
-    steps.append(
-        Step(
-            ("patches", *map(str, images), *windows, "--seed", str(choice.seed), "--overwrite", "--out", str(folder / "patches")),
-            folder / "patches" / "patches.json",
-        )
-    )
+    windows = ("--method", str(recipe.patches["method"]), *setting_words(settings), "--split", str(split), "--seed", str(choice.seed))
+    steps.append(Step(("patches", *map(str, images), *windows, "--overwrite", "--out", str(patches)), patches / "patches.json"))
     if choice.split == "published":
-        copied = ("--patches", str(folder / "patches"), "--window-copies", str(copies), "--folds", folds, "--allow-leaks")
+        copied = ("--patches", str(patches), "--window-copies", str(copies), "--folds", folds, "--allow-leaks")
         made = folder / "windows-split"
         steps.append(Step(("split", *map(str, images), *copied, *common, "--out", str(made)), made / "split.json"))
     return steps
+
+
+def places(recipe: Recipe, folder: Path, choice: Choice) -> tuple[Path, Path]:
+    """Return the folders of the split of images and of the windows; where they differ by how is parted, so do their names."""
+    split = "split" if choice.split in ("patient", "published") else f"split-{choice.split}"
+    own = choice.split not in ("patient", "published") or (choice.split == "published" and recipe.published_patches)
+    return folder / split, folder / (f"patches-{choice.split}" if own else "patches")
 
 
 def image_folders(recipe: Recipe, given: Sequence[Given], folder: Path) -> list[Path]:
@@ -160,11 +164,12 @@ def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, 
     start = start_settings("classifier")
     names = [entry.name for entry in fields(settings) if entry.name not in ("network", "seed")]
     changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(start, name)}
-    split = prepared / ("windows-split" if choice.split == "published" else "split")
+    split, patches = places(recipe, prepared, choice)
+    split = prepared / "windows-split" if choice.split == "published" else split
     some = ("--folds", choice.folds) if choice.folds is not None else ()
     words = (
         *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "classifier", "--network", settings.network),
-        *("--patches", str(prepared / "patches"), "--split", str(split), *setting_words(changed)),
+        *("--patches", str(patches), "--split", str(split), *setting_words(changed)),
         *("--seed", str(choice.seed), "--device", choice.device, *some, "--out", str(run)),
     )
     return Step(words)

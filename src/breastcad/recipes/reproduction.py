@@ -10,6 +10,7 @@ from typing import Any
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_json, write_json
 from breastcad.core.records import Collection
+from breastcad.recipes.plan import Step
 from breastcad.recipes.recipe import Recipe
 from breastcad.train.classifier_settings import ClassifierSettings
 
@@ -134,19 +135,19 @@ def refuse_another(run: Path, wanted: Reproduction) -> None:
             raise InputError(f"'{run}' holds a reproduction with {name}={value}, not {asked[name]}; name another folder with --out")
 
 
-def keep_steps(prepared: Path, steps: Sequence[Sequence[str]]) -> None:
-    """Note by which calls a folder is prepared, and refuse one that others prepared.
+def keep_steps(prepared: Path, steps: Sequence[Step]) -> None:
+    """Note by which calls a folder is prepared, and refuse one in which another call made what one of these would make.
 
     Raises
     ------
     InputError
-        If the folder was prepared by other calls.
+        Naming what was made otherwise.
     """
-    wanted = [list(words) for words in steps]
-    if (prepared / STEPS).is_file():
-        if read_json(prepared / STEPS) != wanted:
+    known: dict[str, list[str]] = read_json(prepared / STEPS) if (prepared / STEPS).is_file() else {}
+    wanted = {step.makes.relative_to(prepared).parent.as_posix(): list(step.words) for step in steps if step.makes is not None}
+    for name, words in wanted.items():
+        if known.get(name, words) != words:
             raise InputError(
-                f"'{prepared}' was prepared otherwise ({STEPS} in it says how); name another folder with --prepared, or remove it"
+                f"'{prepared / name}' was made otherwise ({STEPS} beside it says how); name another folder with --prepared, or remove it"
             )
-        return
-    write_json(prepared / STEPS, wanted)
+    write_json(prepared / STEPS, known | wanted)
