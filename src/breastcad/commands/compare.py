@@ -49,6 +49,7 @@ def _draw(runs: Sequence[RecipeRun], out: Path) -> dict[str, str]:
     from breastcad.recipes.listing import headlines
     from breastcad.recipes.pictures import bars, roc_curves
 
+    runs = sorted(runs, key=lambda run: run.made.split != "published")
     of_key = {key: [run for run in runs if run.recipe.key == key] for key in dict.fromkeys(run.recipe.key for run in runs)}
     drawn = {}
     for publication in dict.fromkeys(run.recipe.publication for run in runs):
