@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,7 +284,7 @@ def load(path: Path) -> Pipeline:
         if others:
             raise ReadError(path, f"holds a type that no model of breastcad has ({min(others)}); it is not loaded")
         found = loads(content, trusted=list(TRUSTED))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise ReadError(path, f"is no model of traditional CAD ({error})") from error
     if not isinstance(found, Pipeline):
         raise ReadError(path, f"is no model of traditional CAD (it holds a {type(found).__name__})")

@@ -373,7 +373,7 @@ def _coarser(region: NDArray[np.bool_], level: int, shape: tuple[int, ...]) -> N
     """Return a region in the pixels of a wavelet's level: at least half of a coefficient's block, else any of it."""
     block = 2**level
     margin = [(0, size * block - length) for size, length in zip(shape, region.shape, strict=True)]
-    blocks = np.pad(region, margin).reshape(shape[0], block, shape[1], block)
+    blocks = np.pad(region, margin, mode="edge").reshape(shape[0], block, shape[1], block)
     half = np.asarray(blocks.mean(axis=(1, 3)) >= 0.5)
     return half if half.any() else np.asarray(blocks.any(axis=(1, 3)))
 

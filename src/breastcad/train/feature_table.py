@@ -207,7 +207,7 @@ def _of_image(
             continue
         measured = features(
             np.clip(window, 0, 1),  # resizing may leave [0, 1] by a rounding error
-            surroundings(mask, settings.context), [one for one in wanted if one != DEEP],
+            surroundings(mask, settings.context) & _on_image(scene.shape, sample.row, window.shape), [one for one in wanted if one != DEEP],
             outline=outline, distances=settings.distances(),
         )  # fmt: skip
         if made is not None:
@@ -217,12 +217,19 @@ def _of_image(
 
 
 def _region(scene: Scene, row: PatchRow, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Return where a window's texture is measured, and its finding's outline; without a lesion all of it, and None."""
+    """Return what of a window is ROI, and the finding's outline; without a lesion all of it, and None."""
     roi = next((roi for finding, roi in scene.rois if finding.finding_id == row.finding_id), None)
     if row.label not in LESIONS or roi is None:
         return np.ones(shape, bool), None
     inside = window_of(roi, row)
     return (inside if inside.any() else np.asarray(window_of(roi.astype(np.float32), row) > 0)), roi
+
+
+def _on_image(shape: tuple[int, int], row: PatchRow, window: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the pixels of a window that lie on the image: one padded at the border measures no padding."""
+    if row.row >= 0 and row.col >= 0 and row.row + row.height <= shape[0] and row.col + row.width <= shape[1]:
+        return np.ones(window, bool)
+    return np.asarray(window_of(np.ones(shape, bool), row))
 
 
 def _resized(window: NDArray[np.float32], settings: ClassicalSettings) -> NDArray[np.float32]:
