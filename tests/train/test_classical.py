@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 pytest.importorskip("skops")
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import read_predictions, write_predictions
-from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
+from breastcad.core.files import read_predictions
+from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow, SplitRow
+from breastcad.evaluate.run_figures import evaluated
 from breastcad.models.classical import load, scores
 from breastcad.patches.features import features, surroundings
 from breastcad.patches.rois import roi_mask
@@ -23,9 +25,13 @@ from breastcad.patches.table import cut_patches
 from breastcad.patches.views import window_of
 from breastcad.read import open_picture
 from breastcad.train import feature_table
-from breastcad.train.classical import MODEL, calibration, label_classes, probabilities, train_classical_fold
+from breastcad.train.classical import MODEL, calibration, probabilities, train_classical_fold
+from breastcad.train.classical_run import FEATURES
 from breastcad.train.classical_settings import ClassicalSettings
-from breastcad.train.feature_table import FeatureTable, Key, class_number, load_table
+from breastcad.train.feature_table import FeatureTable, Key, load_table
+from breastcad.train.run import check, train_run
+from breastcad.train.run_folder import open_run
+from breastcad.train.search import Search
 from breastcad.train.settings import with_values
 from breastcad.train.tasks import recipe
 
@@ -109,19 +115,19 @@ def part_of(groups: dict[Key, str]) -> dict[Key, str]:
 def test_features_are_those_of_the_window_with_its_mask_cut_alike(
     collection: Collection, windows: list[PatchRow], table: FeatureTable, settings: ClassicalSettings
 ) -> None:
-    assert len(table.samples) == len(table.values) == IMAGES
+    assert len(table.windows) == len(table.values) == IMAGES
     assert table.problems == []
     for place in (0, 17):
-        sample = table.samples[place]
-        number = int(sample.row.image_id[1:])
+        window = table.windows[place]
+        number = int(window.row.image_id[1:])
         pixels = open_picture(Path(collection.root) / f"{number}.png").pixels
         outline = roi_mask(collection.findings[number], (70, 90), Path(collection.root))
         assert outline is not None
-        region = surroundings(window_of(outline, sample.row), 0.25) & window_of(np.ones((70, 90), bool), sample.row)
-        wanted = features(np.clip(window_of(pixels, sample.row), 0, 1), region, settings.groups(), outline=outline)
+        region = surroundings(window_of(outline, window.row), 0.25) & window_of(np.ones((70, 90), bool), window.row)
+        wanted = features(np.clip(window_of(pixels, window.row), 0, 1), region, settings.groups(), outline=outline)
         assert table.names == list(wanted)
         assert table.values[place].tolist() == list(wanted.values())
-        assert (sample.breast, sample.kind, sample.group) == (f"p{number // 2}/L", "mass", f"g{number // 2}")
+        assert (window.image.image_id, window.kind, window.group) == (f"i{number}", "mass", f"g{number // 2}")
 
 
 def test_shape_is_that_of_the_whole_outline_in_source_pixels(table: FeatureTable) -> None:
@@ -146,7 +152,7 @@ def test_measured_windows_are_kept_and_not_measured_again(
 ) -> None:
     kept = tmp_path / "features.csv"
     told: list[tuple[str, int, int]] = []
-    first = load_table([collection], windows[:20], groups, settings, lambda *said: told.append(said), kept=kept)
+    first = load_table([collection], windows[:20], groups, settings, progress=lambda *said: told.append(said), kept=kept)
     assert told[-1] == ("measuring", 20, 20)
     assert kept.read_text().splitlines()[0].startswith("set,sample_id,label,kind,first-order.mean,")
     more = load_table([collection], windows, groups, settings, kept=kept)
@@ -179,7 +185,7 @@ def test_a_window_without_a_lesion_is_measured_whole(collection: Collection, win
     settings = ClassicalSettings(features="first-order", classes="normal, benign, malignant")
     found = load_table([collection], [*windows, empty], groups, settings)
     pixels = open_picture(Path(collection.root) / "0.png").pixels
-    assert found.samples[-1].kind is None
+    assert found.windows[-1].kind is None
     assert found.values[-1, 0] == pytest.approx(float(pixels[:20, :20].mean()))
 
 
@@ -187,7 +193,7 @@ def test_what_cannot_be_read_or_seen_is_left_out_and_said(collection: Collection
     lost = replace(collection, images=[replace(collection.images[0], path="none.png"), *collection.images[1:]])
     away = replace(windows[1], row=0.0, col=0.0, height=5.0, width=5.0, scale=1.0)
     found = load_table([lost], [windows[0], away, *windows[2:]], groups, ClassicalSettings(features="first-order"))
-    assert len(found.samples) == IMAGES - 2
+    assert len(found.windows) == IMAGES - 2
     assert found.problems[0].startswith("made i0: ")
     assert found.problems[1] == f"made {away.sample_id}: no pixel of its finding lies in the window"
 
@@ -196,11 +202,9 @@ def test_windows_of_no_class_or_in_no_part_are_no_samples(collection: Collection
     settings = ClassicalSettings(features="first-order", classes="benign, malignant mass")
     unknown = replace(windows[0], label="unknown")
     some = {key: group for key, group in groups.items() if key[1] != "i5"}
-    assert len(load_table([collection], [unknown, *windows[1:]], some, settings).samples) == IMAGES - 2
-    with pytest.raises(InputError, match="no window of a class of the settings could be measured"):
+    assert len(load_table([collection], [unknown, *windows[1:]], some, settings).windows) == IMAGES - 2
+    with pytest.raises(InputError, match="no window of the classes 'normal, lesion' could be measured"):
         load_table([collection], windows, groups, replace(settings, classes="normal, lesion"))
-    with pytest.raises(InputError, match="the images of 'made' are of the modality US"):
-        load_table([collection], windows, groups, replace(settings, modality="MG"))
 
 
 def test_a_split_of_windows_comes_before_one_of_images(windows: list[PatchRow]) -> None:
@@ -235,17 +239,15 @@ def test_a_fold_tells_upright_from_lying_and_can_be_read_again(
     rows, facts = train_classical_fold(table, part_of, settings, tmp_path, (0, 2))
     assert [row.part for row in rows] == ["validation"] * 6 + ["test"] * 6
     assert all((row.probability["malignant"] > 0.5) == (row.label == "malignant") for row in rows)
-    assert all(sum(row.probability.values()) == pytest.approx(1) and row.raw["benign"] == -row.raw["malignant"] for row in rows)
+    assert all(sum(row.probability.values()) == pytest.approx(1, abs=1e-5) and row.raw["benign"] == -row.raw["malignant"] for row in rows)
     assert {(row.level, row.outer, row.kind, row.image is None, row.breast is None) for row in rows} == {("patch", 2, "mass", False, False)}
     json.dumps(facts, allow_nan=False)
     assert facts["classes"] == ["benign", "malignant"]
-    assert facts["samples"] == {"train": 24, "validation": 6, "test": 6}
+    assert facts["samples"]["train"] == {"benign": 12, "malignant": 12}
     assert "shape.uprightness" in facts["selected"]
-    test = [i for i, sample in enumerate(table.samples) if part_of[sample.row.set, sample.row.image_id] == "test"]
-    said = scores(load(tmp_path / MODEL), table.values[test], facts["samples"]["train"])
+    test = [i for i, window in enumerate(table.windows) if part_of[window.row.set, window.row.image_id] == "test"]
+    said = scores(load(tmp_path / MODEL), table.values[test], 24)
     assert said[:, 1].tolist() == [row.raw["malignant"] for row in rows if row.part == "test"]
-    write_predictions(tmp_path / "predictions.csv", rows)
-    assert read_predictions(tmp_path / "predictions.csv") == rows
 
 
 @pytest.mark.parametrize(
@@ -256,12 +258,14 @@ def test_nothing_is_learnt_from_what_a_fold_tests(
 ) -> None:
     """Other features and labels of test samples change nothing else; other validation samples change the calibration alone."""
     settings = with_values(settings, [changed, ("select_number", "4"), ("inner_folds", "3")])
-    parts = np.array([part_of[sample.row.set, sample.row.image_id] for sample in table.samples])
     rows, facts = train_classical_fold(table, part_of, settings, tmp_path, (0, 0))
     for part in ("test", "validation"):
-        values = np.where((parts == part)[:, None], 1e3 - table.values, table.values)
-        samples = [replace(one, number=1 - one.number) if here == part else one for one, here in zip(table.samples, parts, strict=True)]
-        other, others = train_classical_fold(replace(table, values=values, samples=samples), part_of, settings, tmp_path, (0, 0))
+        values, windows = table.values.copy(), list(table.windows)
+        for place, window in enumerate(table.windows):
+            if part_of[window.row.set, window.row.image_id] == part:
+                values[place] = 1e3 - values[place]
+                windows[place] = replace(window, target=1 - window.target)
+        other, others = train_classical_fold(replace(table, values=values, windows=windows), part_of, settings, tmp_path, (0, 0))
         kept = [(one, two) for one, two in zip(rows, other, strict=True) if one.part != part]
         assert all(one.raw == two.raw for one, two in kept)
         assert others["selected"] == facts["selected"]
@@ -271,23 +275,17 @@ def test_nothing_is_learnt_from_what_a_fold_tests(
 
 
 def test_three_classes_and_merged_ones(table: FeatureTable, part_of: dict[Key, str], settings: ClassicalSettings, tmp_path: Path) -> None:
-    third = [replace(one, number=2, row=replace(one.row, label="normal")) if i % 3 == 0 else one for i, one in enumerate(table.samples)]
-    three = replace(table, samples=third)
-    rows, facts = train_classical_fold(three, part_of, replace(settings, classes="benign, malignant, normal"), tmp_path, (0, 0))
-    assert all(sum(row.probability.values()) == pytest.approx(1) and set(row.raw) == {"benign", "malignant", "normal"} for row in rows)
+    third = [replace(one, target=2, row=replace(one.row, label="normal")) if i % 3 == 0 else one for i, one in enumerate(table.windows)]
+    three = replace(settings, classes="benign, malignant, normal")
+    rows, facts = train_classical_fold(replace(table, windows=third), part_of, three, tmp_path, (0, 0))
+    assert all(sum(row.raw[name] is not None for name in ("benign", "malignant", "normal")) == 3 for row in rows)
+    assert all(row.probability["normal"] + row.probability["abnormal"] == pytest.approx(1, abs=1e-5) for row in rows)
     assert len(facts["calibration"]) == 3
-    merged = replace(table, samples=[replace(one, number=int(one.number == 1)) for one in third])
-    rows, facts = train_classical_fold(merged, part_of, replace(settings, classes="normal+benign, malignant"), tmp_path, (0, 0))
-    assert set(rows[0].raw) == {"normal+benign", "malignant"}
+    merged = [replace(one, target=int(one.target == 1)) for one in third]
+    two = replace(settings, classes="normal+benign, malignant")
+    rows, facts = train_classical_fold(replace(table, windows=merged), part_of, two, tmp_path, (0, 0))
+    assert set(rows[0].raw) == set(facts["calibration"]) == {"normal+benign", "malignant"}
     assert set(rows[0].probability) == {"malignant"}
-    assert label_classes([("benign mass", "normal"), ("benign other",), ("malignant",)]) == {"malignant": [2]}
-
-
-def test_a_class_that_names_the_kind_comes_first() -> None:
-    classes = [("malignant",), ("malignant calcification",), ("benign",)]
-    assert class_number("malignant", "calcification", classes) == 1
-    assert class_number("malignant", None, classes) == 0
-    assert class_number("unknown", "mass", classes) is None
 
 
 def test_calibration_of_two_classes_mirrors_and_of_one_class_does_nothing() -> None:
@@ -309,12 +307,51 @@ def test_a_fold_without_samples_or_a_class_is_refused(
 ) -> None:
     for part in ("train", "validation"):
         with pytest.raises(InputError, match=f"no window of the split's part '{part}' could be measured"):
-            train_classical_fold(table, {key: one if one != part else "test" for key, one in part_of.items()}, settings, tmp_path, (0, 0))
+            train_classical_fold(table, {key: one for key, one in part_of.items() if one != part}, settings, tmp_path, (0, 0))
     with pytest.raises(InputError, match="the training part has no window of the class 'normal'"):
         train_classical_fold(table, part_of, replace(settings, classes="benign, malignant, normal"), tmp_path, (0, 0))
-    nothing = {key: one if one != "test" else "none" for key, one in part_of.items()}
-    rows, _ = train_classical_fold(table, nothing, settings, tmp_path, (0, 0))
+    rows, _ = train_classical_fold(table, {key: one for key, one in part_of.items() if one != "test"}, settings, tmp_path, (0, 0))
     assert {row.part for row in rows} == {"validation"}
+
+
+# ---- a run ----
+
+
+def split_of(groups: dict[Key, str]) -> list[SplitRow]:
+    """Return two folds; the second tests what the first validates on."""
+    folds = PARTS_OF, tuple({"validation": "test", "test": "validation"}.get(part, part) for part in PARTS_OF)
+    return [
+        SplitRow(*key, group, outer=fold, part=parts[int(group[1:]) % len(parts)])
+        for fold, parts in enumerate(folds)
+        for key, group in groups.items()
+    ]
+
+
+def test_a_run_is_trained_goes_on_and_is_evaluated(
+    collection: Collection, windows: list[PatchRow], groups: dict[Key, str], settings: ClassicalSettings, tmp_path: Path
+) -> None:
+    rows, folder = split_of(groups), tmp_path / "run"
+    check([collection], rows, settings, patches=windows)
+    with pytest.raises(InputError, match="traditional CAD measures windows of lesions"):
+        check([collection], rows, settings)
+    run = open_run(folder, settings, rows, {"leaks": []}, device=torch.device("cpu"), progress=lambda *said: None)
+    assert train_run(run, [collection], [0], patches=windows) == []
+    assert not (folder / "predictions.csv").exists()
+    features_text = (folder / FEATURES).read_text()
+    assert train_run(run, [collection], patches=windows) == []
+    assert (folder / FEATURES).read_text() == features_text
+    first = (folder / "predictions.csv").read_text()
+    (folder / "checkpoints" / "repeat0-fold1" / "fold.json").unlink()
+    train_run(run, [collection], patches=windows)
+    assert (folder / "predictions.csv").read_text() == first
+    assert {row.level for row in read_predictions(folder / "predictions.csv")} == {"patch", "image", "breast", "patient"}
+    found = {(one.level, one.name): one for one in evaluated(folder).figures if one.name.startswith("auc")}
+    assert any(level == "patch" and one.value == 1 for (level, _), one in found.items()), found
+    search = Search((("penalty", "0.1..1"),), 2)
+    nested = [*rows, *(replace(row, inner=1) for row in rows)]
+    run = open_run(tmp_path / "other", settings, nested, {"leaks": []}, device=torch.device("cpu"), progress=lambda *said: None)
+    with pytest.raises(InputError, match="traditional CAD chooses its parameters with --setting search=inner"):
+        train_run(run, [collection], patches=windows, search=search)
 
 
 # ---- settings ----

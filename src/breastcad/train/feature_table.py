@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import write_text
-from breastcad.core.records import Collection, FindingRow, ImageRow, PatchRow
+from breastcad.core.records import Collection, FindingRow, PatchRow
 from breastcad.core.seeding import generator
 from breastcad.patches.features import features, surroundings
 from breastcad.patches.methods import Scene
 from breastcad.patches.table import scene_of
 from breastcad.patches.views import window_of
 from breastcad.train.classical_settings import DEEP, ClassicalSettings
-from breastcad.train.images import Named, check_modality, named_images
+from breastcad.train.images import Named, named_images
+from breastcad.train.windows import Window, class_of
 
 Progress = Callable[[str, int, int], None]
 Deep = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -34,49 +35,23 @@ Key = tuple[str, str]
 
 OUTLINED = ("mask", "polygon")
 LESIONS = ("benign", "malignant", "lesion")
+_NO_PIXELS = np.zeros((0, 0), np.uint8)
 COLUMNS = ("set", "sample_id", "label", "kind")
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A window: its row of patches.csv, group, class number, the ``breast`` (patient/side) it is of and the ``kind`` of its finding."""
-
-    row: PatchRow
-    group: str
-    number: int
-    breast: str | None
-    kind: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """``values`` (N, F) float64 of ``samples`` (N) and features ``names`` (F); ``problems``: what could not be measured, in sentences."""
+    """``values`` (N, F) float64 of ``windows`` (N, without pixels) and features ``names`` (F); ``problems``: what could not be measured."""
 
     names: list[str]
     values: NDArray[np.float64]
-    samples: list[Sample]
+    windows: list[Window]
     problems: list[str]
 
 
 def looked_up(mapping: Mapping[Key, str], row: PatchRow) -> str | None:
     """Return what a mapping says of a window, or else of its image."""
     return mapping.get((row.set, row.sample_id)) or mapping.get((row.set, row.image_id))
-
-
-def class_number(label: str, kind: str | None, classes: Sequence[tuple[str, ...]]) -> int | None:
-    """Return the class of a label and a kind of finding: the one that names both, else the one that names the label; None for none.
-
-    Examples
-    --------
-    >>> classes = [("normal", "benign"), ("malignant",), ("malignant mass",)]
-    >>> class_number("malignant", "mass", classes), class_number("malignant", "other", classes), class_number("lesion", None, classes)
-    (2, 1, None)
-    """
-    for name in (f"{label} {kind}", label):
-        for number, one in enumerate(classes):
-            if name in one:
-                return number
-    return None
 
 
 def load_table(
@@ -89,7 +64,7 @@ def load_table(
     kept: Path | None = None,
     deep: Deep | None = None,
 ) -> FeatureTable:
-    """Measure the features of the windows that a split names and that are of a class.
+    """Measure the features of the windows that a split names and that have a class.
 
     Parameters
     ----------
@@ -97,7 +72,7 @@ def load_table(
         That have the windows' images.
     patch_rows : iterable of PatchRow
     groups : mapping
-        (set, sample id or image id) -> group, of what a split names; other windows are left out, as are those of no class.
+        (set, sample id or image id) -> group, of what a split names; other windows are left out.
     settings : ClassicalSettings
     progress : callable, optional
         Called with a word, the images done and the images in all.
@@ -116,103 +91,96 @@ def load_table(
     Raises
     ------
     InputError
-        If an image is in no collection or in two, or of another modality, or nothing is left to measure.
+        If an image is in no collection or in two, or nothing is left to measure.
     """
     rows = [row for row in patch_rows if looked_up(groups, row) is not None]
     named = named_images(collections, {(row.set, row.image_id) for row in rows})
-    check_modality(named, settings.modality)
-    samples, findings = _samples(rows, groups, named, settings)
-    wanted, problems = _groups(samples, findings, settings)
+    windows, findings = _windows(rows, groups, named, settings)
+    wanted, problems = _groups(windows, findings, settings)
     names, measured = _read(kept)
-    left = [sample for sample in samples if (sample.row.set, sample.row.sample_id) not in measured]
+    left = [window for window in windows if window.key not in measured]
     if DEEP in wanted and left and deep is None:
         deep = network_features(settings)
-    at = {(image.set, image.image_id): (collection, image, shown) for collection, image, shown in named}
+    at = {(image.set, image.image_id): one for one in named for image in [one[1]]}
     by_image = [(key, list(part)) for key, part in groupby(sorted(left, key=_image), key=_image)]
     for done, (key, part) in enumerate(by_image, start=1):
-        for sample_key, found in _of_image(*at[key], part, wanted, settings, deep, problems):
+        for sample_key, found in _of_image(at[key], part, wanted, settings, deep, problems):
             names = names or list(found)
             measured[sample_key] = np.array(list(found.values()))
         if progress:
             progress("measuring", done, len(by_image))
-    there = [sample for sample in samples if (sample.row.set, sample.row.sample_id) in measured]
+    there = [window for window in windows if window.key in measured]
     if not there:
-        raise InputError("no window of a class of the settings could be measured; cut windows with breastcad patches, e.g. --method roi")
-    values = np.stack([measured[sample.row.set, sample.row.sample_id] for sample in there])
+        raise InputError(
+            f"no window of the classes '{settings.classes}' could be measured; cut windows with breastcad patches, e.g. --method roi"
+        )
+    values = np.stack([measured[window.key] for window in there])
     if kept is not None and left:
         _write(kept, names, values, there)
     return FeatureTable(names, values, there, problems)
 
 
-def _image(sample: Sample) -> Key:
-    return sample.row.set, sample.row.image_id
+def _image(window: Window) -> Key:
+    return window.row.set, window.row.image_id
 
 
-def _samples(
+def _windows(
     rows: Sequence[PatchRow], groups: Mapping[Key, str], named: Sequence[Named], settings: ClassicalSettings
-) -> tuple[list[Sample], list[FindingRow | None]]:
+) -> tuple[list[Window], list[FindingRow | None]]:
     """Return the windows that are of a class, and the lesion that each shows."""
     at = {(image.set, image.image_id): (image, {one.finding_id: one for one in findings}) for _, image, findings in named}
     classes = settings.class_names()
-    samples, shown = [], []
+    windows, shown = [], []
     for row in rows:
         image, findings = at[row.set, row.image_id]
         finding = findings.get(row.finding_id or "")
-        number = class_number(row.label, finding.kind if finding else None, classes)
-        if number is not None:
-            breast = f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
-            samples.append(Sample(row, looked_up(groups, row) or "", number, breast, finding.kind if finding else None))
+        kind = finding.kind if finding else None
+        target = class_of(row.label, kind, classes)
+        if target is not None:
+            windows.append(Window(row, image, looked_up(groups, row) or "", target, kind, 0, _NO_PIXELS))
             shown.append(finding if row.label in LESIONS else None)
-    return samples, shown
+    return windows, shown
 
 
-def _groups(samples: Sequence[Sample], findings: Sequence[FindingRow | None], settings: ClassicalSettings) -> tuple[list[str], list[str]]:
-    """Return the groups of features that every sample can have, and a sentence on shape if it is none of them."""
+def _groups(windows: Sequence[Window], findings: Sequence[FindingRow | None], settings: ClassicalSettings) -> tuple[list[str], list[str]]:
+    """Return the groups of features that every window can have, and a sentence on shape if it is none of them."""
     wanted = settings.groups()
     without = sum(finding is None or finding.geometry not in OUTLINED for finding in findings)
     if "shape" not in wanted or not without:
         return wanted, []
     wanted.remove("shape")
     if not wanted:
-        raise InputError(f"features=shape needs outlines, and {without} of {len(samples)} windows have none (a box, a circle, no lesion)")
-    return wanted, [f"shape is left out of the features: {without} of {len(samples)} windows have no outline (a box, a circle, no lesion)"]
+        raise InputError(f"features=shape needs outlines, and {without} of {len(windows)} windows have none (a box, a circle, no lesion)")
+    return wanted, [f"shape is left out of the features: {without} of {len(windows)} windows have no outline (a box, a circle, no lesion)"]
 
 
 Measured = tuple[Key, dict[str, float]]
 
 
 def _of_image(
-    collection: Collection,
-    image: ImageRow,
-    findings: list[FindingRow],
-    samples: Sequence[Sample],
-    wanted: Sequence[str],
-    settings: ClassicalSettings,
-    deep: Deep | None,
-    problems: list[str],
+    named: Named, windows: Sequence[Window], wanted: Sequence[str], settings: ClassicalSettings, deep: Deep | None, problems: list[str]
 ) -> list[Measured]:
     """Measure the windows of one image; what cannot be is added to the problems."""
+    collection, image, findings = named
     try:
         scene = scene_of(image, findings, Path(collection.root), generator(0, "features"))
-        windows = [window_of(scene.pixels(), sample.row) for sample in samples]
+        seen = [np.clip(window_of(scene.pixels(), window.row), 0, 1) for window in windows]  # resizing rounds
     except ReadError as error:
         problems.append(f"{image.set} {image.image_id}: {error.reason}")
         return []
     found: list[Measured] = []
-    made = None if deep is None or DEEP not in wanted else deep(np.stack([_resized(one, settings) for one in windows]))
-    for place, (sample, window) in enumerate(zip(samples, windows, strict=True)):
-        mask, outline = _region(scene, sample.row, window.shape)
+    made = None if deep is None or DEEP not in wanted else deep(np.stack([_resized(one, settings) for one in seen]))
+    for place, (window, pixels) in enumerate(zip(windows, seen, strict=True)):
+        mask, outline = _region(scene, window.row, pixels.shape)
         if not mask.any():
-            problems.append(f"{image.set} {sample.row.sample_id}: no pixel of its finding lies in the window")
+            problems.append(f"{image.set} {window.row.sample_id}: no pixel of its finding lies in the window")
             continue
-        measured = features(
-            np.clip(window, 0, 1),  # resizing may leave [0, 1] by a rounding error
-            surroundings(mask, settings.context) & _on_image(scene.shape, sample.row, window.shape), [one for one in wanted if one != DEEP],
-            outline=outline, distances=settings.distances(),
-        )  # fmt: skip
+        region = surroundings(mask, settings.context) & _on_image(scene.shape, window.row, pixels.shape)
+        groups = [one for one in wanted if one != DEEP]
+        measured = features(pixels, region, groups, outline=outline, distances=settings.distances())
         if made is not None:
             measured |= {f"{DEEP}.{number}": float(value) for number, value in enumerate(made[place])}
-        found.append(((image.set, sample.row.sample_id), measured))
+        found.append((window.key, measured))
     return found
 
 
@@ -235,7 +203,7 @@ def _on_image(shape: tuple[int, int], row: PatchRow, window: tuple[int, ...]) ->
 def _resized(window: NDArray[np.float32], settings: ClassicalSettings) -> NDArray[np.float32]:
     shrinks = settings.rows * settings.cols < window.size
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.clip(cv2.resize(window, (settings.cols, settings.rows), interpolation=how), 0, 1)
+    return np.asarray(cv2.resize(window, (settings.cols, settings.rows), interpolation=how), np.float32)
 
 
 def network_features(settings: ClassicalSettings) -> Deep:
@@ -260,12 +228,12 @@ def network_features(settings: ClassicalSettings) -> Deep:
     return made
 
 
-def _write(path: Path, names: Sequence[str], values: NDArray[np.float64], samples: Sequence[Sample]) -> None:
+def _write(path: Path, names: Sequence[str], values: NDArray[np.float64], windows: Sequence[Window]) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*COLUMNS, *names])
-    for sample, line in zip(samples, values.tolist(), strict=True):
-        writer.writerow([sample.row.set, sample.row.sample_id, sample.row.label, sample.kind or "", *map(repr, line)])
+    for window, line in zip(windows, values.tolist(), strict=True):
+        writer.writerow([*window.key, window.row.label, window.kind or "", *map(repr, line)])
     write_text(path, stream.getvalue())
 
 
