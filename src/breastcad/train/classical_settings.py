@@ -23,7 +23,8 @@ class ClassicalSettings(Settings):
 
     What is measured: ``features``, groups of `patches.features.GROUPS` or cnn, with commas between them, in the finding's ROI grown on
     all sides by ``context`` times its diameter (within its window). ``glcm_distances`` are in the window's pixels. The group cnn is the
-    pooled last map of ``network`` with ``weights`` (imagenet, none, or a file) on the window at ``rows`` x ``cols``, whatever the ROI.
+    pooled last map of ``network`` with ``weights`` (imagenet, none, a file, or a fold's folder of a run: `deep_features`) on the window at
+    ``rows`` x ``cols``, whatever the ROI.
 
     What is learnt: ``select`` keeps ``select_number`` features, or makes so many of all (pca; lda: one fewer than classes at most). Then
     ``classifier``: ``penalty`` is the C of svm, svm-linear and logistic, ``gamma`` that of svm (0: one over the features' number and

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -28,9 +29,10 @@ from breastcad.train.classical_settings import DEEP, ClassicalSettings
 from breastcad.train.images import Named, named_images
 from breastcad.train.windows import Window, class_of
 
+if TYPE_CHECKING:
+    from breastcad.train.deep_features import Deep
+
 Progress = Callable[[str, int, int], None]
-Deep = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A network's pooled last map: (N, rows, cols) windows in [0, 1] to (N, C)."""
 Key = tuple[str, str]
 
 OUTLINED = ("mask", "polygon")
@@ -99,9 +101,11 @@ def load_table(
     wanted, problems = _groups(windows, findings, settings)
     names, measured = _read(kept)
     left = [window for window in windows if window.key not in measured]
+    at = {(one[1].set, one[1].image_id): one for one in named}
     if DEEP in wanted and left and deep is None:
-        deep = network_features(settings)
-    at = {(image.set, image.image_id): one for one in named for image in [one[1]]}
+        from breastcad.train.deep_features import network_features  # noqa: PLC0415 - loads torch, which only these features need
+
+        deep = network_features(settings, at)
     by_image = [(key, list(part)) for key, part in groupby(sorted(left, key=_image), key=_image)]
     for done, (key, part) in enumerate(by_image, start=1):
         for sample_key, found in _of_image(at[key], part, wanted, settings, deep, problems):
@@ -204,28 +208,6 @@ def _resized(window: NDArray[np.float32], settings: ClassicalSettings) -> NDArra
     shrinks = settings.rows * settings.cols < window.size
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(window, (settings.cols, settings.rows), interpolation=how), np.float32)
-
-
-def network_features(settings: ClassicalSettings) -> Deep:
-    """Return a function that gives the pooled last map of the settings' network.
-
-    Raises
-    ------
-    InputError
-        As `models.classifier_network.build_classifier` does.
-    """
-    import torch  # noqa: PLC0415 - only these features need it
-
-    from breastcad.models.classifier_network import build_classifier  # noqa: PLC0415 - loads torch
-
-    network = build_classifier(settings.network, 2, rows=settings.rows, cols=settings.cols, weights=settings.weights).eval()
-
-    def made(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            parts = [network.deep_features(torch.from_numpy(windows[place : place + 16, None])) for place in range(0, len(windows), 16)]
-        return np.asarray(torch.cat(parts).numpy(), np.float32)
-
-    return made
 
 
 def _write(path: Path, names: Sequence[str], values: NDArray[np.float64], windows: Sequence[Window]) -> None:
