@@ -23,6 +23,12 @@ from breastcad.models.classical_parameters import CLASSIFIERS, SELECTIONS, WEIGH
 N, F = 48, 8
 
 
+@pytest.fixture(autouse=True)
+def few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no fit take long: whether it has settled is not what these tests are about."""
+    monkeypatch.setattr(classical, "MOST_ITERATIONS", 300)
+
+
 def made(classes: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return samples of which the first five features tell the class, feature 5 is constant, and the rest is noise."""
     random = np.random.default_rng(seed)
@@ -33,13 +39,18 @@ def made(classes: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.i
     return values, labels
 
 
-PAIRS = [(2, select, classifier) for select, classifier in itertools.product(SELECTIONS, CLASSIFIERS)]
-THREE = [(3, select, "logistic") for select in SELECTIONS] + [
-    (3, "none", classifier) for classifier in CLASSIFIERS if classifier != "logistic"
+OTHERS = [
+    pytest.param(classes, select, classifier, marks=pytest.mark.slow)
+    for classes, select, classifier in itertools.product((2, 3), SELECTIONS, CLASSIFIERS)
+    if select != "none" and classifier != "logistic"
+]
+EACH = [
+    *((classes, "none", classifier) for classes in (2, 3) for classifier in CLASSIFIERS),
+    *((classes, select, "logistic") for classes in (2, 3) for select in SELECTIONS[1:]),
 ]
 
 
-@pytest.mark.parametrize(("classes", "select", "classifier"), PAIRS + THREE)
+@pytest.mark.parametrize(("classes", "select", "classifier"), EACH + OTHERS)
 def test_every_pair_learns_and_survives_being_written(classes: int, select: str, classifier: str, tmp_path: Path) -> None:
     values, labels = made(classes)
     given = Parameters(classifier, select, select_number=3, trees=8, neighbours=5, hidden=8)
@@ -94,10 +105,11 @@ def test_a_search_keeps_groups_together(monkeypatch: pytest.MonkeyPatch) -> None
     assert apart.chosen == {"n_neighbors": 1}
 
 
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "classifier", ["svm", "knn", *(pytest.param(one, marks=pytest.mark.slow) for one in CLASSIFIERS if one not in ("svm", "knn"))]
+)
 def test_every_classifier_can_be_searched(classifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SEARCHED, classifier, {name: choices[:2] for name, choices in SEARCHED[classifier].items()})
-    monkeypatch.setattr(classical, "MOST_ITERATIONS", 600)
     for classes in (2, 3):
         values, labels = made(classes)
         pipeline = build_pipeline(Parameters(classifier, trees=4, hidden=8), F, classes)

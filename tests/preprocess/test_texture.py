@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import pywt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -195,6 +195,7 @@ def test_a_constant_region_has_its_documented_values(measure: Callable[..., dict
 
 
 @pytest.mark.parametrize("measure", MEASURES)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_image_has_finite_numbers_and_stays_as_it_was(measure: Callable[..., dict[str, float]], data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
