@@ -173,7 +173,7 @@ def test_shape_needs_outlines_and_is_left_out_without(
     boxed = replace(collection, findings=[replace(collection.findings[0], geometry="box"), *collection.findings[1:]])
     found = load_table([boxed], windows, groups, settings)
     assert not any(name.startswith("shape") for name in found.names)
-    assert found.problems == ["shape is left out of the features: 1 of 36 windows have no outline (a box, a circle, no lesion)"]
+    assert found.problems == ["the features of shape: 1 of 36 windows have no outline (a box, a circle, no lesion)"]
     with pytest.raises(InputError, match="features=shape needs outlines, and 1 of 36 windows have none"):
         load_table([boxed], windows, groups, replace(settings, features="shape"))
 
@@ -272,6 +272,15 @@ def test_nothing_is_learnt_from_what_a_fold_tests(
         assert (others["calibration"] == facts["calibration"]) == (part == "test")
         if part == "test":
             assert all(one == two for one, two in kept)
+
+
+def test_a_repeat_starts_from_another_seed(
+    table: FeatureTable, part_of: dict[Key, str], settings: ClassicalSettings, tmp_path: Path
+) -> None:
+    forest = replace(settings, classifier="random-forest", trees=5, features="first-order")
+    first, again, other = (train_classical_fold(table, part_of, forest, tmp_path, (repeat, 0))[0] for repeat in (0, 0, 1))
+    assert first == again
+    assert [row.raw for row in first] != [row.raw for row in other]
 
 
 def test_three_classes_and_merged_ones(table: FeatureTable, part_of: dict[Key, str], settings: ClassicalSettings, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def train_classical_fold(
     names = ["+".join(one) for one in settings.class_names()]
     _check_parts(parts, targets, names)
     train = parts["train"]
-    pipeline = classical.build_pipeline(_parameters(settings), len(table.names), len(names))
+    pipeline = classical.build_pipeline(_parameters(settings, fold[0]), len(table.names), len(names))
     fitted = classical.fit(
         pipeline, table.values[train], targets[train], groups=[table.windows[i].group for i in train],
         folds=settings.inner_folds if settings.search == "inner" else 0, kind=settings.classifier,
@@ -122,9 +122,10 @@ def _check_parts(parts: Mapping[str, list[int]], targets: NDArray[np.int64], nam
         raise InputError(f"the training part has no window of the class '{missing[0]}'; make another split, or set other classes")
 
 
-def _parameters(settings: ClassicalSettings) -> Parameters:
-    """Return the settings that a pipeline is built of: those of the same names."""
-    return Parameters(**{entry.name: getattr(settings, entry.name) for entry in fields(Parameters)})
+def _parameters(settings: ClassicalSettings, repeat: int) -> Parameters:
+    """Return the settings that a pipeline is built of, those of the same names; a repeat has another seed."""
+    named = {entry.name: getattr(settings, entry.name) for entry in fields(Parameters)}
+    return Parameters(**named | {"seed": settings.seed + 1000 * repeat})
 
 
 def _scores(pipeline: Any, table: FeatureTable, places: list[int], trained_on: int, classes: int) -> NDArray[np.float64]:

@@ -155,7 +155,7 @@ def _groups(windows: Sequence[Window], findings: Sequence[FindingRow | None], se
     wanted.remove("shape")
     if not wanted:
         raise InputError(f"features=shape needs outlines, and {without} of {len(windows)} windows have none (a box, a circle, no lesion)")
-    return wanted, [f"shape is left out of the features: {without} of {len(windows)} windows have no outline (a box, a circle, no lesion)"]
+    return wanted, [f"the features of shape: {without} of {len(windows)} windows have no outline (a box, a circle, no lesion)"]
 
 
 Measured = tuple[Key, dict[str, float]]
