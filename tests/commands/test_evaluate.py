@@ -190,7 +190,7 @@ def test_subgroups_are_those_of_the_collections(classifier: Path, tmp_path: Path
     assert call(classifier, tmp_path / "collection", "--by", "manufacturer", "--least", 10) == 0
     said = capsys.readouterr().out
     assert "| auc malignant against benign | busi, manufacturer b | patch |" in said
-    assert "manufacturer a, image): 4 samples, 2 positive, are too few" in said
+    assert "manufacturer a, image): 4 samples, 2 positive, of 4 groups are too few groups" in said
     assert sorted(path.name for path in classifier.glob("subgroups.*")) == ["subgroups.csv", "subgroups.json"]
 
 

@@ -126,6 +126,14 @@ def test_three_classes_are_asked_three_questions_and_have_figures_over_all(three
     assert found[f"sensitivity malignant against the rest, {HIGHEST}", "first"].value == pytest.approx(sensitive)
 
 
+def test_a_set_without_normal_samples_is_not_asked_for_malignant_against_the_rest(three) -> None:
+    rows = [row for row in read_predictions(three / "predictions.csv") if row.set == "first" or row.label != "normal"]
+    write_predictions(three / "predictions.csv", rows)
+    found = {(one.name, one.set) for one in evaluated(three, Options(level="patient")).figures}
+    assert {own for name, own in found if name == "auc malignant against the rest"} == {"first"}
+    assert {own for name, own in found if name == "auc malignant against benign"} == {"first", "second", "all"}
+
+
 def rewritten(run, change):
     write_predictions(run / "predictions.csv", [change(row) for row in read_predictions(run / "predictions.csv")])
     return run

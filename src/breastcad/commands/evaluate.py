@@ -50,7 +50,7 @@ Against = Annotated[
 By = Annotated[
     str, typer.Option("--by", metavar="NAMES", help="AUC within subgroups: density, view, manufacturer, kind, ..., with commas between.")
 ]
-Least = Annotated[int, typer.Option("--least", min=2, help="With --by: samples that a subgroup must have.")]
+Least = Annotated[int, typer.Option("--least", min=2, help="With --by: groups (patients) that a subgroup must have.")]
 
 
 def command(
@@ -92,7 +92,7 @@ def command(
     by : str
         Columns of the collections' images, or "kind".
     least : int
-        The size of the smallest subgroup with a figure.
+        The groups that a subgroup with a figure must have.
     overwrite : bool
         Whether `out` may hold files already.
 

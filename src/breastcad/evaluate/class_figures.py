@@ -146,19 +146,29 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
 def asked_of(samples: Sequence[Sample]) -> dict[Question, list[Sample]]:
     """Return the questions that samples allow, each with those that it can be asked of: labelled, and with the probability.
 
-    A question that would be another in other words is none: malignant against the rest where the rest is benign, abnormal against
-    normal where lesions are told from none. One that no probability answers has no samples.
+    A question that would be another in other words is none: malignant against the rest in a set where the rest is benign, abnormal
+    against normal where lesions are told from none. One that no probability answers has no samples.
     """
     lesion = any(LESION.of in sample.probability for sample in samples)
-    labels = {sample.label for sample in samples} - {"unknown"}
+    labels_of: dict[str, set[str]] = {}
+    for sample in samples:
+        labels_of.setdefault(sample.set, set()).add(sample.label)
+    whole = {name for name, labels in labels_of.items() if labels >= set(MALIGNANT_OR_NOT.labels)}
+    labels = set().union(*labels_of.values())
     allowed = {
         MALIGNANT_OR_BENIGN: not lesion and bool(labels & set(MALIGNANT_OR_BENIGN.labels)),
-        MALIGNANT_OR_NOT: not lesion and labels >= set(MALIGNANT_OR_NOT.labels),
+        MALIGNANT_OR_NOT: not lesion and bool(whole),
         ABNORMAL: not lesion and "normal" in labels,
         LESION: lesion,
     }
     return {
-        question: [one for one in samples if one.label in question.labels and stated(question, one.probability) is not None]
+        question: [
+            one
+            for one in samples
+            if one.label in question.labels
+            and stated(question, one.probability) is not None
+            and (question is not MALIGNANT_OR_NOT or one.set in whole)
+        ]
         for question in QUESTIONS
         if allowed[question]
     }

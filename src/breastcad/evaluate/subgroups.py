@@ -144,7 +144,7 @@ def evaluated_subgroups(folder: str | Path, known: Sequence[SubgroupRow], option
     options : Options
         ``level`` and ``aggregation`` of it.
     least : int
-        Samples that a subgroup must have, at least; and `LEAST_OF_A_CLASS` of each class.
+        Groups (patients) that a subgroup must have, at least; and `LEAST_OF_A_CLASS` with each class.
 
     Raises
     ------
@@ -182,10 +182,13 @@ def _of_column(
 
 
 def _check_size(samples: Sequence[Sample], inside: NDArray[np.bool_], question: Question, least: int) -> None:
-    truth = truth_of(samples, question)[inside]
-    if truth.size < least or min(truth.sum(), (~truth).sum()) < LEAST_OF_A_CLASS:
-        needed = f"at least {least}, and {LEAST_OF_A_CLASS} of each class"
-        raise UndefinedFigure(f"{truth.size} samples, {truth.sum()} positive, are too few ({needed})")
+    own = [one for one, kept in zip(samples, inside, strict=True) if kept]
+    truth = truth_of(own, question)
+    groups = [{one.group for one, positive in zip(own, truth, strict=True) if positive == wanted} for wanted in (True, False)]
+    count = len(groups[0] | groups[1])
+    if count < least or min(map(len, groups)) < LEAST_OF_A_CLASS:
+        needed = f"at least {least}, and {LEAST_OF_A_CLASS} with each class"
+        raise UndefinedFigure(f"{len(own)} samples, {truth.sum()} positive, of {count} groups are too few groups ({needed})")
 
 
 def _within(run: RunTables, question: Question, set_name: str, samples: Sequence[Sample], inside: NDArray[np.bool_]) -> Figure:
