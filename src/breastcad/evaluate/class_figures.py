@@ -341,7 +341,6 @@ def _tell_classes(found: Evaluation, run: RunTables) -> None:
 
 
 def _one_against_others(cells: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """Return counts (N, 2, 2) of class k against all others, it being the second."""
+    """Return counts (N, 2, 2) of class k against all others, it being the second; without true negatives, which no rate of a class has."""
     right, true, called = cells[:, k, k], cells[:, k].sum(axis=1), cells[:, :, k].sum(axis=1)
-    rest = cells.sum(axis=(1, 2)) - true - called + right
-    return np.stack([np.stack([rest, called - right], axis=1), np.stack([true - right, right], axis=1)], axis=1)
+    return np.stack([np.stack([np.zeros_like(right), called - right], axis=1), np.stack([true - right, right], axis=1)], axis=1)
