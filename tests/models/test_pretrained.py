@@ -46,10 +46,12 @@ def test_grey_gives_what_colour_gives_of_three_equal_channels_up_to_the_border(t
     image = torch.rand(2, 1, 80, 90)
     seen = torch.cat([(image - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)], 1)
     first = next(module for module in colour.modules() if isinstance(module, nn.Conv2d))
-    mine = next(module for module in grey.backbone.modules() if isinstance(module, nn.Conv2d))
+    own = next(module for module in grey.backbone.modules() if isinstance(module, nn.Conv2d))
     assert first.in_channels == 3
-    assert mine.in_channels == (3 if channels == 3 else len(spec.planes(1)[0]))
-    torch.testing.assert_close(grey.features(image), colour.forward_features(seen), atol=1e-4, rtol=1e-3)
+    assert own.in_channels == (3 if channels == 3 else len(spec.planes(1)[0]))
+    mine, theirs = grey.features(image), colour.forward_features(seen)
+    # Of drawn weights some maps are thousands, and differences of them: what counts is the rounding beside the largest.
+    assert (mine - theirs).abs().max() < 1e-4 * theirs.abs().max()
 
 
 @torch.no_grad()
