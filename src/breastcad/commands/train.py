@@ -27,36 +27,43 @@ CacheOption = Annotated[
 ]
 
 
+RunFolder = Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder; one that holds this very run is continued.")]
+SplitFolder = Annotated[Path, typer.Option("--split", metavar="FOLDER", help="The split that `breastcad split` made.")]
+Patches = Annotated[Path | None, typer.Option("--patches", metavar="FOLDER", help="Windows of `breastcad patches`, for a classifier.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="us-lesion (ultrasound), mg-lesion (mammograms), classifier or classical.")]
+Network = Annotated[str | None, typer.Option("--network", help="Another network: breastcad models networks.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given several times.")
+]
+Folds = Annotated[
+    str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
+]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Train every fold so often, each time from another seed.")]
+SearchOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--search",
+        metavar="KEY=VALUES",
+        help="Choose a setting on the inner folds of a nested split: rate=1e-5..1e-2 or batch=8,16,32; may be given several times.",
+    ),
+]
+Trials = Annotated[int, typer.Option("--trials", min=1, help="How many settings --search tries, each fold.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")]
+
+
 def command(
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
-    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder; one that holds this very run is continued.")],
-    split: Annotated[Path, typer.Option("--split", metavar="FOLDER", help="The split that `breastcad split` made.")],
-    patches: Annotated[
-        Path | None,
-        typer.Option("--patches", metavar="FOLDER", help="Windows of `breastcad patches`, for a classifier."),
-    ] = None,
-    recipe: Annotated[
-        str,
-        typer.Option("--recipe", help="us-lesion (ultrasound), mg-lesion (mammograms), or classifier."),
-    ] = "us-lesion",
-    network: Annotated[str | None, typer.Option("--network", help="Another network: breastcad models networks.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given several times.")
-    ] = None,
-    folds: Annotated[
-        str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
-    ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train every fold so often, each time from another seed.")] = 1,
-    search: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--search",
-            metavar="KEY=VALUES",
-            help="Choose a setting on the inner folds of a nested split: rate=1e-5..1e-2 or batch=8,16,32; may be given several times.",
-        ),
-    ] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings --search tries, each fold.")] = 20,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")] = None,
+    out: RunFolder,
+    split: SplitFolder,
+    patches: Patches = None,
+    recipe: RecipeName = "us-lesion",
+    network: Network = None,
+    setting: Setting = None,
+    folds: Folds = None,
+    seeds: Seeds = 1,
+    search: SearchOption = None,
+    trials: Trials = 20,
+    seed: Seed = None,
     device: Device = DeviceName.auto,
     cache: CacheOption = True,
 ) -> None:
@@ -66,41 +73,46 @@ def command(
     happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
     Then: breastcad evaluate RUN.
     """
-    from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
-    from breastcad.train.bundle import export_run
     from breastcad.train.processes import Processes
-    from breastcad.train.run import check, train_run
-    from breastcad.train.run_folder import open_run, undone_folds
+    from breastcad.train.run import check
     from breastcad.train.tasks import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
-    wanted, numbers = _device(device), _numbers(folds)
-    processes = Processes(wanted)
-    tell = _warn if processes.first else _quiet
+    wanted, numbers, sought = _device(device), _numbers(folds), _search(search or [], trials, settings)
+    first = Processes(wanted).first
+    tell = _warn if first else _quiet
     facts = read_facts((split.parent if split.is_file() else split) / "split.json")
-    sought = _search(search or [], trials, settings)
     rows = _repeated(_checked_rows(read_split(split), facts, tell, searches=sought is not None), seeds)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
     check(given, rows, settings, numbers, patches=windows)
-    kept = open_cache(tell) if cache else None
+    inputs = {"collections": given, "outer": numbers, "patches": windows, "search": sought, "cache": open_cache(tell) if cache else None}
+    _train(out, settings, (rows, facts), wanted, first, inputs | {"tell": tell})
+
+
+def _train(
+    out: Path, settings: Settings, split: tuple[list[SplitRow], dict[str, Any]], device: torch.device, first: bool, inputs: dict[str, Any]
+) -> None:
+    """Train with a bar; of several processes the ``first`` draws and tells. ``inputs`` are `train_run`'s."""
+    from breastcad.commands.progress import bar
+    from breastcad.train.bundle import export_run
+    from breastcad.train.run import train_run
+    from breastcad.train.run_folder import open_run, undone_folds
+
     with bar("training") as update:
 
         def progress(text: str, done: int, total: int) -> None:
-            if processes.first:
+            if first:
                 update(done, total, text)
 
-        if processes.first:
-            run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        processes.wait()
-        run = open_run(out, settings, rows, facts, device=wanted, progress=progress)
-        run.tell = say if processes.first else None
-        problems = train_run(run, given, numbers, patches=windows, search=sought, cache=kept, tell=tell)
+        run = open_run(out, settings, *split, device=device, progress=progress)
+        run.tell = say if first else None
+        problems = train_run(run, **inputs)
         left = undone_folds(run)
-        largest = None if left or settings.task != "lesion" or not processes.first else export_run(run)
-    if processes.first:
+        largest = None if left or settings.task != "lesion" or not first else export_run(run)
+    if first:
         _tell(out, problems, left, largest)
 
 

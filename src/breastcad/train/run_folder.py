@@ -37,6 +37,7 @@ from breastcad.core.files import (
 from breastcad.core.records import SplitRow
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.train.loop import Task, fold_name, train_network
+from breastcad.train.processes import Processes
 from breastcad.train.search import SEARCHED, Search, bind_search
 from breastcad.train.settings import Settings, to_text
 from breastcad.train.tasks import from_dict
@@ -91,8 +92,11 @@ def open_run(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out must be a folder, but '{folder}' is a file; name another")
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK):
-        _open(folder, settings, split, split_facts)
+    processes = Processes(device)
+    if processes.first:
+        with FileLock(folder / LOCK):
+            _open(folder, settings, split, split_facts)
+    processes.wait()
     return Run(folder, settings, outer, device, progress, [row for row in split if row.inner])
 
 
