@@ -95,9 +95,8 @@ def command(
     refuse_another(out, made)
     _tell(recipe, made, settings)
     keep_steps(folder, steps)
-    for step in steps:
-        if step.makes is None or not step.makes.is_file():
-            _call(step)
+    for step in (one for one in steps if one.makes is None or not one.makes.is_file()):
+        _call(step)
     _estimate(folder, recipe, settings, choice, given)
     _call(last)
     write_reproduction(out, made)
