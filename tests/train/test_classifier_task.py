@@ -21,6 +21,7 @@ from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.classifier_task import ClassifierTask, class_figures, class_weights, classification_loss, log_softmax  # noqa: E402
 from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.optimisers import make_optimiser, rate_share  # noqa: E402
+from breastcad.train.wholes import labels_of_wholes  # noqa: E402
 from breastcad.train.windows import WHOLE, Window, class_of, sample_id  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -233,6 +234,19 @@ def test_rows_go_from_windows_to_images_breasts_and_patients() -> None:
     assert {row.group for row in rows} == {"gfilm"}
     assert rows[0].image == "film"
     assert rows[2].breast == "pfilm/L"
+
+
+def test_a_woman_has_one_label_in_every_fold_though_her_windows_are_parted() -> None:
+    """Windows parted at random: one fold tests her benign film, another her malignant one, and she is malignant in both."""
+    films = [window(number, label, image=name) for number, label, name in ((0, "benign", "a"), (1, "malignant", "b"))]
+    for one in films:
+        one.image.patient_id, one.image.label = "woman", one.row.label
+    labels = labels_of_wholes(one.image for one in films)
+    for one in films:
+        rows = prediction_rows([one], np.zeros((1, 2)), np.zeros((1, 2)), SMALL, fold=(0, 0), part="test", labels=labels)
+        assert [(row.level, row.label) for row in rows if row.level in ("image", "patient")] == [
+            ("image", one.row.label), ("patient", "malignant"),
+        ]  # fmt: skip
 
 
 def test_without_a_side_there_is_no_breast_and_a_whole_image_is_no_patch() -> None:

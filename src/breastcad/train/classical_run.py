@@ -14,7 +14,7 @@ from breastcad.train.classical_settings import ClassicalSettings
 from breastcad.train.feature_table import FeatureTable, load_table
 from breastcad.train.loop import Fold
 from breastcad.train.run_folder import Run, folder_of
-from breastcad.train.wholes import with_wholes
+from breastcad.train.wholes import Whole, labels_of_wholes, with_wholes
 
 FEATURES = "features.csv"
 
@@ -34,16 +34,17 @@ def check(
 
 def load(
     run: Run, collections: list[Collection], patches: list[PatchRow] | None, cache: Cache | None
-) -> tuple[tuple[FeatureTable, dict[tuple[str, str], str]], list[str]]:
+) -> tuple[tuple[FeatureTable, dict[Whole, str]], list[str]]:
     """Measure the windows that the split names; return the table with the images' labels, and a sentence for what cannot be measured."""
     groups = {(row.set, row.id): row.group for row in run.split}
     settings = cast(ClassicalSettings, run.settings)
     table = load_table(collections, patches or [], groups, settings, run.progress, kept=run.folder / FEATURES)
-    labels = {(image.set, image.image_id): image.label for one in collections for image in one.images}
+    used = {(one.row.set, one.row.image_id) for one in table.samples}
+    labels = labels_of_wholes(image for one in collections for image in one.images if (image.set, image.image_id) in used)
     return (table, labels), list(table.problems)
 
 
-def train_fold(run: Run, fold: Fold, loaded: tuple[FeatureTable, dict[tuple[str, str], str]], *, writes: bool) -> None:
+def train_fold(run: Run, fold: Fold, loaded: tuple[FeatureTable, dict[Whole, str]], *, writes: bool) -> None:
     """Fit a fold and write what it says; of several processes the first does it alone."""
     if not writes:
         return

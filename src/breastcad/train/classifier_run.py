@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_sof
 from breastcad.train.images import Named, check_folds, check_modality, images_digest, named_images
 from breastcad.train.loop import Fold, fold_name
 from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, train_member
-from breastcad.train.wholes import breast_of, with_wholes
+from breastcad.train.wholes import Whole, breast_of, labels_of_wholes, with_wholes
 from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
 
 PartOf = Callable[[PatchRow, int], str | None]
@@ -99,10 +99,11 @@ def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> 
         return
     said = {part: predict(networks, parts[part], settings, run.device, run.progress) for part in ("validation", "test")}
     temperature = fit_softmax_temperature(said["validation"], np.array([one.target for one in parts["validation"]]))
+    labels = labels_of_wholes({(one.image.set, one.image.image_id): one.image for one in windows}.values())
     rows = [
         row
         for part, logits in said.items()
-        for row in prediction_rows(parts[part], logits / temperature, logits, settings, fold=fold, part=part)
+        for row in prediction_rows(parts[part], logits / temperature, logits, settings, fold=fold, part=part, labels=labels)
     ]
     write_predictions(folder_of(run, fold) / "predictions.csv", rows)
     names = settings.class_names()
@@ -194,11 +195,19 @@ def fit_softmax_temperature(logits: NDArray[Any], targets: NDArray[Any]) -> floa
 
 
 def prediction_rows(
-    windows: Sequence[Window], calibrated: NDArray[Any], logits: NDArray[Any], settings: ClassifierSettings, *, fold: Fold, part: str
+    windows: Sequence[Window],
+    calibrated: NDArray[Any],
+    logits: NDArray[Any],
+    settings: ClassifierSettings,
+    *,
+    fold: Fold,
+    part: str,
+    labels: Mapping[Whole, str] | None = None,
 ) -> list[PredictionRow]:
     """Return rows of predictions.csv: of windows, then of images, breasts and patients as the settings' rule puts them together.
 
-    A whole's label is the worst that the collection gives its images; without a patient, or a side, there is no row of one.
+    A whole's label is that of `labels` (`wholes.labels_of_wholes` of all images of the run), by default of the images here; without a
+    patient, or a side, there is no row of one.
     """
     names = settings.class_names()
     probabilities = np.exp(log_softmax(calibrated)) if len(windows) else calibrated
@@ -211,7 +220,7 @@ def prediction_rows(
         one.probability = by_label(shares.tolist(), names)
         one.image, one.breast, one.kind = image.image_id, breast_of(image), window.kind
         rows.append(one)
-    labels = {(window.row.set, window.image.image_id): window.image.label for window in windows}
+    labels = labels_of_wholes(one.image for one in windows) if labels is None else labels
     return with_wholes(rows, labels, settings.aggregation)
 
 
