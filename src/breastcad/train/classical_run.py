@@ -39,7 +39,7 @@ def load(
     groups = {(row.set, row.id): row.group for row in run.split}
     settings = cast(ClassicalSettings, run.settings)
     table = load_table(collections, patches or [], groups, settings, run.progress, kept=run.folder / FEATURES)
-    used = {(one.row.set, one.row.image_id) for one in table.samples}
+    used = {(one.row.set, one.row.image_id) for one in table.windows}
     labels = labels_of_wholes(image for one in collections for image in one.images if (image.set, image.image_id) in used)
     return (table, labels), list(table.problems)
 
