@@ -26,7 +26,7 @@ N, F = 48, 8
 @pytest.fixture(autouse=True)
 def few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no fit take long: whether it has settled is not what these tests are about."""
-    monkeypatch.setattr(classical, "MOST_ITERATIONS", 300)
+    monkeypatch.setattr(classical, "MOST_ITERATIONS", 1500)
 
 
 def made(classes: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
