@@ -48,7 +48,7 @@ def test_inner_folds_are_said_not_to_be_used(tmp_path: Path, capsys: pytest.Capt
     outer = [SplitRow("busi", "a", "g"), SplitRow("busi", "b", "h", part="test")]
     write_split(tmp_path / "split", [*outer, SplitRow("busi", "a", "g", inner=1)], {})
     assert call(tmp_path) == 2  # the collection has none of its images
-    said = "! the split is nested: its outer folds are trained, and its inner folds, for choosing settings, are not used\n"
+    said = "! the split is nested: its outer folds are trained, and its inner folds are for --search, and are not used\n"
     assert said in capsys.readouterr().err
 
 

@@ -62,7 +62,7 @@ def test_open_columns_come_back_where_they_were_set(tmp_path: Path) -> None:
     files.write_predictions(tmp_path / "p.csv", rows)
     assert files.read_predictions(tmp_path / "p.csv") == rows
     header = (tmp_path / "p.csv").read_text().splitlines()[0]
-    assert header.endswith("dice,raw_malignant,raw_abnormal,probability_malignant")
+    assert header.endswith("dice,image,breast,kind,raw_malignant,raw_abnormal,probability_malignant")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def _predictions(folder: Path, change: Callable[[str], str]) -> Path:
     ("old", "new", "message"),
     [
         (",test,", ",tset,", "row 2: 'part' must be one of train, validation, test, got 'tset'"),
-        (",benign,", ",benig,", "row 2: 'label' must be one of unknown, normal, benign, malignant, got 'benig'"),
+        (",benign,", ",benig,", "row 2: 'label' must be one of unknown, normal, benign, malignant, lesion, got 'benig'"),
         ("0.2", "7.5", r"row 2: 'probability_malignant' must lie in \[0, 1\], got 7.5"),
         (",dice", ",group", "has the column 'group' more than once; keep one"),
         (",", ";", "lacks the column 'set'; its cells are parted by semicolons or tabs, save it with commas"),
