@@ -37,7 +37,7 @@ check: setup-dev
 	$(BIN)/python -m pytest -q tests/test_project.py tests/test_docs.py -m "not slow"
 
 test-all: setup-dev r-proc
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --durations=25
 	$(MAKE) --no-print-directory demo
 
 # DeLong's test is held against the published example of R's package pROC, which Debian has as r-cran-proc.
