@@ -113,6 +113,15 @@ def test_an_epoch_draws_each_sample_once_or_so_many() -> None:
     some = epoch_order([0, 1] * 5, replace(SMALL, samples_an_epoch=4), 0, 0)
     assert len(set(some)) == 4
     assert list(some) != list(epoch_order([0, 1] * 5, replace(SMALL, samples_an_epoch=4), 0, 1))
+    more = Counter(epoch_order([0, 1] * 5, replace(SMALL, samples_an_epoch=25), 0, 0).tolist())
+    assert sum(more.values()) == 25
+    assert set(more.values()) == {2, 3}
+
+
+def test_a_window_that_an_epoch_draws_twice_is_augmented_anew(windows: list[Window]) -> None:
+    settings = replace(SMALL, policy="broad", samples_an_epoch=4, batch=4)
+    (batch,) = epoch_batches(windows[:2], 2, settings, 0, 0)
+    assert len({image.numpy().tobytes() for image in batch.images}) == 4
 
 
 @pytest.mark.parametrize("mixup", [0.0, 0.4])

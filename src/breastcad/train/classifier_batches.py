@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,25 +29,36 @@ class Batch:
 
 
 def samples_an_epoch(count: int, settings: ClassifierSettings) -> int:
-    """Return how many samples an epoch draws of so many."""
-    return min(count, settings.samples_an_epoch) if settings.samples_an_epoch else count
+    """Return how many samples an epoch draws of so many: all, or as many as the settings say, which may be more."""
+    return settings.samples_an_epoch or count
 
 
 def epoch_order(targets: Sequence[int], settings: ClassifierSettings, fold: int, epoch: int) -> NDArray[np.intp]:
     """Return the numbers of an epoch's samples in their order; with ``balance`` each class is drawn as often as any other.
 
-    Balanced, a class that has too few is gone through again and again, each time in an order of its own.
+    Where there are too few samples, of all or of a class, they are gone through again and again, each time in an order of its own.
     """
     numbers, wanted = generator(settings.seed, "order", fold, epoch), samples_an_epoch(len(targets), settings)
     if settings.balance == "none":
-        return numbers.permutation(len(targets))[:wanted]
+        return _repeated(np.arange(len(targets)), wanted, numbers)
     present = np.unique(targets)
-    each = -(-wanted // len(present))
-    drawn = []
-    for target in present:
-        own = np.flatnonzero(np.asarray(targets) == target)
-        drawn.append(np.concatenate([numbers.permutation(own) for _ in range(-(-each // own.size))])[:each])
+    drawn = [_repeated(np.flatnonzero(np.asarray(targets) == target), -(-wanted // len(present)), numbers) for target in present]
     return numbers.permutation(np.concatenate(drawn))[:wanted]
+
+
+def _repeated(samples: NDArray[np.intp], wanted: int, numbers: np.random.Generator) -> NDArray[np.intp]:
+    """Return so many of some samples: all of them in a random order, as often as need be."""
+    return np.concatenate([numbers.permutation(samples) for _ in range(-(-wanted // samples.size))])[:wanted]
+
+
+def _times_before(order: NDArray[np.intp]) -> list[int]:
+    """Return for each place of an order how often its sample came before: drawn again, a sample is augmented anew."""
+    seen: Counter[int] = Counter()
+    times = []
+    for number in order.tolist():
+        times.append(seen[number])
+        seen[number] += 1
+    return times
 
 
 def epoch_batches(
@@ -57,15 +69,18 @@ def epoch_batches(
     Of each batch one of ``count`` processes gets the samples ``rank``, ``rank + count``, ...
     """
     order = epoch_order([window.target for window in windows], settings, fold, epoch)
+    drawn = list(zip(order.tolist(), _times_before(order), strict=True))
     size = min(settings.batch, len(order))
     for start in range(0, len(order) - size + 1, size):
-        numbers = order[start : start + size]
-        own = numbers if settings.mixup else numbers[rank::count]  # partners may be another process's
-        images = np.stack([_augmented(windows[k], settings, generator(settings.seed, "augment", fold, epoch, int(k))) for k in own])
-        shares = np.eye(classes, dtype=np.float32)[[windows[k].target for k in own]]
+        part = drawn[start : start + size]
+        own = part if settings.mixup else part[rank::count]  # partners may be another process's
+        images = np.stack(
+            [_augmented(windows[k], settings, generator(settings.seed, "augment", fold, epoch, k, times)) for k, times in own]
+        )
+        shares = np.eye(classes, dtype=np.float32)[[windows[k].target for k, _ in own]]
         if settings.mixup:
-            drawn = draw_mixing(len(own), generator(settings.seed, "mixup", fold, epoch, start), alpha=settings.mixup)
-            images, shares = mixed(images, drawn)[rank::count], mixed(shares, drawn)[rank::count]
+            mixing = draw_mixing(len(own), generator(settings.seed, "mixup", fold, epoch, start), alpha=settings.mixup)
+            images, shares = mixed(images, mixing)[rank::count], mixed(shares, mixing)[rank::count]
         yield Batch(torch.from_numpy(images)[:, None], torch.from_numpy(shares))
 
 

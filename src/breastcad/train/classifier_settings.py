@@ -36,7 +36,8 @@ class ClassifierSettings(NetworkSettings):
     How: the ``optimiser`` with ``momentum`` (of Adam: beta 1) and ``beta2``; the ``schedule`` of its rate after ``warm_up``; ``stages``,
     where given, in place of ``rate`` and ``epochs``: "head:3:1e-3 top:10:1e-4 all:37:1e-5". The loss is ``loss``, with ``focal_gamma``
     for focal, ``label_smoothing``, and classes weighted by ``class_weight``. ``balance`` draws each class as often as the
-    others. ``mixup`` is the alpha of mixing, 0 for none. ``samples_an_epoch`` draws so many samples an epoch, 0 for all.
+    others. ``mixup`` is the alpha of mixing, 0 for none. ``samples_an_epoch`` draws so many samples an epoch, again and again where there
+    are fewer; 0 draws each once.
 
     Copies: each window has ``copies``, itself among them, drawn once by ``copies_policy`` before the training; where the split parts
     images, copies only train. ``policy`` draws anew each epoch.
