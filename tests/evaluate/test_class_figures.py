@@ -153,6 +153,23 @@ def test_lesion_windows_are_asked_for_lesions_alone(tmp_path, tables) -> None:
     assert "recall of lesion" in {one.name for one in found.figures}
 
 
+def test_films_of_a_lesion_network_are_asked_whether_its_lesions_tell_malignant_from_benign(tmp_path, tables) -> None:
+    """All films have a lesion: lesion against none can't be asked, and P(lesion) is no probability of malignancy to be calibrated."""
+
+    def change(row):
+        return replace(row, raw={}, probability={"normal": row.probability["benign"], "lesion": row.probability["malignant"]})
+
+    run = rewritten(tables.made_up_classifier(tmp_path), change)
+    found = evaluated(run, Options(level="image"))
+    name = "malignant against benign, by the probability of lesion"
+    rows = [row for row in read_predictions(run / "predictions.csv") if (row.level, row.part, row.set) == ("image", "test", "first")]
+    area = roc_auc([row.label == "malignant" for row in rows], [row.probability["lesion"] for row in rows])
+    asked = {one.name: one.value for one in found.figures if one.set == "first"}
+    assert asked[f"auc {name}"] == pytest.approx(area)
+    assert f"accuracy {name}, highest probability" in asked
+    assert not any("lesion against none" in one or one.startswith(f"brier {name}") for one in asked)
+
+
 def test_a_merged_class_has_a_threshold_of_one_half_and_no_lines_of_classes_where_it_has_no_logits(tmp_path, tables) -> None:
     def change(row):
         kept = {"normal+benign": row.raw["benign"], "malignant": row.raw["malignant"]} if row.level == "patch" else {}

@@ -24,6 +24,7 @@ from breastcad.evaluate.run_tables import RunTables, Sample
 from breastcad.evaluate.scopes import (
     ABNORMAL,
     LESION,
+    LESION_FOR_MALIGNANT,
     MALIGNANT_OR_BENIGN,
     MALIGNANT_OR_NOT,
     Question,
@@ -39,7 +40,7 @@ from breastcad.evaluate.scopes import (
 from breastcad.evaluate.thresholds import SENSITIVITY, fold_thresholds
 from breastcad.evaluate.weighted import Statistic
 
-QUESTIONS = (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION)
+QUESTIONS = (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION, LESION_FOR_MALIGNANT)
 HIGHEST = "highest probability"
 THRESHOLD = "validation threshold"
 PARTIAL_FROM = 0.9
@@ -137,7 +138,8 @@ def class_figures(run: RunTables, options: Options) -> Evaluation:
             found.miss(question.name, "no set holds both classes" if asked else "the run has no such probability", run.level)
         for set_name, samples in sets.items():
             _rank(found, run, question, set_name, samples, options)
-            _hold(found, run, question, set_name, samples)
+            if question is not LESION_FOR_MALIGNANT:  # which is no probability of what is asked
+                _hold(found, run, question, set_name, samples)
             _decide(found, run, question, set_name, samples, options)
     _tell_classes(found, run)
     return found
@@ -160,6 +162,7 @@ def asked_of(samples: Sequence[Sample]) -> dict[Question, list[Sample]]:
         MALIGNANT_OR_NOT: not lesion and bool(whole),
         ABNORMAL: not lesion and "normal" in labels,
         LESION: lesion,
+        LESION_FOR_MALIGNANT: lesion and labels >= set(LESION_FOR_MALIGNANT.labels),
     }
     return {
         question: [

@@ -36,6 +36,8 @@ MALIGNANT = Question("malignant", "malignant", ("malignant",), ("normal", "benig
 MALIGNANT_OR_NOT = Question("malignant against the rest", "malignant", ("malignant",), ("normal", "benign", "malignant"))
 ABNORMAL = Question("abnormal against normal", "abnormal", ("benign", "malignant"), ("normal", "benign", "malignant"))
 LESION = Question("lesion against none", "lesion", ("lesion", "benign", "malignant"), ("normal", "lesion", "benign", "malignant"))
+LESION_FOR_MALIGNANT = Question("malignant against benign, by the probability of lesion", "lesion", ("malignant",), ("benign", "malignant"))
+"""What a network that tells lesions from none says of films that all have one: publication A's "malignant"."""
 
 
 @dataclass(frozen=True, slots=True)
