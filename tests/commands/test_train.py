@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.commands import main  # noqa: E402
-from breastcad.core.files import write_collection, write_split  # noqa: E402
+from breastcad.core.files import read_predictions, write_collection, write_split  # noqa: E402
 from breastcad.core.records import Collection, ImageRow, SplitRow  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -111,3 +111,33 @@ def test_a_file_as_run_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert stop.value.code == 2
     assert "--out must be a folder, but '" in (said := capsys.readouterr().err)
     assert "split.csv' is a file; name another" in said
+
+
+def test_a_classifier_of_lesions_from_pictures_to_figures(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Windows, a nested split, a search on its inner folds, two seeds; each epoch says how long is left; two runs are compared."""
+    places = {name: tmp_path / name for name in ("made-up", "busi", "patches", "split", "run")}
+    nested = ("--kind", "nested", "--folds", 2, "--inner-folds", 2, "--validation-share", 0.4)
+    steps = [
+        ("phantom", "busi", "--out", places["made-up"], "--n", 24, "--seed", 3),
+        ("import", "busi", places["made-up"], "--out", places["busi"]),
+        ("patches", places["busi"], "--method", "roi", "--setting", "window=50", "--out", places["patches"]),
+        ("split", places["busi"], *nested, "--out", places["split"]),
+    ]
+    for step in steps:
+        code, _, said = run(*step)
+        assert code == 0, said
+    settings = ("weights=none", "rows=50", "cols=50", "batch=4", "epochs=1", "channels=3", "policy=none")
+    told = ["train", places["busi"], "--patches", places["patches"], "--split", places["split"], "--recipe", "classifier"]
+    told += ["--network", "c-table-1", *(part for one in settings for part in ("--setting", one)), "--device", "cpu"]
+    code, out, said = run(*told, "--search", "rate=1e-4..1e-2", "--trials", 2, "--seeds", 2, "--out", places["run"])
+    assert code == 0, said
+    assert out.count(" an epoch, ") == 4
+    assert "not used" not in said
+    assert {row.repeat for row in read_predictions(places["run"] / "predictions.csv")} == {0, 1}
+    assert len((places["run"] / "search.csv").read_text(encoding="utf-8").splitlines()) == 1 + 2 * 2 * 2
+    code, out, said = run("evaluate", places["run"])
+    assert code == 0, said
+    assert "| malignant against benign | busi | patch |" in out
+    code, _, said = run(*told, "--search", "rate", "--out", tmp_path / "other")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "--search takes KEY=LOW..HIGH or KEY=A,B,C, got 'rate'" in said
