@@ -124,8 +124,8 @@ def _train(
             given[2].close()
         if problems and processes.first:
             write_text(run.folder / LEFT_OUT, "".join(f"{problem}\n" for problem in problems))
-        run.ahead = len(wanted) * run.settings.members
-        for fold in wanted:
+        for number, fold in enumerate(wanted):
+            run.ahead = (len(wanted) - number) * run.settings.members
             with alone(run, fold) if processes.first else nullcontext():
                 done = processes.from_first(is_done(run, fold))  # another command may have done it meanwhile
                 if not done:
