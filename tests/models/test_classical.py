@@ -135,6 +135,10 @@ def test_what_cannot_be_fitted_is_refused_in_a_sentence() -> None:
         fit(pipeline, np.ones_like(values), labels)
     with pytest.raises(InputError, match="each class in two groups"):
         fit(pipeline, values, labels, groups=["a"] * N, folds=3, kind="logistic")
+    for folds, most in ((0, 6), (4, 4)):
+        few = slice(0, 6)
+        with pytest.raises(InputError, match=f"select=pca makes at most {most} features of the training samples here"):
+            fit(build_pipeline(Parameters("svm", "pca"), F, 2), values[few], labels[few], groups=list("abcdef"), folds=folds, kind="svm")
     with pytest.raises(ValueError, match=r"classifier must be one of svm, .*, got 'perceptron'"):
         build_pipeline(Parameters("perceptron"), F, 2)
     with pytest.raises(ValueError, match=r"select must be one of none, .*, got 'all'"):

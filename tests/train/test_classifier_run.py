@@ -38,7 +38,8 @@ from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.images import named_images  # noqa: E402
 from breastcad.train.run import check, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
-from breastcad.train.search import Search  # noqa: E402
+from breastcad.train.search import Search, present  # noqa: E402
+from breastcad.train.tasks import recipe  # noqa: E402
 from breastcad.train.windows import load_windows, whole_windows  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -241,11 +242,47 @@ def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
         ((("speed", "1..2"),), 2, "unknown setting 'speed'"),
         ((("batch", "0..4"),), 2, "'batch' must be at least 1"),
         ((("rate", "1e-4..1e-2"),), 0, "--trials must be at least 1"),
+        ((("rate", "1e-2..1e-4"),), 2, "the lower end first, got 'rate=1e-2..1e-4'"),
+        ((("network", "c-table-1..resnet18"),), 2, "takes ranges of numbers"),
+        ((("rows", "50,64"),), 2, "cannot choose 'rows'"),
+        ((("classes", "benign,malignant"),), 2, "cannot choose 'classes'"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(space: tuple[tuple[str, str], ...], trials: int, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Search(space, trials).check(SMALL)
+
+
+def test_a_search_by_the_last_epoch_is_refused() -> None:
+    with pytest.raises(InputError, match="'choose_by' cannot be last"):
+        Search((("rate", "1e-4..1e-2"),), 2).check(replace(SMALL, choose_by="last"))
+
+
+def test_a_setting_that_diverges_is_the_worst_of_a_search(
+    collection: Collection, groups: dict[tuple[str, str], str], patches: list[PatchRow], tmp_path: Path
+) -> None:
+    split = nested(collection.images, groups, folds=2, inner_folds=2, seed=1, validation_share=0.4)
+    run = begin(tmp_path / "run", replace(SMALL, epochs=2), split)
+    train_run(run, [collection], [0], patches=patches, search=Search((("rate", "1e30,1e-4"),), 4))
+    with open(tmp_path / "run" / "search.csv", encoding="utf-8") as stream:
+        tried = [(row["rate"], row["score"]) for row in csv.DictReader(stream)]
+    assert {score == "-inf" for rate, score in tried if rate == "1e+30"} == {True}
+    assert read_json(tmp_path / "run" / "checkpoints" / "repeat0-fold0" / "searched.json") == {"rate": "1e-4"}
+
+
+def test_a_part_of_the_settings_is_searched_for_by_its_name() -> None:
+    settings, name = recipe("us-lesion"), "augmentation.noise"
+    Search(((name, "0.01..0.02"),), 1).check(settings)
+    assert present(settings, name) == settings.augmentation.noise  # type: ignore[attr-defined]
+
+
+def test_a_fold_that_trains_on_one_class_is_refused(
+    collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
+) -> None:
+    labels = {row.image_id: row.label for row in collection.images}
+    alone = [replace(row, part="test") if row.part == "train" and labels[row.id] == "malignant" else row for row in split]
+    with pytest.raises(InputError, match="fold 0 of the split trains on one class only, of 'benign, malignant'"):
+        train_run(begin(tmp_path / "run", SMALL, alone), [collection], [0], patches=patches)
 
 
 # ---- several processes ----

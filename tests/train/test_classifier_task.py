@@ -212,6 +212,18 @@ def test_it_learns_a_few_windows_by_heart(windows: list[Window], tmp_path: Path)
     assert {"accuracy", "precision", "sensitivity", "f1", "loss"} <= rows[-2].keys()
 
 
+@pytest.mark.parametrize(("choose_by", "kept"), [("last", 2), ("accuracy", 0)])
+def test_the_last_epoch_is_kept_where_it_is_asked_for(windows: list[Window], tmp_path: Path, choose_by: str, kept: int) -> None:
+    """Validation never rises: the first epoch is the best, and by last the last one is, whatever the patience."""
+    plain = replace(SMALL, choose_by=choose_by, patience=1, rate=1e-9, average_decay=0.0)
+    patient = plain if choose_by == "last" else replace(plain, patience=3)
+    task = ClassifierTask(windows, windows, patient, (0, 0))
+    train_network(task, tmp_path, device=CPU, report=quiet, progress=quiet)
+    (best, facts), (last, now) = load_checkpoint(tmp_path / "best.safetensors"), load_checkpoint(tmp_path / "last.safetensors")
+    assert (facts["epoch"], now["epoch"]) == (kept, 3)
+    assert all(torch.equal(best[name], last[f"network.{name}"]) for name in best) == (choose_by == "last")
+
+
 # ---- what it says ----
 
 
@@ -229,6 +241,7 @@ def test_temperature_undoes_what_logits_were_multiplied_by() -> None:
     drawn = np.array([numbers.choice(3, p=row) for row in np.exp(log_softmax(logits))])
     assert fit_softmax_temperature(3 * logits, drawn) == pytest.approx(3, rel=0.06)
     assert fit_softmax_temperature(logits, np.zeros(4000, int)) == 1.0
+    assert fit_softmax_temperature(logits, logits.argmax(1)) == 1.0  # else 1/20, by which all probabilities become 0 or 1
 
 
 def test_rows_go_from_windows_to_images_breasts_and_patients() -> None:

@@ -51,9 +51,11 @@ CODE = (
     "datasets/thumbnails.py",
     "evaluate/marks.py",
     "patches/rois.py",
+    "patches/views.py",
     "preprocess/*.py",
     "read/*.py",
     "train/samples.py",
+    "train/windows.py",
 )
 """The sources that an entry may depend on. Any edit makes all entries anew: dear for who edits these files, and never wrong."""
 PACKAGES = (

@@ -170,13 +170,16 @@ def fit(
     Raises
     ------
     InputError
-        If a class is missing, all features are constant, or a search finds a class in fewer than two groups.
+        If a class is missing, all features are constant, a search finds a class in fewer than two groups, or pca is to make more features
+        than there are samples, or features that vary.
     """
     present = np.unique(labels)
     if present.size < 2:
         raise InputError("the training part holds one class only; make another split, or set other classes")
     if (values == values[0]).all():
         raise InputError("every feature is the same in all training samples; set other features")
+    if not folds:
+        _check_pca(pipeline, values)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ConvergenceWarning)
         found = _searched(pipeline, values, labels, groups, folds, kind) if folds else (clone(pipeline).fit(values, labels), {}, None)
@@ -199,11 +202,20 @@ def _searched(
     parts = [part for part in inner.split(values, labels, names) if all(_both(labels[side], labels) for side in part)]
     if not parts:
         raise InputError("search=inner found no inner fold that has every class on both sides; set search=none")
+    for train, _ in parts:
+        _check_pca(pipeline, values[train])
     grid = {f"classifier__{name}": choices for name, choices in _fitting(kind, min(len(train) for train, _ in parts)).items()}
     rule = "roc_auc" if len(np.unique(labels)) == 2 else "balanced_accuracy"
     search = GridSearchCV(pipeline, grid, scoring=rule, cv=parts).fit(values, labels)
     chosen = {name.removeprefix("classifier__"): value for name, value in search.best_params_.items()}
     return search.best_estimator_, chosen, float(search.best_score_)
+
+
+def _check_pca(pipeline: Pipeline, values: NDArray[np.float64]) -> None:
+    select = pipeline.named_steps.get("select")
+    most = min(len(values), np.count_nonzero(np.ptp(values, axis=0)))
+    if isinstance(select, PCA) and select.n_components > most:
+        raise InputError(f"select=pca makes at most {most} features of the training samples here; set select_number to that or less")
 
 
 def _both(labels: NDArray[np.int64], of: NDArray[np.int64]) -> bool:

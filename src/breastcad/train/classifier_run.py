@@ -86,6 +86,10 @@ def _parted(windows: list[Window], split: Iterable[SplitRow], settings: Classifi
 def make_task(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> ClassifierTask:
     """Return the task of one network, of the rows of one fold."""
     parts = _parted(windows, split, settings, fold)
+    if len({one.target for one in parts["train"]}) < 2:
+        raise InputError(
+            f"{fold_name(fold)} of the split trains on one class only, of '{settings.classes}'; make another split, or set other classes"
+        )
     return ClassifierTask(parts["train"], parts["validation"], settings, fold)
 
 
@@ -178,13 +182,16 @@ def _parts(split: Iterable[SplitRow], fold: Fold) -> PartOf:
 
 
 def fit_softmax_temperature(logits: NDArray[Any], targets: NDArray[Any]) -> float:
-    """Return what logits are divided by so that their probabilities fit best, of (N, K) logits and N classes; 1 where there is one class.
+    """Return what logits are divided by so that their probabilities fit best, of (N, K) logits and N classes.
+
+    It is 1 where there is one class, and where every sample is called right: then the sharper the better, until all probabilities are 0
+    or 1 and tell nothing apart.
 
     References
     ----------
     .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
     """
-    if len(set(targets.tolist())) < 2:
+    if len(set(targets.tolist())) < 2 or (logits.argmax(1) == targets).all():
         return 1.0
 
     def unlikely(logarithm: float) -> float:

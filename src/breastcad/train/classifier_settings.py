@@ -42,7 +42,8 @@ class ClassifierSettings(NetworkSettings):
     Copies: each window has ``copies``, itself among them, drawn once by ``copies_policy`` before the training; where the split parts
     images, copies only train. ``policy`` draws anew each epoch.
 
-    The best epoch is chosen by ``choose_by`` on validation. Windows are put together to images, breasts and patients by ``aggregation``.
+    The best epoch is chosen by ``choose_by`` on validation; by last each is better than the one before. Windows are put together to images,
+    breasts and patients by ``aggregation``.
     """
 
     task: ClassVar[str] = "classifier"
@@ -100,6 +101,9 @@ class ClassifierSettings(NetworkSettings):
             raise InputError(
                 f"setting 'copies' is {self.copies}, so 'copies_policy' must say how copies are drawn; see docs/augmentation.md"
             )
+        for name in ("dropout", "momentum", "beta2"):
+            if getattr(self, name) == 1:
+                raise InputError(f"setting '{name}' must be below 1, got 1.0")
         self.class_names()
         self.training_stages()
         return self

@@ -48,6 +48,7 @@ class ClassifierTask:
         self.normalisation = fit_normalisation(train, settings)
         self._weights = class_weights(train, self.classes, settings)
         self._number = fold[0] * 1000 + fold[1]
+        self._epoch = 0
         self._answers: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def make_network(self) -> ClassifierNetwork:
@@ -64,7 +65,7 @@ class ClassifierTask:
         stage, first = self._stage(epoch)
         cast(ClassifierNetwork, network).learn_part(stage.part)
         network.train()
-        self._answers = []
+        self._epoch, self._answers = epoch, []
         return bool(epoch) and epoch == first
 
     def _stage(self, epoch: int) -> tuple[Stage, int]:
@@ -114,7 +115,8 @@ class ClassifierTask:
             return math.nan, {}
         entropy = -log_softmax(logits)[np.arange(targets.size), targets]
         figures = {"loss": float(entropy.mean()), **class_figures(logits, targets)}
-        scores = {"loss": -figures["loss"], "last": 0.0, "accuracy": figures["accuracy"], "auc": figures.get("auc", figures["accuracy"])}
+        auc = figures.get("auc", figures["accuracy"])
+        scores = {"loss": -figures["loss"], "last": float(self._epoch), "accuracy": figures["accuracy"], "auc": auc}
         return scores[self.settings.choose_by], figures
 
 

@@ -75,6 +75,10 @@ class Task(Protocol):
         """Return how good a network is on validation, and its figures; not a number where it says what is not finite."""
 
 
+class Diverged(InputError):
+    """A training came to what is not finite."""
+
+
 class State:
     """What a training needs to go on exactly where it stopped, besides its task."""
 
@@ -123,7 +127,7 @@ def train_network(task: Task, folder: Path, *, device: torch.device, report: Rep
 
     Raises
     ------
-    InputError
+    Diverged
         If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
     processes, settings = Processes(device, task.settings.precision), task.settings
@@ -178,8 +182,8 @@ def _run_epoch(state: State, task: Task, processes: Processes, progress: Progres
     return total / max(task.steps, 1)
 
 
-def _diverged(state: State, task: Task, what: str) -> InputError:
-    return InputError(
+def _diverged(state: State, task: Task, what: str) -> Diverged:
+    return Diverged(
         f"{fold_name(task.fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate "
         f"{task.settings.rate:g}; give a lower one with --setting rate=..., and another folder with --out"
     )

@@ -9,7 +9,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from breastcad.core.records import SplitRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.checkpoint import load_checkpoint
-from breastcad.train.loop import Fold, Task, fold_name, train_network
+from breastcad.train.loop import Diverged, Fold, Task, fold_name, train_network
 from breastcad.train.processes import Processes
-from breastcad.train.settings import Settings, with_values
+from breastcad.train.settings import Settings, flat, with_values
 
 if TYPE_CHECKING:
     from breastcad.train.run_folder import Run
@@ -34,6 +34,12 @@ SEARCHED = "searched.json"
 SEARCH = "search.json"
 WIDE = 10.0
 """A range whose ends differ by so many times is gone through in powers."""
+
+NOT_SOUGHT = (
+    "model_id", "modality", "pipeline", "rows", "cols", "classes", "copies", "copies_policy", "aggregation", "choose_by", "members", "seed",
+    "shortened", "threads",
+)  # fmt: skip
+"""What all trials have alike: samples are loaded once, and scores are to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,15 @@ class Search:
         """Refuse what cannot be tried: InputError. The ends of a range and every value must be values of the setting."""
         if self.trials < 1:
             raise InputError(f"--trials must be at least 1, got {self.trials}")
+        if getattr(settings, "choose_by", "") == "last":
+            raise InputError("--search compares by validation, so 'choose_by' cannot be last; choose auc, loss or accuracy")
         for name, text in self.space:
+            if name in NOT_SOUGHT:
+                raise InputError(f"--search cannot choose '{name}': it is the same in all trials; give it with --setting")
             for value in _ends(name, text):
                 with_values(settings, [(name, value)])
+            if ".." in text:
+                _range(name, text)
 
 
 def _ends(name: str, text: str) -> list[str]:
@@ -57,6 +69,22 @@ def _ends(name: str, text: str) -> list[str]:
     if len(ends) < 2 or not all(end.strip() for end in ends) or (".." in text and len(ends) != 2):
         raise InputError(f"--search takes KEY=LOW..HIGH or KEY=A,B,C, got '{name}={text}'")
     return [end.strip() for end in ends]
+
+
+def _range(name: str, text: str) -> tuple[float, float]:
+    low, high = _ends(name, text)
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = math.nan, math.nan
+    if not ends[0] < ends[1]:
+        raise InputError(f"--search takes ranges of numbers, the lower end first, got '{name}={text}'")
+    return ends
+
+
+def present(settings: Settings, name: str) -> Any:
+    """Return the value of a setting, of a part's too ("augmentation.noise")."""
+    return dict(flat(asdict(settings)))[name]
 
 
 def bind_search(folder: Path, search: Search | None, *, begun: bool) -> None:
@@ -100,7 +128,7 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
         score = _score(run, folder / f"trial{done}", rows, samples, settings, fold, make_task)
         if study is not None:
             study.tell(trial, score)
-            values = {name: getattr(settings, name) for name, _ in search.space}
+            values = {name: present(settings, name) for name, _ in search.space}
             _write(run.folder / "search.csv", {"repeat": fold[0], "fold": fold[1], "trial": done, **values}, score, started)
     best = processes.from_first(study.best_params if study is not None else {})
     if processes.first:
@@ -127,7 +155,7 @@ def _asked(study: optuna.Study, search: Search, settings: Settings, fold: Fold, 
     """Return a trial's number and settings; a sampler of its own makes a study that was stopped go on as if it had not been."""
     study.sampler = optuna.samplers.TPESampler(seed=int(generator(settings.seed, "search", *fold, done).integers(2**31)))
     trial = study.ask()
-    values = [(name, _suggested(trial, name, text, getattr(settings, name, None))) for name, text in search.space]
+    values = [(name, _suggested(trial, name, text, present(settings, name))) for name, text in search.space]
     return trial.number, with_values(settings, values)
 
 
@@ -135,7 +163,7 @@ def _suggested(trial: optuna.Trial, name: str, text: str, like: Any) -> Any:
     ends = _ends(name, text)
     if ".." not in text:
         return trial.suggest_categorical(name, ends)
-    low, high = (float(end) for end in ends)
+    low, high = _range(name, text)
     wide = low > 0 and high / low >= WIDE
     if isinstance(like, int):
         return trial.suggest_int(name, int(low), int(high), log=wide)
@@ -145,12 +173,15 @@ def _suggested(trial: optuna.Trial, name: str, text: str, like: Any) -> Any:
 def _score(
     run: Run, folder: Path, rows: Sequence[SplitRow], samples: list[Any], settings: Settings, fold: Fold, make_task: Callable[..., Task]
 ) -> float:
-    """Return the mean over the inner folds of the best validation score."""
+    """Return the mean over the inner folds of the best validation score; what diverges is worse than all that does not."""
     scores = []
     for inner in sorted({row.inner for row in rows}):
         task = make_task(samples, [row for row in rows if row.inner == inner], settings, fold)
         place = folder / f"inner{inner}"
-        train_network(task, place, device=run.device, report=lambda row: None, progress=run.progress)
+        try:
+            train_network(task, place, device=run.device, report=lambda row: None, progress=run.progress)
+        except Diverged:
+            return -math.inf
         scores.append(float(load_checkpoint(place / "best.safetensors")[1]["score"]))
     return math.fsum(scores) / len(scores)
 

@@ -17,6 +17,8 @@ import yaml
 from breastcad.core.errors import InputError
 from breastcad.preprocess.normalise import KINDS
 
+MOST_SEED = 2**32 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,6 +57,8 @@ class Settings:
         for name, words in self.words.items():
             if getattr(self, name) not in words:
                 raise InputError(f"setting '{name}' must be one of {', '.join(words)}, got '{getattr(self, name)}'")
+        if self.seed > MOST_SEED:
+            raise InputError(f"setting 'seed' must be at most {MOST_SEED}, got {self.seed}")
         for name, numbers in flat(asdict(self)):
             if not isinstance(numbers, str):
                 self._check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
