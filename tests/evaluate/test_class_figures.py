@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -230,6 +230,28 @@ def test_other_aggregation_gives_other_figures_and_a_recheck_asks_the_same(tmp_p
     write_metrics(run / "metrics.json", "t", found[:-1], options=options)
     assert len(recheck(run).differences) == 1
     assert read_metrics(run / "metrics.json")[0] == "t"
+
+
+def test_a_recheck_compares_the_counts_that_were_kept(tmp_path, tables) -> None:
+    run, options = tables.made_up_classifier(tmp_path), Options(level="patient")
+    found = evaluated(run, options)
+    counts = [asdict(one) for one in found.confusions]
+    write_metrics(run / "metrics.json", "t", found.figures, options=options, confusions=counts)
+    assert recheck(run).differences == []
+    counts[0]["counts"][0][0] += 1
+    write_metrics(run / "metrics.json", "t", found.figures, options=options, confusions=[*counts, "hostile"])
+    changed, stray = recheck(run).differences
+    assert changed.what.startswith(f"confusions ({found.confusions[0].set}, patient, ")
+    assert stray.written == "hostile"
+
+
+def test_positives_of_a_class_are_counted_once_however_often_they_were_tested(tmp_path, tables) -> None:
+    run = tables.made_up_classifier(tmp_path)
+    once = {one.key: one.positives for one in evaluated(run, Options(level="patient")).figures if one.name.startswith("recall of")}
+    rows = read_predictions(run / "predictions.csv")
+    write_predictions(run / "predictions.csv", [*rows, *(replace(row, repeat=1) for row in rows)])
+    twice = {one.key: one.positives for one in evaluated(run, Options(level="patient")).figures if one.name.startswith("recall of")}
+    assert twice == once
 
 
 def test_a_recheck_compares_parts_of_windows_where_windows_were_parted(tmp_path, tables) -> None:

@@ -24,6 +24,12 @@ def test_by_hand() -> None:
     assert (found.only_first, found.only_second) == (10, 2)
 
 
+def test_models_that_are_right_alone_equally_often_do_not_differ() -> None:
+    """b = c: the correction would make half of a difference of none (R's mcnemar.test makes none either)."""
+    for n in (1, 5):
+        assert mcnemar(*pairs(n, n)).corrected == 1.0
+
+
 @given(st.integers(0, 12), st.integers(0, 12))
 def test_the_exact_p_is_twice_the_binomial_tail_and_at_most_one(first, second) -> None:
     if first + second == 0:

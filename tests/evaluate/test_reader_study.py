@@ -139,3 +139,10 @@ def test_truth_in_a_table_of_its_own(tmp_path: Path) -> None:
 def test_what_says_nothing_or_two_things_is_refused(tmp_path: Path, text, options, said) -> None:
     with pytest.raises(InputError, match=re.escape(said)):
         read_study(table(tmp_path, text), **options)
+
+
+def test_two_numbers_that_nobody_explains_are_refused(tmp_path: Path) -> None:
+    ratings = table(tmp_path, "case reader rating truth\n1 A 0 malignant\n2 A 1 benign")
+    with pytest.raises(InputError, match="nothing can be made of ratings 0, 1: say with --code which is malignant"):
+        read_study(ratings)
+    assert read_study(ratings, threshold=1).called.tolist() == [[[0, 1]]]

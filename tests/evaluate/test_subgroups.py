@@ -89,7 +89,7 @@ def test_a_recheck_makes_them_again_without_the_collections(tmp_path, tables, co
     found = evaluated_subgroups(run, known, IMAGE, least=10)
     keep_subgroups(run, run, known, found, IMAGE, least=10)
     written, again = subgroups_again(run)
-    assert written == again == found.figures
+    assert written == again.figures == found.figures
     write_metrics(run / "metrics.json", "t", figures(run, level="image"), options=IMAGE)
     assert recheck(run).differences == []
     content = json.loads((run / "subgroups.json").read_text())
@@ -97,6 +97,11 @@ def test_a_recheck_makes_them_again_without_the_collections(tmp_path, tables, co
     (run / "subgroups.json").write_text(json.dumps(content))
     (difference,) = recheck(run).differences
     assert difference.what.startswith("value of auc malignant against benign (first, view CC")
+    content["figures"][0]["value"] -= 0.01
+    content["tests"][0]["p"] /= 2
+    (run / "subgroups.json").write_text(json.dumps(content))
+    (difference,) = recheck(run).differences
+    assert difference.what.startswith("tests (malignant against benign, first, image, view CC")
     (run / "subgroups.json").write_text(json.dumps(content | {"least": "all"}))
     with pytest.raises(ReadError, match="'least' must be a whole number, got 'all'"):
         subgroups_again(run)

@@ -84,6 +84,11 @@ def test_classes_have_their_own_rows_and_sets_that_were_tested_one_by_one_their_
     assert together.sets == ["all"]
 
 
+def test_a_reported_figure_keeps_the_digits_that_were_printed(make_run: MakeRun) -> None:
+    rows = rows_of(compared([read_recipe_run(make_run("c", "c", "c-table-1", "patient"))]))
+    assert [rows[name][0] for name in ("accuracy", "precision", "sensitivity")] == ["0.914", "0.9655", "0.9304"]
+
+
 def test_what_is_no_run_of_a_recipe_is_refused(make_run: MakeRun, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is no run of a recipe \(it has no recipe.json\); make one with breastcad reproduce"):
         read_recipe_run(tmp_path)
@@ -160,7 +165,7 @@ def test_results_say_what_was_run_and_what_was_not(make_run: MakeRun, tmp_path: 
         "| e5-us, efficientnet-lite0 for resnet18 | ImageNet; the publication's: none (from scratch) | leave-one-set-out | bus-bra: "
         in rows[1]
     )
-    assert rows[2].endswith("| 2 epochs a network, **shortened** |")
+    assert rows[2].endswith("| 2 epochs a network, **shortened**; full: about 1.1 hours |")
     left = [line for line in text.splitlines() if "`breastcad reproduce " in line]
     assert len(left) == sum(len(one.networks) for one in recipes().values()) - 1  # one that stands in does not count as the network
     assert any(line.startswith("| c, c-table-1 | `breastcad reproduce c COLLECTION --network c-table-1 --out RUN` |") for line in left)

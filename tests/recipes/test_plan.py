@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def test_the_calls_by_patient() -> None:
     assert words[:6] == ("train", "prepared/images/mini-mias", "--recipe", "classifier", "--network", "b-convnet")
     assert words[words.index("--split") + 1] == "prepared/split"
     assert "--folds" not in words
+
+
+def test_a_call_can_be_typed_as_it_is_printed() -> None:
+    words = ("patches", "it's $HOME; here", "--setting", "classes=normal+benign, malignant")
+    assert shlex.split(str(Step(words))) == ["breastcad", *words]
 
 
 def test_as_published_windows_and_their_copies_are_parted() -> None:

@@ -111,6 +111,31 @@ def test_a_test_on_another_set_is_external_and_leaks_are_said(tmp_path: Path) ->
     assert "split leaks" in claim["40"].said
 
 
+def test_sets_left_out_one_by_one_are_external(tmp_path: Path) -> None:
+    """Both sets train in some fold; neither is tested by a fold that trained on it."""
+    run = write_run(tmp_path / "run")
+    rows = [
+        SplitRow(name, f"i{n}", f"{name}{n}", 0, fold, 0, "test" if fold == place else "train")
+        for fold in range(2) for place, name in enumerate(("tiny", "other")) for n in range(4)
+    ]  # fmt: skip
+    write_split(run, rows, {"kind": "leave-one-set-out", "seed": 1, "by": "group", "leaks": [], "counts": []})
+    claim = {item.number: item for item in checklist(read_run_facts(run)) if item.list == "CLAIM 2024"}
+    assert (claim["32"].state, claim["33"].state) == (MISSING, ANSWERED)
+    assert "each set tested by what was trained on the others" in claim["33"].said
+    assert "no test on another set" not in claim["40"].said
+
+
+def test_windows_that_were_parted_at_random_are_not_called_images(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    facts = json.loads((run / "split.json").read_text())
+    (run / "split.json").write_text(json.dumps(facts | {"by": "window", "leaks": ["split leaks: 8 groups"]}))
+    said = {item.said for item in checklist(read_run_facts(run, [COLLECTION])) if item.list == "CLAIM 2024"}
+    assert any("windows and copies that are in a part in any fold: test 8, train 8" in text for text in said)
+    assert any("9 images listed, 8 at hand, 8 windows and copies in the split" in text for text in said)
+    read = checklist(read_run_facts(run))
+    assert any("has not seen it (but others of the same group, since the split leaks)" in item.said for item in read)
+
+
 def test_the_text_counts_honestly(tmp_path: Path) -> None:
     facts = read_run_facts(write_run(tmp_path / "run"), [COLLECTION])
     found = checklist(facts)

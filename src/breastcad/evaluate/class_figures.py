@@ -335,7 +335,7 @@ def _tell_classes(found: Evaluation, run: RunTables) -> None:
         if len(classes) > 2:
             _rates(found, scope, cells, {name: RATES[name] for name in OVERALL}, f"of {len(classes)} classes", _sentence_on(HIGHEST))
         for k, name in enumerate(classes):
-            of_class = Scope(set_name, run.level, scope.groups, scope.n, sum(one == name for one in truth))
+            of_class = Scope(set_name, run.level, scope.groups, scope.n, len({(row.set, row.id) for row, one in rows if one == name}))
             # Of two classes, this one against the others, the rates have the names that a share of 0 or 1 is known by.
             own = _one_against_others(cells, k)
             _rates(

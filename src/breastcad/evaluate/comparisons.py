@@ -14,7 +14,8 @@ from scipy.stats import binomtest, chi2, false_discovery_control
 class McNemar:
     """How often only the first, and only the second model is right, and the two-sided p that neither is right more often.
 
-    ``exact`` is the binomial test's, ``corrected`` that of the chi-square with continuity correction (None where the two never differ).
+    ``exact`` is the binomial test's, ``corrected`` that of the chi-square with continuity correction (1.0 where both are right alone as
+    often, None where the two never differ).
     """
 
     only_first: int
@@ -53,7 +54,7 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     if apart == 0:
         return McNemar(0, 0, 1.0, None)
     exact = float(binomtest(only_first, apart).pvalue)
-    statistic = (abs(only_first - only_second) - 1) ** 2 / apart
+    statistic = max(0, abs(only_first - only_second) - 1) ** 2 / apart  # no correction past 0: equal is no evidence of a difference
     return McNemar(only_first, only_second, exact, float(chi2.sf(statistic, 1)))
 
 

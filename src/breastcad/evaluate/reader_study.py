@@ -166,8 +166,9 @@ def read_study(
     texts = [[[_canonical(said.get((c, r, case)) or "") for case in cases] for r in readers] for c in conditions]
     given = np.array(texts, dtype=object)
     called, ranks = _meaning(given, code, threshold)
-    of_cases = np.array([patients.get(case, f"case {case}") for case in cases])
     truth_of = _truth_of(cases, truths, truth_code)
+    _refuse_unexplained(given, called, ranks, code)
+    of_cases = np.array([patients.get(case, f"case {case}") for case in cases])
     several = len(set(of_cases)) < len(cases)
     scale = () if ranks is None else tuple(np.unique(ranks[np.isfinite(ranks)]).tolist())
     scale = scale if 2 < len(scale) <= LEVELS_OF_A_SCALE else ()
@@ -216,6 +217,15 @@ def _meaning(given: NDArray, code: str | None, threshold: float | None) -> tuple
     if ranks is None:
         return called, None
     return called, np.array([ranks.get(text, np.nan) for text in given.ravel()], np.float64).reshape(given.shape)
+
+
+def _refuse_unexplained(given: NDArray, called: NDArray[np.int8], ranks: NDArray[np.float64] | None, code: str | None) -> None:
+    """Refuse one or two numbers that nobody says the meaning of: they decide nothing, and rank too little for an area."""
+    if code is None and (called == MISSING).all() and ranks is not None and len(np.unique(ranks[np.isfinite(ranks)])) < 3:
+        values = ", ".join(sorted({text for text in given.ravel() if text}))
+        raise InputError(
+            f"nothing can be made of ratings {values}: say with --code which is malignant, or with --threshold from which number on"
+        )
 
 
 def _means(values: Sequence[str], code: str | None, threshold: float | None) -> dict[str, int]:

@@ -4,12 +4,12 @@ and lesions.csv; tables of documents against metrics.json; parts of predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from breastcad.core.errors import InputError
-from breastcad.core.files import read_predictions, read_split
+from breastcad.core.files import read_json, read_predictions, read_split
 from breastcad.evaluate.documents import QuotedTable, documents_with_figures, quoted_tables, repository_of, table_lines
 from breastcad.evaluate.figures import Figure, Options, read_asked, read_metrics
 from breastcad.evaluate.run_figures import evaluated, is_classifier
@@ -122,14 +122,18 @@ def _recheck_run(folder: Path, name: str, done: Recheck) -> None:
     asked = read_asked(folder / "metrics.json")[0]
     # One of before there were options says nothing of what was asked: its figures do.
     wanted = [Options(level=level) for level in dict.fromkeys(figure.level for figure in written)] if asked is None else [asked]
-    recomputed = [figure for options in wanted for figure in evaluated(folder, options).figures]
+    found = [evaluated(folder, options) for options in wanted]
     done.runs.append(name)
     done.figures += len(written)
-    done.differences += compare_figures(f"{name}/metrics.json", written, recomputed)
+    done.differences += compare_figures(f"{name}/metrics.json", written, [figure for one in found for figure in one.figures])
+    counts = [asdict(confusion) for one in found for confusion in one.confusions]
+    done.differences += _compare_kept(folder / "metrics.json", "confusions", ("set", "level", "by"), counts)
     if (folder / "subgroups.json").is_file():
         kept, again = subgroups_again(folder)
         done.figures += len(kept)
-        done.differences += compare_figures(f"{name}/subgroups.json", kept, again)
+        done.differences += compare_figures(f"{name}/subgroups.json", kept, again.figures)
+        tests = [asdict(one) for one in again.tests]
+        done.differences += _compare_kept(folder / "subgroups.json", "tests", ("question", "set", "level", "subgroup"), tests)
     if (folder / "split.csv").exists():
         done.differences += _compare_parts(folder, name)
 
@@ -151,6 +155,24 @@ def compare_figures(where: str, written: Sequence[Figure], recomputed: Sequence[
         found += [Difference(where, f"{number} of {what}", repr(a), repr(b)) for number, a, b in pairs if not _agree(a, b)]
     missing = [figure for figure in recomputed if figure.key not in known]
     return found + [Difference(where, f"{one.name} ({one.set}, {one.part}, {one.level})", "nothing", repr(one.value)) for one in missing]
+
+
+def _compare_kept(path: Path, what: str, key: Sequence[str], recomputed: Sequence[Mapping[str, object]]) -> list[Difference]:
+    """Return a difference for each entry of a list in a JSON file (``confusions``, ``tests``) that is not as it is recomputed."""
+    fresh = {tuple(one[name] for name in key): one for one in recomputed}
+    found = []
+    for old in read_json(path).get(what, []):
+        of = tuple(str(old.get(name)) for name in key) if isinstance(old, dict) else ("no entry",)
+        new = fresh.get(of)
+        if new is None or old.keys() != new.keys() or not all(_alike(old[name], new[name]) for name in new):
+            found.append(Difference(f"{path.parent.name}/{path.name}", f"{what} ({', '.join(of)})", str(old), str(new or "no such entry")))
+    return found
+
+
+def _alike(written: object, recomputed: object) -> bool:
+    if isinstance(written, float) and isinstance(recomputed, float):
+        return _agree(written, recomputed)
+    return written == recomputed
 
 
 def _agree(written: float | None, recomputed: float | None) -> bool:

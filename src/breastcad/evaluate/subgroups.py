@@ -222,8 +222,8 @@ def keep_subgroups(run: Path, folder: Path, known: Sequence[SubgroupRow], found:
     write_metrics(folder / "subgroups.json", title, found.figures, options=options, least=least, left_out=found.left_out, tests=tests)
 
 
-def subgroups_again(folder: Path) -> tuple[list[Figure], list[Figure]]:
-    """Return the figures of a run folder's subgroups.json, and the same made again from subgroups.csv and the run's predictions.
+def subgroups_again(folder: Path) -> tuple[list[Figure], Subgroups]:
+    """Return the figures of a run folder's subgroups.json, and all of it made again from subgroups.csv and the run's predictions.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def subgroups_again(folder: Path) -> tuple[list[Figure], list[Figure]]:
     if not isinstance(least, int):
         raise ReadError(path, f"'least' must be a whole number, got '{least}'; make it again with: breastcad evaluate RUN --by")
     known = read_table(folder / "subgroups.csv", SubgroupRow)
-    return written, evaluated_subgroups(folder, known, read_asked(path)[0] or DEFAULT, least=least).figures
+    return written, evaluated_subgroups(folder, known, read_asked(path)[0] or DEFAULT, least=least)
 
 
 def subgroup_tests_table(tests: Sequence[SubgroupTest]) -> str:

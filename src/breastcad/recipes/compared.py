@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from breastcad.evaluate.figures import Figure
-from breastcad.recipes.recipe import Recipe, Reported
+from breastcad.recipes.recipe import Recipe, Reported, as_printed
 from breastcad.recipes.runs import BY, WINDOWS, RecipeRun
 
 LEVELS = ("image", "breast", "patient")
@@ -57,7 +57,7 @@ def _table(recipe: Recipe, network: str, reported: Sequence[Reported], columns: 
     head = ["figure", *(f"reported, {network}: {one.of}" for one in reported), *(_name(column) for column in columns)]
     rows, empty = [], ["" for _ in reported]
     for name in names:
-        told = [f"{one.figures[name]:.3g}" if name in one.figures else "" for one in reported]
+        told = [as_printed(one.figures[name]) if name in one.figures else "" for one in reported]
         ours = [cell(run.figure(figure_name(recipe, name, run.question), set_name)) for run, set_name in columns]
         rows.append([_row_name(recipe, name), *told, *ours])
         plain = [cell(run.figure(f"{name} {run.question}, {BY}", set_name)) for run, set_name in columns]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from breastcad.recipes.cost import full_hours, told
-from breastcad.recipes.recipe import Recipe, Reported, recipes
+from breastcad.recipes.recipe import Recipe, Reported, as_printed, recipes
 
 COLUMNS = ("recipe", "of", "network", "data", "reported", "full cost, two cores")
 _HEADLINES = ("auc", "accuracy")
@@ -32,7 +32,7 @@ def headline(reported: Reported) -> str:
     >>> headline(Reported("x", "test", {"precision": 0.9, "auc": 0.8, "accuracy": 0.7}))
     'auc 0.80, accuracy 0.70'
     """
-    return ", ".join(f"{name} {reported.figures[name]:.2f}" for name in headlines(reported.figures))
+    return ", ".join(f"{name} {as_printed(reported.figures[name])}" for name in headlines(reported.figures))
 
 
 def headlines(names: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ Each step is a command line that a user could type; `commands.reproduce` makes t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -53,7 +54,7 @@ class Step:
     makes: Path | None = None
 
     def __str__(self) -> str:
-        return " ".join(("breastcad", *(f"'{word}'" if " " in word else word for word in self.words)))
+        return shlex.join(("breastcad", *self.words))
 
 
 def checked(recipe: Recipe, given: Sequence[Given], choice: Choice) -> ClassifierSettings:

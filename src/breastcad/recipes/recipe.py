@@ -43,6 +43,17 @@ class Reported:
     figures: Mapping[str, float]
 
 
+def as_printed(figure: float) -> str:
+    """Return a reported figure with the digits that the publication prints, two at least: none is rounded away.
+
+    Examples
+    --------
+    >>> as_printed(0.9655), as_printed(0.914), as_printed(0.5), as_printed(1.0)
+    ('0.9655', '0.914', '0.50', '1.00')
+    """
+    return max(f"{figure:g}", f"{figure:.2f}", key=len)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One experiment of a publication.
@@ -87,7 +98,9 @@ class Recipe:
         return network if network in self.networks else self.stands_in.get(network)
 
     def folds_of(self, sets: Sequence[str], split: str) -> int:
-        """Return how many folds sets are parted into; where they differ in it, the fewest."""
+        """Return how many folds sets are parted into; where they differ in it, the fewest. Sets left out one by one are a fold each."""
+        if split == "leave-one-set-out" and len(sets) > 1:
+            return len(sets)
         if split == "published" and self.published_folds:
             return self.published_folds
         own = [need.folds for need in self.data if need.set in sets and need.folds]

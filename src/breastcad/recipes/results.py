@@ -10,7 +10,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.files import write_text
 from breastcad.evaluate.documents import read_document
 from breastcad.recipes.compared import cell, length_in_words, minutes_in_words, split_in_words, weights_in_words
-from breastcad.recipes.cost import full_hours, told
+from breastcad.recipes.cost import full_hours, recipe_hours, told
 from breastcad.recipes.recipe import Recipe, recipes
 from breastcad.recipes.reproduction import FILE, read_reproduction
 from breastcad.recipes.runs import BY, RecipeRun, read_recipe_run
@@ -23,7 +23,7 @@ COLUMNS = (
 NOTE = (
     "Test windows of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. A publication's own"
     " figures stand beside ours in what `breastcad compare results/NAME` prints. Minutes: all epochs of all folds one after the other, as"
-    " log.csv has them; folds may have run side by side."
+    " log.csv has them; folds may have run side by side. Full: hours of two cores, an estimate by the publication's number of windows."
 )
 NOT_RUN = (
     "Not run on real data here. COLLECTION stands for the recipe's sets, whichever of them are at hand. Hours are an estimate: full length,"
@@ -89,8 +89,16 @@ def _rows(run: RecipeRun) -> list[str]:
             weights_in_words(run),
             split_in_words(run),
         )
-        rows.append(_line((*cells, tested, counted, cell(area), cell(right), run.seeds, minutes_in_words(run), length_in_words(run))))
+        rows.append(_line((*cells, tested, counted, cell(area), cell(right), run.seeds, minutes_in_words(run), _length(run))))
     return rows
+
+
+def _length(run: RecipeRun) -> str:
+    """Return how long was trained and, where that is shortened, what the full length costs."""
+    if not run.settings.shortened:
+        return length_in_words(run)
+    full = run.recipe.settings(run.made.network, run.made.split)
+    return f"{length_in_words(run)}; full: about {told(recipe_hours(run.recipe, full, run.made.split, run.made.sets))}"
 
 
 def _not_run(one: Recipe, network: str) -> str:

@@ -108,7 +108,8 @@ def _included(facts: RunFacts) -> str | None:
         name = str(one.facts.get("set"))
         used = len({row.id for row in facts.rows if row.set == name})
         present = sum(image.present for image in one.images)
-        return f"{len(one.images):,} images listed, {present:,} at hand, {used:,} in the split"
+        what = "" if facts.unit == "images" else f"{facts.unit} "
+        return f"{len(one.images):,} images listed, {present:,} at hand, {used:,} {what}in the split"
 
     return _per_collection(facts, say)
 
@@ -146,7 +147,7 @@ def _missing_data(facts: RunFacts) -> str | None:
 
 def _filled(facts: RunFacts, one: Collection, columns: Sequence[str]) -> str | None:
     """Return for each column of images.csv its commonest values among the images of the split, and how many of these have none."""
-    mine, found = {(row.set, row.id) for row in facts.rows}, []
+    mine, found = {(row.set, row.id) for row in facts.rows} if facts.unit == "images" else set(), []
     images = [image for image in one.images if (image.set, image.image_id) in mine or not mine]
     for column in columns:
         values = Counter(str(getattr(image, column)) for image in images if getattr(image, column) is not None)
@@ -188,7 +189,7 @@ def _partition(facts: RunFacts) -> str | None:
     split, parts = facts.split, ", ".join(f"{part} {n['images']:,}" for part, n in facts.counts().items())
     said = [f"{split[name]} {name}" for name in ("folds", "repeats") if split.get(name)]
     kind = ", ".join([f"Split of kind '{split.get('kind')}'", *said])
-    return f"{kind}, seed {split.get('seed')}; images that are in a part in any fold: {parts}."
+    return f"{kind}, seed {split.get('seed')}; {facts.unit} that are in a part in any fold: {parts}."
 
 
 @_answer
@@ -205,7 +206,9 @@ def _disjoint(facts: RunFacts) -> str | None:
 @_answer
 def _size(facts: RunFacts) -> str | None:
     counts = facts.counts()
-    return "; ".join(f"{part}: {n['images']:,} images of {n['groups']:,} groups" for part, n in counts.items()) + "." if counts else None
+    return (
+        "; ".join(f"{part}: {n['images']:,} {facts.unit} of {n['groups']:,} groups" for part, n in counts.items()) + "." if counts else None
+    )
 
 
 @_answer
@@ -306,14 +309,15 @@ def _explain(facts: RunFacts) -> str | None:
 
 @_answer
 def _internal(facts: RunFacts) -> str | None:
-    found = [one for one in _of_tests(facts) if one.set in facts.trained_on]
+    found = [one for one in _of_tests(facts) if one.set in facts.tested_by_their_own]
     return _plain(found, 3) + "." if found else None
 
 
 @_answer
 def _external(facts: RunFacts) -> str | None:
-    found = [one for one in _of_tests(facts) if one.set not in (*facts.trained_on, "all")]
-    return f"Trained on {', '.join(facts.trained_on)}; {_plain(found, 4)}." if found and facts.trained_on else None
+    found = [one for one in _of_tests(facts) if one.set not in (*facts.tested_by_their_own, "all")]
+    each = ", each set tested by what was trained on the others" if {one.set for one in found} & set(facts.trained_on) else ""
+    return f"Trained on {', '.join(facts.trained_on)}{each}; {_plain(found, 4)}." if found and facts.trained_on else None
 
 
 @_answer
@@ -429,7 +433,9 @@ def _calculation(facts: RunFacts) -> str | None:
     if "predictions.csv" not in facts.files:
         return None
     rule = facts.settings.get("aggregation")
-    return "Each test image by the fold that has not seen it; logits and probabilities in predictions.csv" + (
+    seen = " (but others of the same group, since the split leaks)" if facts.split.get("leaks") else ""
+    what = "image" if facts.unit == "images" else "window and copy"
+    return f"Each test {what} by the fold that has not seen it{seen}; logits and probabilities in predictions.csv" + (
         f"; windows put together by {rule}." if rule else "."
     )
 

@@ -45,8 +45,19 @@ class RunFacts:
         """Return the sets of which images were trained on."""
         return list(dict.fromkeys(row.set for row in self.rows if row.part == "train"))
 
+    @property
+    def tested_by_their_own(self) -> set[str]:
+        """Return the sets that a fold tests which trained on images of theirs; any other that is tested is external."""
+        trained = {(row.set, row.repeat, row.outer, row.inner) for row in self.rows if row.part == "train"}
+        return {row.set for row in self.rows if row.part == "test" and (row.set, row.repeat, row.outer, row.inner) in trained}
+
+    @property
+    def unit(self) -> str:
+        """Return what the split parts, in words."""
+        return "windows and copies" if self.split.get("by") == "window" else "images"
+
     def counts(self) -> dict[str, Counter[str]]:
-        """Return images and groups of each part, each counted once over all folds."""
+        """Return images (or what else is parted, `unit`) and groups of each part, each counted once over all folds."""
         found: dict[str, Counter[str]] = {}
         for part in dict.fromkeys(row.part for row in self.rows):
             mine = [row for row in self.rows if row.part == part]
