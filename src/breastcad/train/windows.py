@@ -183,7 +183,7 @@ def _seen(whole: NDArray[np.float32], row: PatchRow, size: tuple[int, int]) -> N
 
 
 def _copied(pixels: NDArray[np.uint8], row: PatchRow, copy: int, settings: ClassifierSettings) -> NDArray[np.uint8]:
-    """Return a window's copy: the same for any fold and any order; with seven of eight methods of a policy that has the original too."""
+    """Return a window's copy: the same for any fold and any order. Of a policy that has the original too, copies are its drawn variants."""
     if not copy:
         return pixels
     policy, numbers = policy_named(settings.copies_policy), generator(settings.seed, "copy", row.set, row.sample_id, copy)
