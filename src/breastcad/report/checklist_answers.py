@@ -20,8 +20,6 @@ _DECISIONS = ("sensitivity", "specificity", "accuracy", "ppv", "npv")
 _NETWORK = ("network", "channels", "head", "hidden", "dropout", "attention", "rows", "cols", "classes")
 _TRAINING = ("epochs", "patience", "batch", "rate", "stages", "optimiser", "schedule", "weight_decay", "warm_up", "average_decay", "loss",
              "policy", "copies", "copies_policy", "mixup", "label_smoothing", "frozen_stages", "seed", "members")  # fmt: skip
-
-
 ANSWERS: dict[str, Answer] = {}
 """Every answer by its name in checklist_items.yaml."""
 
