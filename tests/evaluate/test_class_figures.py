@@ -15,6 +15,7 @@ from breastcad.evaluate.figures import Options, read_metrics, write_metrics
 from breastcad.evaluate.metrics import average_precision, roc_auc, threshold_for_sensitivity
 from breastcad.evaluate.recheck import recheck
 from breastcad.evaluate.run_figures import evaluated
+from breastcad.evaluate.run_tables import ORIGINALS
 
 HIGHEST, THRESHOLD = "highest probability", "validation threshold"
 
@@ -137,6 +138,20 @@ def test_a_set_without_normal_samples_is_not_asked_for_malignant_against_the_res
 def rewritten(run, change):
     write_predictions(run / "predictions.csv", [change(row) for row in read_predictions(run / "predictions.csv")])
     return run
+
+
+def test_windows_that_are_no_copies_have_figures_of_their_own(tmp_path, tables) -> None:
+    """Else a run that tests on copies cannot be held against one that does not."""
+    run = rewritten(
+        tables.made_up_classifier(tmp_path), lambda row: replace(row, id=f"{row.id}#1") if row.id.endswith(("-1", "-2")) else row
+    )
+    found = evaluated(run)
+    originals = [row for row in rows_at(run, "patch", "first") if "#" not in row.id]
+    (area,) = [one for one in found.figures if (one.name, one.set, one.level) == ("auc malignant against benign", "first", ORIGINALS)]
+    assert (area.value, area.n) == (pytest.approx(roc_auc(*told(originals))), len(originals))
+    assert {one.n for one in found.figures if (one.set, one.level) == ("first", "patch")} == {3 * len(originals)}
+    write_metrics(run / "metrics.json", "made up", found.figures, confusions=[asdict(one) for one in found.confusions])
+    assert recheck(run).differences == []
 
 
 def test_lesion_windows_are_asked_for_lesions_alone(tmp_path, tables) -> None:

@@ -45,6 +45,12 @@ LOG = """fold,member,epoch,part,loss,score,seconds,images_per_second
 
 
 @pytest.fixture
+def make_figure() -> Callable[..., Figure]:
+    """Return the maker of one figure: its name, value, set and level."""
+    return figure
+
+
+@pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
     """Return a maker of run folders: ``make_run("name", "b", "b-convnet", "patient", value=0.7, sets=["mini-mias"])``."""
 

@@ -12,6 +12,8 @@ from PIL import Image
 from breastcad.commands import main
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_json, write_json, write_text
+from breastcad.evaluate.figures import Figure, write_metrics
+from breastcad.evaluate.run_tables import ORIGINALS
 from breastcad.recipes.compared import compared
 from breastcad.recipes.pictures import bars, roc_curves
 from breastcad.recipes.recipe import recipes
@@ -148,6 +150,20 @@ def test_compare_writes_its_tables_and_pictures(make_run: MakeRun, tmp_path: Pat
 # ---- RESULTS.md ----
 
 
+def test_original_windows_have_a_row_and_films_of_lesion_windows_an_auc(make_run: MakeRun, make_figure: Callable[..., Figure]) -> None:
+    run = make_run("one", "a3", "efficientnet-lite0", "published", sets=("cbis-ddsm",), question="lesion against none")
+    areas = {"auc lesion against none": ORIGINALS, "auc malignant against benign, by the probability of lesion": "breast"}
+    figures = [make_figure(name, 0.5, "cbis-ddsm", level) for name, level in areas.items()]
+    write_metrics(run / "metrics.json", "made up", [make_figure("auc lesion against none", 0.7, "cbis-ddsm"), *figures])
+    rows = rows_of(compared([read_recipe_run(run)]))
+    assert rows["AUC, original windows only"] == ["", "0.500 [0.400, 0.600]"]
+    assert rows["AUC malignant against benign, by breast"] == ["", "0.500 [0.400, 0.600]"]
+    assert "accuracy, original windows only" not in rows
+    lines = [line for line in results_part([read_recipe_run(run)]).splitlines() if line.startswith("| [")]
+    assert [" | -; 0.500 [0.400, 0.600]; - | " in line for line in lines] == [True, False]
+    assert "cbis-ddsm: lesion against none, original windows only | 40; 12 | 0.500 [0.400, 0.600] |  |  | 1 |" in lines[1]
+
+
 def test_results_say_what_was_run_and_what_was_not(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("b-patient", "b", "b-convnet", "patient", value=0.61)
     make_run("us", "e5-us", "efficientnet-lite0", "leave-one-set-out", sets=("bus-bra", "busi"), weights="imagenet", shortened=True)
@@ -158,7 +174,7 @@ def test_results_say_what_was_run_and_what_was_not(make_run: MakeRun, tmp_path: 
     rows = [line for line in text.splitlines() if line.startswith("| [")]
     assert rows[0] == (
         "| [b-patient](results/b-patient/) | b, b-convnet | none (from scratch) | patient | mini-mias: malignant against benign | 40; 12 |"
-        " 0.660 [0.560, 0.760] | 0.610 [0.510, 0.710] | 1 | 3.5 | 2 epochs a network |"
+        " 0.660 [0.560, 0.760] | 0.610 [0.510, 0.710] | 0.670 [0.570, 0.770]; -; - | 1 | 3.5 | 2 epochs a network |"
     )
     assert len(rows) == 3
     assert (
@@ -166,7 +182,7 @@ def test_results_say_what_was_run_and_what_was_not(make_run: MakeRun, tmp_path: 
         in rows[1]
     )
     assert rows[2].endswith("| 2 epochs a network, **shortened**; full: about 1.1 hours |")
-    left = [line for line in text.splitlines() if "`breastcad reproduce " in line]
+    left = [line for line in text.splitlines() if "| `breastcad reproduce " in line]
     assert len(left) == sum(len(one.networks) for one in recipes().values()) - 1  # one that stands in does not count as the network
     assert any(line.startswith("| c, c-table-1 | `breastcad reproduce c COLLECTION --network c-table-1 --out RUN` |") for line in left)
     assert not any("| b, b-convnet |" in line for line in left)

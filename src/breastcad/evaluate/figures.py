@@ -18,8 +18,8 @@ TABLE_NOTE = (
     " looked for; for figures of marks, lesions."
 )
 LEVELS_NOTE = (
-    "Interval: 95 %, over groups (patients with their near-duplicates). n: samples of the level (patch: windows). Positive: those of the"
-    " class looked for."
+    "Interval: 95 %, over groups (patients with their near-duplicates). n: samples of the level (patch: windows; original patch:"
+    " windows that are no copies). Positive: those of the class looked for."
 )
 
 

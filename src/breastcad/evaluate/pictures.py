@@ -23,7 +23,7 @@ from breastcad.evaluate.learning_curves import learning_curves
 from breastcad.evaluate.mark_figures import froc_ratings, marked_images
 from breastcad.evaluate.metrics import checked, roc_auc
 from breastcad.evaluate.run_figures import FALSE_MARK_RATES, is_classifier
-from breastcad.evaluate.run_tables import RunTables, read_rows, run_at
+from breastcad.evaluate.run_tables import ORIGINALS, RunTables, read_rows, run_at
 from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT, Question, stated
 
 Curve = tuple[str, ArrayLike, ArrayLike]
@@ -81,13 +81,13 @@ def write_pictures(
         images = len({(sample.set, sample.id) for sample in tables.samples})
         for name, canvas in drawn.items():
             if canvas is not None:
-                path = Path(out) / (f"{name}-{level}.png" if len(levels) > 1 else f"{name}.png")
+                path = Path(out) / (f"{name}-{level.replace(' ', '-')}.png" if len(levels) > 1 else f"{name}.png")
                 save(canvas, path, f"{title}\ntest part of all folds, {images} {PLURALS[level]}")
                 written.append(path)
     return written + learning_curves(run, out, title)
 
 
-PLURALS = {"patch": "windows", "image": "images", "breast": "breasts", "patient": "patients"}
+PLURALS = {"patch": "windows", ORIGINALS: "original windows", "image": "images", "breast": "breasts", "patient": "patients"}
 
 
 Known = dict[tuple[str, str], Figure]

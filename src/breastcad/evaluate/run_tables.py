@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from breastcad.evaluate.aggregation import aggregated_rows
 
 PART = "test"
 LEVELS = ("patch", "image", "breast", "patient")
+ORIGINALS = "original patch"
+"""A level of figures, not of rows: the windows that are no copies, where copies are tested too."""
+
+
+_COPY = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +94,24 @@ def read_rows(folder: str | Path, *, aggregation: str | None = None) -> list[Pre
 
 
 def tested_levels(folder: str | Path, rows: Iterable[PredictionRow]) -> list[str]:
-    """Return the levels that have test rows, windows first.
+    """Return the levels that have test rows, windows first; `ORIGINALS` after them where some are copies of others.
 
     Raises
     ------
     InputError
         If there are none.
     """
-    levels = {row.level for row in rows if row.part == PART}
+    rows = [row for row in rows if row.part == PART]
+    levels = {row.level for row in rows}
     if not levels:
         raise InputError(f"{Path(folder).name}: predictions.csv has no test rows")
-    return [level for level in LEVELS if level in levels]
+    found = [level for level in LEVELS if level in levels]
+    of_windows = {_COPY.search(row.id) is None for row in rows if row.level == "patch"}
+    return [found[0], ORIGINALS, *found[1:]] if of_windows == {True, False} else found
+
+
+def _is_of(row: PredictionRow, level: str) -> bool:
+    return (row.level == "patch" and not _COPY.search(row.id)) if level == ORIGINALS else row.level == level
 
 
 def run_at(folder: str | Path, rows: Sequence[PredictionRow], level: str) -> RunTables:
@@ -111,7 +124,7 @@ def run_at(folder: str | Path, rows: Sequence[PredictionRow], level: str) -> Run
     rows : sequence of PredictionRow
         What `read_rows` returned.
     level : str
-        "patch", "image", "breast" or "patient".
+        "patch", "image", "breast", "patient" or `ORIGINALS`.
 
     Returns
     -------
@@ -126,11 +139,11 @@ def run_at(folder: str | Path, rows: Sequence[PredictionRow], level: str) -> Run
         If there are no test rows at this level.
     """
     folder = Path(folder)
-    tests = [row for row in rows if row.level == level and row.part == PART]
+    tests = [row for row in rows if _is_of(row, level) and row.part == PART]
     if not tests:
         levels = sorted({row.level for row in rows if row.part == PART})
         raise InputError(f"{folder.name}: predictions.csv has no test rows at level '{level}'; it has: {', '.join(levels) or 'none'}")
-    validations = [row for row in rows if row.level == level and row.part == "validation"]
+    validations = [row for row in rows if _is_of(row, level) and row.part == "validation"]
     _refuse_two_faces(folder / "predictions.csv", [*tests, *validations])
     samples = _samples(tests)
     if level != "image" or not (folder / "marks.csv").exists():

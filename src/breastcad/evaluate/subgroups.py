@@ -22,7 +22,7 @@ from breastcad.evaluate.clustered import parts_test
 from breastcad.evaluate.comparisons import adjusted
 from breastcad.evaluate.figures import DEFAULT, Figure, Options, read_asked, read_metrics, write_metrics
 from breastcad.evaluate.intervals import UndefinedFigure
-from breastcad.evaluate.run_tables import RunTables, Sample, read_rows, run_at, tested_levels
+from breastcad.evaluate.run_tables import ORIGINALS, RunTables, Sample, read_rows, run_at, tested_levels
 from breastcad.evaluate.scopes import Question, both_classes, figure_with_interval, scope_of, stated, truth_of
 
 OF_IMAGES = ("density", "view", "laterality", "manufacturer", "birads", "image_type", "modality")
@@ -152,7 +152,7 @@ def evaluated_subgroups(folder: str | Path, known: Sequence[SubgroupRow], option
         As `run_tables.read_rows` and `run_tables.run_at` do.
     """
     rows, found = read_rows(folder, aggregation=options.aggregation), Subgroups()
-    for level in [options.level] if options.level else tested_levels(folder, rows):
+    for level in [options.level] if options.level else [one for one in tested_levels(folder, rows) if one != ORIGINALS]:
         run = run_at(folder, rows, level)
         for name, value_of in values_of(rows, level, known).items():
             for question, asked in asked_of(run.samples).items():

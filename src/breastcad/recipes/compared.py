@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from breastcad.evaluate.figures import Figure
+from breastcad.evaluate.run_tables import ORIGINALS
 from breastcad.recipes.recipe import Recipe, Reported, as_printed
 from breastcad.recipes.runs import BY, WINDOWS, RecipeRun
 
 LEVELS = ("image", "breast", "patient")
 NOTE = (
     "Reported: as the publication printed it. Ours: test windows of all folds pooled, 95 % interval over patient groups in brackets; hard"
-    " decisions by the highest probability, as the publications make them."
+    " decisions by the highest probability, as the publications make them. By image, breast and patient: malignant against benign, by the"
+    " probability of a lesion where windows were asked for lesions alone."
 )
 Column = tuple[RecipeRun, str]
 """A run, and the set (or all) that its figures are over."""
@@ -65,8 +67,11 @@ def _table(recipe: Recipe, network: str, reported: Sequence[Reported], columns: 
     if "auc" not in names or "auc" in recipe.ours:
         area = [cell(run.figure(f"auc {run.question}", set_name)) for run, set_name in columns]
         rows.append(["AUC (area under the ROC curve)", *empty, *area])
+    for said, name in (("AUC", "auc {}"), ("accuracy", f"accuracy {{}}, {BY}")):
+        told = [cell(run.figure(name.format(run.question), set_name, ORIGINALS)) for run, set_name in columns]
+        rows += [[f"{said}, original windows only", *empty, *told]] if any(told) else []
     for level in LEVELS:
-        told = [cell(run.figure("auc malignant against benign", set_name, level)) for run, set_name in columns]
+        told = [cell(run.of_wholes(set_name, level)) for run, set_name in columns]
         rows += [[f"AUC malignant against benign, by {level}", *empty, *told]] if any(told) else []
     rows += [[name, *empty, *(say(run, set_name) for run, set_name in columns)] for name, say in _FACTS.items()]
     lines = [_line(head), "|" + "---|" * len(head), *map(_line, rows)]

@@ -9,21 +9,25 @@ from pathlib import Path
 from breastcad.core.errors import ReadError
 from breastcad.core.files import write_text
 from breastcad.evaluate.documents import read_document
-from breastcad.recipes.compared import cell, length_in_words, minutes_in_words, split_in_words, weights_in_words
+from breastcad.evaluate.run_tables import ORIGINALS
+from breastcad.recipes.compared import LEVELS, cell, length_in_words, minutes_in_words, split_in_words, weights_in_words
 from breastcad.recipes.cost import full_hours, recipe_hours, told
 from breastcad.recipes.recipe import Recipe, recipes
 from breastcad.recipes.reproduction import FILE, read_reproduction
-from breastcad.recipes.runs import BY, RecipeRun, read_recipe_run
+from breastcad.recipes.runs import BY, WINDOWS, RecipeRun, read_recipe_run
 
 BEGIN, END = "<!-- recipes: results -->", "<!-- end of recipes -->"
 COLUMNS = (
     *("run", "recipe, network", "starts from", "split", "tested", "n windows; patient groups", "AUC", "accuracy"),
-    *("seeds", "minutes", "length"),
+    *("AUC by film; breast; woman", "seeds", "minutes", "length"),
 )
 NOTE = (
-    "Test windows of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. A publication's own"
+    "Test windows of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. Films, breasts and women:"
+    " malignant against benign, of their windows as the recipe aggregates them; by the probability of a lesion where windows were asked for"
+    " lesions alone. Original windows only: the same networks, tested copies left out. A publication's own"
     " figures stand beside ours in what `breastcad compare results/NAME` prints. Minutes: all epochs of all folds one after the other, as"
-    " log.csv has them; folds may have run side by side. Full: hours of two cores, an estimate by the publication's number of windows."
+    " log.csv has them; folds may have run side by side. Full: hours of two cores, an estimate by the publication's number of windows; the"
+    " command is `breastcad reproduce RECIPE COLLECTION --network NETWORK --split SPLIT --out RUN`."
 )
 NOT_RUN = (
     "Not run on real data here. COLLECTION stands for the recipe's sets, whichever of them are at hand. Hours are an estimate: full length,"
@@ -75,21 +79,26 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _rows(run: RecipeRun) -> list[str]:
-    """Return a row a set that figures are over."""
+    """Return a row a set that figures are over, and of each a second of its original windows, where copies were tested too."""
     network = run.made.network if run.made.network == run.held_against else f"{run.made.network} for {run.held_against}"
     rows = []
-    for set_name in run.sets:
-        area, right = (run.figure(name, set_name) for name in (f"auc {run.question}", f"accuracy {run.question}, {BY}"))
+    for set_name, level in [(set_name, level) for set_name in run.sets for level in (WINDOWS, ORIGINALS)]:
+        area, right = (run.figure(name, set_name, level) for name in (f"auc {run.question}", f"accuracy {run.question}, {BY}"))
         some = area or right
+        if level == ORIGINALS and some is None:
+            continue
         counted = "" if some is None else f"{some.n:,}; {some.clusters:,}"
+        wholes = [cell(run.of_wholes(set_name, one)) or "-" for one in LEVELS] if level == WINDOWS else []
         tested = f"{set_name}: {run.question}" if run.made.split == "leave-one-set-out" else f"{run.made.data}: {run.question}"
+        tested += ", original windows only" if level == ORIGINALS else ""
         cells = (
             f"[{run.folder.name}](results/{run.folder.name}/)",
             f"{run.recipe.key}, {network}",
             weights_in_words(run),
             split_in_words(run),
         )
-        rows.append(_line((*cells, tested, counted, cell(area), cell(right), run.seeds, minutes_in_words(run), _length(run))))
+        whole = "; ".join(wholes)
+        rows.append(_line((*cells, tested, counted, cell(area), cell(right), whole, run.seeds, minutes_in_words(run), _length(run))))
     return rows
 
 

@@ -18,6 +18,8 @@ from breastcad.train.tasks import from_dict
 QUESTIONS = ("lesion against none", "malignant against the rest", "malignant against benign")
 """What a run may have been asked, as figures' names say it; the first that it was asked is what the recipe is about."""
 BY = "highest probability"
+OF_WHOLES = ("auc malignant against benign", "auc malignant against benign, by the probability of lesion")
+"""What films, breasts and women are asked; the second where windows were asked for lesions, and every film has one."""
 WINDOWS = "patch"
 
 
@@ -69,6 +71,10 @@ class RecipeRun:
     def figure(self, name: str, set_name: str, level: str = WINDOWS) -> Figure | None:
         """Return a figure by its name, or None if the run has none such."""
         return next((one for one in self.figures if (one.name, one.set, one.level) == (name, set_name, level)), None)
+
+    def of_wholes(self, set_name: str, level: str) -> Figure | None:
+        """Return the AUC of films, breasts or women, or None if the run has none."""
+        return next((found for name in OF_WHOLES if (found := self.figure(name, set_name, level))), None)
 
 
 def read_recipe_run(folder: Path) -> RecipeRun:
