@@ -36,6 +36,7 @@ from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import run as run_module  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.images import named_images  # noqa: E402
+from breastcad.train.processes import Processes  # noqa: E402
 from breastcad.train.run import check, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
 from breastcad.train.search import Search, present  # noqa: E402
@@ -201,6 +202,24 @@ def test_the_end_of_memory_is_advice(
     monkeypatch.setattr(run_module.KINDS["classifier"], "load", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train_run(begin(tmp_path / "run", SMALL, split), [collection])
+
+
+def test_a_batch_of_one_is_advice_where_statistics_need_more(
+    collection: Collection, split: list[SplitRow], patches: list[PatchRow], tmp_path: Path
+) -> None:
+    settings = replace(SMALL, network="b-convnet", rows=32, cols=32, batch=1, epochs=1)
+    with pytest.raises(InputError, match="give batch=2 or more"):
+        train_run(begin(tmp_path / "run", settings, split), [collection], [0], patches=patches)
+
+
+def test_a_batch_that_processes_cannot_part_evenly_is_refused() -> None:
+    two = Processes(torch.device("cpu"))
+    two.count = 2
+    two.check_batch(4, 4)
+    with pytest.raises(InputError, match=r"a batch must be a multiple of the 2 processes that share it, got 3$"):
+        two.check_batch(3, 3)
+    with pytest.raises(InputError, match="got 5, as many training samples as there are; setting 'batch' is 8"):
+        two.check_batch(5, 8)
 
 
 def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(

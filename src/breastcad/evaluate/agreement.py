@@ -29,10 +29,10 @@ def band(kappa: float) -> str:
 
     Examples
     --------
-    >>> [band(value) for value in (-0.1, 0.2, 0.204, 0.206, 0.8, 1.0)]
-    ['less than chance', 'slight', 'slight', 'fair', 'high', 'almost perfect']
+    >>> [band(value) for value in (-0.1, -0.001, 0.2, 0.204, 0.206, 0.8, 1.0)]
+    ['less than chance', 'slight', 'slight', 'slight', 'fair', 'high', 'almost perfect']
     """
-    if kappa < 0:
+    if round(kappa, 2) < 0:
         return "less than chance"
     return next(word for most, word in BANDS if round(kappa, 2) <= most)
 

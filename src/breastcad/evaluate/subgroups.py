@@ -172,11 +172,13 @@ def _of_column(
 ) -> None:
     for set_name, samples in both_classes(asked, question).items():
         told = np.array([value_of.get((one.set, one.id), NOT_GIVEN) for one in samples])
-        for value in sorted(set(told.tolist())) if set_name != "all" else ():
+        values = sorted(set(told.tolist())) if set_name != "all" else []
+        for value in values:
             try:
                 _check_size(samples, told == value, question, least)
                 found.figures.append(_within(run, question, f"{set_name}, {name} {value}", samples, told == value))
-                found.tests += _against_rest(run, question, set_name, f"{name} {value}", samples, told == value)
+                if len(values) != 2 or value == values[0]:  # of two values, one against the rest is the other's test too
+                    found.tests += _against_rest(run, question, set_name, f"{name} {value}", samples, told == value)
             except UndefinedFigure as error:
                 found.left_out.append(f"{question.name} ({set_name}, {name} {value}, {run.level}): {error}")
 

@@ -41,7 +41,8 @@ class ClassifierTask:
         self.train, self.validation, self.settings, self.fold = train, validation, settings, fold
         self.classes = len(settings.class_names())
         drawn = samples_an_epoch(len(train), settings)
-        self.steps = drawn // min(settings.batch, drawn)
+        self.batch = min(settings.batch, drawn)
+        self.steps = drawn // self.batch
         self.stages = settings.training_stages()
         self.epochs = sum(stage.epochs for stage in self.stages)
         self.patient_until = self.epochs - self.stages[-1].epochs

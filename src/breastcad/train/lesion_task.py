@@ -41,7 +41,8 @@ class LesionTask:
 
     def __init__(self, train: list[Sample], validation: list[Sample], settings: LesionSettings, fold: Fold) -> None:
         self.train, self.validation, self.settings, self.fold = train, validation, settings, fold
-        self.steps, self.epochs = len(train) // min(settings.batch, len(train)), settings.epochs
+        self.batch, self.epochs = min(settings.batch, len(train)), settings.epochs
+        self.steps = len(train) // self.batch
         self.normalisation = fit_normalisation(train, settings)
         self._number = fold[0] * 1000 + fold[1]
 

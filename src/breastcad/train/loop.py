@@ -43,6 +43,10 @@ class Task(Protocol):
         """Batches of an epoch."""
 
     @property
+    def batch(self) -> int:
+        """Samples of a batch: as the settings say, or all where they are fewer."""
+
+    @property
     def epochs(self) -> int:
         """Epochs at most."""
 
@@ -131,7 +135,7 @@ def train_network(task: Task, folder: Path, *, device: torch.device, report: Rep
         If the loss, or what the network says of validation, is not finite; of that epoch nothing is written.
     """
     processes, settings = Processes(device, task.settings.precision), task.settings
-    processes.check_batch(settings.batch)
+    processes.check_batch(task.batch, settings.batch)
     torch.set_num_threads(settings.threads)
     state = _restored(State(task, processes), folder)
     while state.epoch < task.epochs and state.epoch - max(state.best_epoch, task.patient_until - 1) <= settings.patience:
@@ -150,7 +154,7 @@ def train_network(task: Task, folder: Path, *, device: torch.device, report: Rep
             if best:
                 save_checkpoint(folder / "best.safetensors", state.average.state_dict(), {"epoch": state.best_epoch, "score": score})
             row = {"epoch": state.epoch - 1, "part": "train", "loss": loss, **learned, "seconds": seconds}
-            report(row | {"images_per_second": task.steps * settings.batch / seconds})
+            report(row | {"images_per_second": task.steps * task.batch / seconds})
             report({"epoch": state.epoch - 1, "part": "validation", "score": score, **figures})
             _save(state, folder)
     processes.wait()
@@ -168,6 +172,8 @@ def _run_epoch(state: State, task: Task, processes: Processes, progress: Progres
     """Train one epoch; return its mean loss."""
     if task.begin(state.network, state.epoch):
         state.optimiser.state.clear()
+    if processes.rank:  # else all would drop the same of what each sees
+        torch.manual_seed(torch.initial_seed() + processes.rank)
     total = 0.0
     for done, batch in enumerate(task.batches(state.epoch, processes.rank, processes.count), start=1):
         for group in state.optimiser.param_groups:

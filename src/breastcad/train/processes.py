@@ -44,10 +44,11 @@ class Processes:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
-    def check_batch(self, batch: int) -> None:
-        """Refuse a batch that cannot be parted evenly: InputError."""
+    def check_batch(self, batch: int, wanted: int) -> None:
+        """Refuse a batch that cannot be parted evenly, be it the setting's or smaller because there are fewer samples: InputError."""
         if batch % self.count:
-            raise InputError(f"setting 'batch' must be a multiple of the {self.count} processes that share each batch, got {batch}")
+            why = "" if batch == wanted else f", as many training samples as there are; setting 'batch' is {wanted}"
+            raise InputError(f"a batch must be a multiple of the {self.count} processes that share it, got {batch}{why}")
 
     def autocast(self) -> Any:
         """Return the context in which a network answers in training."""

@@ -118,7 +118,7 @@ def _train(
     if processes.first:
         note_environment(run, tell)
     kind = KINDS[run.settings.task]
-    with _memory(run.settings):
+    with _advice(run.settings):
         samples, problems = kind.load(run, *given)
         if given[2] is not None:
             given[2].close()
@@ -136,11 +136,15 @@ def _train(
 
 
 @contextmanager
-def _memory(settings: Settings) -> Iterator[None]:
-    """Turn the end of memory into advice."""
+def _advice(settings: Settings) -> Iterator[None]:
+    """Turn the end of memory, and a batch of one where its statistics are needed, into advice."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if "more than 1 value per channel" in str(error):
+            raise InputError(
+                "this network learns from the statistics of a batch, which one sample has not; give batch=2 or more"
+            ) from error
         full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
         if not full:
             raise
