@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from breastcad.commands.given import given_collection
 from breastcad.commands.options import Device, DeviceName
 from breastcad.commands.saying import say
+from breastcad.commands.side_by_side import train_side_by_side, usable_processors, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from breastcad.core.records import PatchRow, SplitRow
+    from breastcad.train.run_folder import Run
     from breastcad.train.search import Search
     from breastcad.train.settings import Settings
 
@@ -38,6 +41,7 @@ Setting = Annotated[
 Folds = Annotated[
     str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
 ]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Train so many folds side by side; each takes a processor and memory of its own.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Train every fold so often, each time from another seed.")]
 SearchOption = Annotated[
     list[str] | None,
@@ -52,6 +56,7 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="
 
 
 def command(
+    context: typer.Context,
     collections: Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="Collections that `breastcad import` made.")],
     out: RunFolder,
     split: SplitFolder,
@@ -60,6 +65,7 @@ def command(
     network: Network = None,
     setting: Setting = None,
     folds: Folds = None,
+    jobs: Jobs = 1,
     seeds: Seeds = 1,
     search: SearchOption = None,
     trials: Trials = 20,
@@ -73,6 +79,7 @@ def command(
     happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
     Then: breastcad evaluate RUN.
     """
+    from breastcad.core.errors import InputError
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.processes import Processes
@@ -81,25 +88,35 @@ def command(
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted, numbers, sought = _device(device), _numbers(folds), _search(search or [], trials, settings)
-    first = Processes(wanted).first
+    processes = Processes(wanted)
+    first = processes.first
     tell = _warn if first else _quiet
     facts = read_facts((split.parent if split.is_file() else split) / "split.json")
     rows = _repeated(_checked_rows(read_split(split), facts, tell, searches=sought is not None), seeds)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
     check(given, rows, settings, numbers, patches=windows)
+    if jobs > 1 and processes.count > 1:
+        raise InputError("--jobs is for one process; accelerate launch shares each fold among several")
+    aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")), jobs=jobs) if jobs > 1 else None
     inputs = {"collections": given, "outer": numbers, "patches": windows, "search": sought, "cache": open_cache(tell) if cache else None}
-    _train(out, settings, (rows, facts), wanted, first, inputs | {"tell": tell})
+    _train(out, settings, (rows, facts), wanted, first, inputs | {"tell": tell}, aside)
 
 
 def _train(
-    out: Path, settings: Settings, split: tuple[list[SplitRow], dict[str, Any]], device: torch.device, first: bool, inputs: dict[str, Any]
+    out: Path,
+    settings: Settings,
+    split: tuple[list[SplitRow], dict[str, Any]],
+    device: torch.device,
+    first: bool,
+    inputs: dict[str, Any],
+    aside: Callable[[list[int]], None] | None,
 ) -> None:
-    """Train with a bar; of several processes the ``first`` draws and tells. ``inputs`` are `train_run`'s."""
+    """Train with a bar; of several processes the ``first`` draws and tells. ``inputs`` are `train_run`'s; ``aside`` trains folds first."""
     from breastcad.commands.progress import bar
     from breastcad.train.bundle import export_run
     from breastcad.train.run import train_run
-    from breastcad.train.run_folder import open_run, undone_folds
+    from breastcad.train.run_folder import open_run, read_left_out, undone_folds
 
     with bar("training") as update:
 
@@ -109,11 +126,23 @@ def _train(
 
         run = open_run(out, settings, *split, device=device, progress=progress)
         run.tell = say if first else None
-        problems = train_run(run, **inputs)
+        wanted = [fold for fold in undone_folds(run) if inputs["outer"] is None or fold in inputs["outer"]]
+        if aside:
+            aside(wanted)
+        elif first:
+            _advise(run, len(wanted))
+        problems = train_run(run, **inputs) or (read_left_out(run) if aside else [])
         left = undone_folds(run)
         largest = None if left or settings.task != "lesion" or not first else export_run(run)
     if first:
         _tell(out, problems, left, largest)
+
+
+def _advise(run: Run, folds: int) -> None:
+    """Say that folds can be trained side by side, where processors are idle."""
+    processors = usable_processors() // getattr(run.settings, "threads", 1)
+    if run.device.type == "cpu" and folds > 1 and processors > 1:
+        say(f"{folds} folds, one after the other; --jobs {min(folds, processors)} trains as many side by side, if memory lets it", err=True)
 
 
 def _windows(folder: Path) -> list[PatchRow]:

@@ -162,6 +162,12 @@ def note_environment(run: Run, tell: Tell | None) -> None:
         tell(f"before, the run was trained with {'; '.join(changed)}: {ENVIRONMENT} lists both")
 
 
+def read_left_out(run: Run) -> list[str]:
+    """Return the sentences on images that could not be read."""
+    path = run.folder / LEFT_OUT
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
 def folds_of(run: Run) -> list[tuple[int, int]]:
     """Return the (repeat, outer fold) pairs of a run's split."""
     return sorted({(row.repeat, row.outer) for row in run.split})
