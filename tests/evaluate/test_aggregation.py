@@ -96,6 +96,12 @@ def test_rows_keep_their_order_and_say_nothing_raw_that_is_not_theirs() -> None:
     assert [one.raw for one in found if one.level != "patch"] == [{}] * 6
 
 
+def test_a_patient_is_made_of_her_breasts_and_of_images_that_name_none() -> None:
+    told = [replace(one, breast=None) if "k" in (one.id, one.image) else one for one in some_rows() if one.id != "p/R"]
+    made = {(one.level, one.id): one.probability["malignant"] for one in aggregated_rows(told, "mean")}
+    assert made["patient", "p"] == pytest.approx((made["breast", "p/L"] + made["image", "k"]) / 2)
+
+
 def test_patients_without_breasts_are_made_of_images() -> None:
     rows = [replace(one, breast=None) for one in some_rows() if one.level != "breast"]
     found = {(one.level, one.id): one.probability["malignant"] for one in aggregated_rows(rows, "mean")}

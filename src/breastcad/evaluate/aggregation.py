@@ -99,14 +99,14 @@ def aggregated_probabilities(parts: Sequence[Mapping[str, float]], rule: str) ->
 
 
 ORDER = {"image": ("patch",), "breast": ("image", "patch"), "patient": ("breast", "image", "patch")}
-"""What a level is made of: the first of these levels that has rows of it."""
+"""What a level is made of: the rows of these levels, but for those that are in a row of a level named before theirs."""
 
 
 def aggregated_rows(rows: Sequence[PredictionRow], rule: str) -> list[PredictionRow]:
     """Return rows of predictions.csv with those of images, breasts and patients made anew.
 
-    Images are made of their windows, breasts of their images, patients of their breasts (of their images where these name no
-    breast). Which images, breasts and patients there are, and their labels, is as in the rows given. The lowest level stays as it is.
+    Images are made of their windows, breasts of their images, patients of their breasts and of those of their images that name no
+    breast. Which images, breasts and patients there are, and their labels, is as in the rows given. The lowest level stays as it is.
 
     Parameters
     ----------
@@ -140,15 +140,15 @@ def aggregated_rows(rows: Sequence[PredictionRow], rule: str) -> list[Prediction
 
 def _level_of(level: str, wholes: Sequence[PredictionRow], made: Mapping[str, Sequence[PredictionRow]], rule: str) -> list[PredictionRow]:
     """Return the rows of a level, made of the rows of the levels below it."""
-    below: dict[str, dict[tuple[str | int | None, ...], list[PredictionRow]]] = {}
-    for lower in ORDER[level]:
-        by_whole = below.setdefault(lower, {})
+    below: dict[tuple[str | int | None, ...], list[PredictionRow]] = {}
+    for place, lower in enumerate(ORDER[level]):
+        between = [other for other in ORDER[level][:place] if other in made]
         for row in made.get(lower, ()):
-            by_whole.setdefault((row.set, getattr(row, level), row.repeat, row.outer, row.inner, row.part), []).append(row)
+            if not any(getattr(row, other) for other in between):
+                below.setdefault((row.set, getattr(row, level), row.repeat, row.outer, row.inner, row.part), []).append(row)
     found = []
     for row in wholes:
-        key = row.set, row.id, row.repeat, row.outer, row.inner, row.part
-        parts = next((own[key] for own in below.values() if key in own), None)
+        parts = below.get((row.set, row.id, row.repeat, row.outer, row.inner, row.part))
         if parts is None:
             raise InputError(f"predictions.csv has nothing below the {level} '{row.id}' of '{row.set}' that it could be made of")
         found.append(replace(row, raw={}, probability=aggregated_probabilities([part.probability for part in parts], rule)))
