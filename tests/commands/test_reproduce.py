@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_the_plan_is_printed_and_nothing_is_made(run: Run, collection: Callable[
     assert code == 0
     assert [line.split()[1] for line in said.splitlines()] == ["split", "patches", "train", "evaluate"]
     assert "cost, by the publication's number of windows: about " in told
-    assert "at full length: about 1.8 hours" in told
+    assert re.search(r"at full length: about [\d.]+ hours", told)
     assert not (tmp_path / "run").exists()
 
 

@@ -142,6 +142,12 @@ def test_every_network_of_a_recipe_has_a_cost_and_every_classifier_was_measured(
     assert all(full_hours(one, name, split) > 0 for one in recipes().values() for name in one.networks for split in SPLITS)
 
 
+def test_the_parts_of_a_set_s_authors_cost_one_training() -> None:
+    one = recipes()["a4"]
+    assert (one.folds_of(["cbis-ddsm"], "official"), one.folds_of(["cbis-ddsm"], "patient")) == (1, 3)
+    assert full_hours(one, "resnet101", "official") < full_hours(one, "resnet101", "patient") / 2
+
+
 def test_cost_by_hand() -> None:
     """Two folds of 90 + 10 and 100 tested: each trains 90 and looks at 10, four times, then looks at 100; at half the side a quarter."""
     settings = ClassifierSettings(network="vgg16", epochs=4, rows=112, cols=112)

@@ -55,6 +55,8 @@ Prepared = Annotated[
     typer.Option("--prepared", metavar="FOLDER", help="Where images and windows are kept, for several networks; RUN/prepared without it."),
 ]
 Plan = Annotated[bool, typer.Option("--plan", help="Print the calls that would be made and what they cost, and stop.")]
+OFFICIAL_TEST = 0.2
+"""About what share of a set its authors keep for testing, for an estimate."""
 
 
 def command(
@@ -177,9 +179,11 @@ def _estimate(folder: Path, recipe: Recipe, settings: ClassifierSettings, choice
     labels = {name.split(" ")[0] for one in settings.class_names() for name in one}
     windows = sum(row.label in labels for row in read_patches(places(recipe, folder, choice)[1] / "patches.csv"))
     folds = recipe.folds_of(sorted({name for one in given for name in one.sets}), choice.split)
-    train = round(windows * settings.copies * (1 - 1 / folds) * (1 - recipe.validation_share))
+    tested = 1 / folds if folds > 1 else OFFICIAL_TEST
+    train = round(windows * settings.copies * (1 - tested) * (1 - recipe.validation_share))
     hours = training_hours(settings, train, folds, recipe.validation_share, parts_copies=choice.split == "published")
-    say(f"{windows:,} windows with a label; training all {folds} folds takes about {told(hours)} of two cores, unless it stops early")
+    whole = f"all {folds} folds" if folds > 1 else "its one part"
+    say(f"{windows:,} windows with a label; training {whole} takes about {told(hours)} of two cores, unless it stops early")
 
 
 def _evaluate(run: Path, recipe: Recipe, made: Reproduction) -> None:

@@ -52,7 +52,7 @@ def training_hours(settings: ClassifierSettings, train: int, folds: int, validat
     train : int
         Windows that train in a fold, copies among them; ``samples_an_epoch`` comes before it.
     folds : int
-        At least 2; each has its network, and tests as many windows as the others.
+        Each has its network, and tests as many windows as the others; one alone is taken to test as many as it does not.
     validation_share : float
         Of the windows that are not tested, in [0, 1).
     parts_copies : bool
@@ -81,7 +81,7 @@ def training_hours(settings: ClassifierSettings, train: int, folds: int, validat
     epochs = sum(stage.epochs for stage in settings.training_stages())
     rest = train / (1 - validation_share) / (1 if parts_copies else settings.copies)
     each = (settings.samples_an_epoch or train) + FORWARD * rest * validation_share
-    images = folds * settings.members * (epochs * each + FORWARD * rest / (folds - 1))
+    images = folds * settings.members * (epochs * each + FORWARD * rest / max(folds - 1, 1))
     return images * seconds * (settings.rows * settings.cols / side**2) / CORES / 3600
 
 

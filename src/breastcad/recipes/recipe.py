@@ -98,7 +98,12 @@ class Recipe:
         return network if network in self.networks else self.stands_in.get(network)
 
     def folds_of(self, sets: Sequence[str], split: str) -> int:
-        """Return how many folds sets are parted into; where they differ in it, the fewest. Sets left out one by one are a fold each."""
+        """Return how many folds sets are parted into; where they differ in it, the fewest. Sets left out one by one are a fold each.
+
+        The parts of a set's authors are one.
+        """
+        if split == "official":
+            return 1
         if split == "leave-one-set-out" and len(sets) > 1:
             return len(sets)
         if split == "published" and self.published_folds:
