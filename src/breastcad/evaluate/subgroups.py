@@ -177,20 +177,21 @@ def _of_column(
             try:
                 _check_size(samples, told == value, question, least)
                 found.figures.append(_within(run, question, f"{set_name}, {name} {value}", samples, told == value))
-                if len(values) != 2 or value == values[0]:  # of two values, one against the rest is the other's test too
-                    found.tests += _against_rest(run, question, set_name, f"{name} {value}", samples, told == value)
+                if len(values) > 2 or value != values[-1]:  # of two, one against the rest is the other's test too
+                    _check_size(samples, told != value, question, least, "the rest: ")
+                    found.tests.append(_against_rest(run, question, set_name, f"{name} {value}", samples, told == value))
             except UndefinedFigure as error:
                 found.left_out.append(f"{question.name} ({set_name}, {name} {value}, {run.level}): {error}")
 
 
-def _check_size(samples: Sequence[Sample], inside: NDArray[np.bool_], question: Question, least: int) -> None:
+def _check_size(samples: Sequence[Sample], inside: NDArray[np.bool_], question: Question, least: int, which: str = "") -> None:
     own = [one for one, kept in zip(samples, inside, strict=True) if kept]
     truth = truth_of(own, question)
     groups = [{one.group for one, positive in zip(own, truth, strict=True) if positive == wanted} for wanted in (True, False)]
     count = len(groups[0] | groups[1])
     if count < least or min(map(len, groups)) < LEAST_OF_A_CLASS:
         needed = f"at least {least}, and {LEAST_OF_A_CLASS} with each class"
-        raise UndefinedFigure(f"{len(own)} samples, {truth.sum()} positive, of {count} groups are too few groups ({needed})")
+        raise UndefinedFigure(f"{which}{len(own)} samples, {truth.sum()} positive, of {count} groups are too few groups ({needed})")
 
 
 def _within(run: RunTables, question: Question, set_name: str, samples: Sequence[Sample], inside: NDArray[np.bool_]) -> Figure:
@@ -202,13 +203,10 @@ def _within(run: RunTables, question: Question, set_name: str, samples: Sequence
 
 def _against_rest(
     run: RunTables, question: Question, set_name: str, subgroup: str, samples: Sequence[Sample], inside: NDArray[np.bool_]
-) -> list[SubgroupTest]:
-    """Return the test of a subgroup against the rest; nothing where the rest lacks a class."""
-    truth = truth_of(samples, question)
-    if len(set(truth[~inside].tolist())) < 2:
-        return []
-    tested = parts_test(truth, _scores(question, samples), [one.group for one in samples], inside)
-    return [SubgroupTest(question.name, set_name, run.level, subgroup, tested.difference, tested.p, None)]
+) -> SubgroupTest:
+    """Return the test of a subgroup against the rest."""
+    tested = parts_test(truth_of(samples, question), _scores(question, samples), [one.group for one in samples], inside)
+    return SubgroupTest(question.name, set_name, run.level, subgroup, tested.difference, tested.p, None)
 
 
 def _scores(question: Question, samples: Sequence[Sample]) -> list[float]:
