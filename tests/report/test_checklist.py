@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def write_run(folder: Path, *, tested: str = "tiny") -> Path:
     folder.mkdir(exist_ok=True)
     settings = {"network": "resnet18", "weights": "none", "modality": "US", "rows": 64, "cols": 64, "epochs": 3, "batch": 4, "rate": 0.1}
     (folder / "settings.yaml").write_text(
-        yaml.safe_dump(settings | {"members": 2, "choose_by": "auc", "class_weight": "balanced", "seed": 4})
+        yaml.safe_dump(settings | {"pipeline": "ultrasound", "members": 2, "choose_by": "auc", "class_weight": "balanced", "seed": 4})
     )
     (folder / "environment.json").write_text(
         json.dumps([{"breastcad": "0.1.0", "torch": "2.11.0"}, {"breastcad": "0.1.0", "torch": "2.12.0"}])
@@ -172,7 +173,7 @@ def test_what_is_no_run_and_another_collection_are_refused(tmp_path: Path) -> No
     ("name", "counted", "external"), [("us-lesion", (27, 22, 17), MISSING), ("us-busi-to-bus-bra", (26, 19, 21), ANSWERED)]
 )
 def test_kept_runs(name: str, counted: tuple[int, int, int], external: str) -> None:
-    """Without collections: docs/checklist.md quotes these counts."""
+    """Without collections."""
     found = checklist(read_run_facts(RESULTS / name))
     assert tuple(states(found)[state] for state in (ANSWERED, IN_PART, MISSING)) == counted
     assert next(item for item in found if item.number == "33").state == external
@@ -189,6 +190,26 @@ def test_traditional_cad_answers_by_its_features_and_its_search(tmp_path: Path) 
     assert claim["9"] == "Windows as they were cut; context 0.2 (settings.yaml)."
     assert claim["26"] == "Its main parameters by inner folds of the training part, never on test."
     assert all("efficientnet" not in said for said in claim.values())
+    found = checklist(read_run_facts(tmp_path))
+    assert next(item.state for item in found if item.asks == "Who judged predictors") == MISSING  # an outline is somebody's
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings | {"features": "glcm, cnn", "weights": "imagenet", "seed": 3}))
+    claim = {item.number: item.said for item in checklist(read_run_facts(tmp_path)) if item.list == "CLAIM 2024"}
+    assert claim["1"].startswith("Machine learning on measured features: svm on glcm, cnn of efficientnet-lite0, on ")
+    assert "network efficientnet-lite0, weights imagenet" in claim["22"]
+    assert claim["24"] == "The features' network by weights 'imagenet'; the classifier by seed 3, where it draws any."
+
+
+def test_windows_are_at_places_that_somebody_marked_and_a_recipe_says_how_they_were_prepared(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    settings = yaml.safe_load((run / "settings.yaml").read_text())
+    del settings["pipeline"]
+    (run / "settings.yaml").write_text(yaml.safe_dump(settings | {"task": "classifier"}))
+    write_metrics(run / "metrics.json", "made up", [replace(figure("auc malignant against benign"), level="patch")])
+    found = {item.asks: item for item in checklist(read_run_facts(run))}
+    assert (found["Who judged predictors"].state, found["How predictors enter"].state) == (MISSING, MISSING)
+    (run / "recipe.json").write_text(json.dumps({"recipe": "b"}))
+    found = {item.asks: item for item in checklist(read_run_facts(run))}
+    assert found["How predictors enter"].said == "Prepared as breastcad's recipe b says, to 64 x 64 pixels."
 
 
 def test_subgroups_that_a_run_keeps_are_told(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def _technology(facts: RunFacts) -> str | None:
     network, classifier = facts.settings.get("network"), facts.settings.get("classifier")
     kind = f"Deep learning: network {network}" if network else "A model trained on labelled images"
     if classifier:
-        kind = f"Machine learning on measured features: {classifier} on {facts.settings.get('features')}"
+        of = f" of {network}" if facts.features_of_a_network else ""
+        kind = f"Machine learning on measured features: {classifier} on {facts.settings.get('features')}{of}"
     return f"{kind}, on {_MODALITIES.get(str(facts.settings.get('modality')), 'images')}."
 
 
@@ -123,10 +124,10 @@ def _subsets(facts: RunFacts) -> str | None:
 
 @_answer
 def _preprocessing(facts: RunFacts) -> str | None:
-    if "classifier" in facts.settings and "cnn" not in str(facts.settings.get("features")):
+    if "classifier" in facts.settings and not facts.features_of_a_network:
         return f"Windows as they were cut; {_told(facts, ('context', 'glcm_distances'))} (settings.yaml)."
-    pipeline = facts.settings.get("pipeline") or _MODALITIES.get(str(facts.settings.get("modality")))
-    if not pipeline or "rows" not in facts.settings:
+    pipeline = facts.settings.get("pipeline") or (f"breastcad's recipe {facts.recipe} says" if facts.recipe else None)
+    if not pipeline or "rows" not in facts.settings:  # of windows the run does not know what was done to their images before
         return None
     said = _told(facts, ("normalisation", "channels"))
     return f"Prepared as {pipeline}, to {facts.settings['rows']} x {facts.settings['cols']} pixels" + (f"; {said}." if said else ".")
@@ -214,7 +215,8 @@ def _model(facts: RunFacts) -> str | None:
     if not facts.settings.get("network"):
         return None
     if "classifier" in facts.settings:
-        return f"{_told(facts, ('features', 'select', 'select_number', 'classifier', 'classes'))}; all settings in settings.yaml."
+        more = ("network", "weights", "rows", "cols") if facts.features_of_a_network else ()
+        return f"{_told(facts, ('features', *more, 'select', 'select_number', 'classifier', 'classes'))}; all settings in settings.yaml."
     said = _told(facts, _NETWORK)
     return f"{said}; all settings in settings.yaml, layers by that name in breastcad {_version(facts)}."
 
@@ -227,16 +229,13 @@ def _software(facts: RunFacts) -> str | None:
 
 @_answer
 def _initial(facts: RunFacts) -> str | None:
-    weights = facts.settings.get("weights")
+    weights, seed = facts.settings.get("weights"), f"seed {facts.settings.get('seed')}"
     if "classifier" in facts.settings:
-        return f"By seed {facts.settings.get('seed')}, where the classifier draws any."
-    return (
-        f"From scratch, seed {facts.settings.get('seed')}."
-        if weights == "none"
-        else f"Weights '{weights}'; the rest by seed {facts.settings.get('seed')}."
-        if weights
-        else None
-    )
+        of = f"The features' network by weights '{weights}'; the classifier" if facts.features_of_a_network else "The classifier"
+        return f"{of} by {seed}, where it draws any."
+    if weights == "none":
+        return f"From scratch, {seed}."
+    return f"Weights '{weights}'; the rest by {seed}." if weights else None
 
 
 @_answer
@@ -404,7 +403,8 @@ def _predictors_defined(facts: RunFacts) -> str | None:
 
 @_answer
 def _nobody_judged(facts: RunFacts) -> str | None:
-    return "Nobody: pixels are read from the file."
+    cut = any(one.level == "patch" for one in facts.figures)  # at places that somebody marked
+    return None if cut or "classifier" in facts.settings else "Nobody: pixels are read from the file."
 
 
 @_answer

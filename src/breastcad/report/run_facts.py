@@ -20,7 +20,7 @@ class RunFacts:
     """A run as its files tell it; what a file that is missing would say is empty.
 
     ``environments`` has one a machine that it was trained on; ``files`` are the names of those that are there, ``seconds`` the time
-    that log.csv adds up, None where it has none.
+    that log.csv adds up, None where it has none; ``recipe`` names the publication's experiment that `breastcad reproduce` made it of.
     """
 
     name: str
@@ -34,6 +34,12 @@ class RunFacts:
     subgroups: list[Figure]
     seconds: float | None
     collections: list[Collection]
+    recipe: str | None = None
+
+    @property
+    def features_of_a_network(self) -> bool:
+        """Return whether features are a network's, which a classifier then learns from."""
+        return "cnn" in str(self.settings.get("features")).replace(",", " ").split()
 
     @property
     def sets(self) -> list[str]:
@@ -102,6 +108,7 @@ def read_run_facts(run: str | Path, collections: Sequence[Collection] = ()) -> R
         subgroups=read_metrics(run / "subgroups.json")[1] if "subgroups.json" in files else [],
         seconds=_seconds(run / "log.csv") if "log.csv" in files else None,
         collections=list(collections),
+        recipe=str(read_facts(run / "recipe.json").get("recipe")) if "recipe.json" in files else None,
     )
     for one in collections:
         given = str(one.facts.get("set"))
