@@ -158,6 +158,11 @@ def minutes_in_words(run: RecipeRun) -> str:
     return f"{run.minutes:,.1f}" if run.minutes < 10 else f"{run.minutes:,.0f}"
 
 
+def changes_in_words(run: RecipeRun) -> str:
+    """Return the settings that were given, beside the recipe's."""
+    return ", ".join(f"{name}={value}" for name, value in (run.made.changes | run.made.patch_changes).items())
+
+
 _FACTS = {
     "question": lambda run, _: run.question,
     "n": _counted,
@@ -165,6 +170,6 @@ _FACTS = {
     "folds, seeds": lambda run, _: f"{run.folds}, {run.seeds}",
     "weights": lambda run, _: weights_in_words(run),
     "length": lambda run, _: length_in_words(run),
-    "changed": lambda run, _: ", ".join(f"{name}={value}" for name, value in (run.made.changes | run.made.patch_changes).items()),
+    "changed": lambda run, _: changes_in_words(run),
     "minutes of training": lambda run, _: minutes_in_words(run),
 }

@@ -10,7 +10,7 @@ from breastcad.core.errors import ReadError
 from breastcad.core.files import write_text
 from breastcad.evaluate.documents import read_document
 from breastcad.evaluate.run_tables import ORIGINALS
-from breastcad.recipes.compared import LEVELS, cell, length_in_words, minutes_in_words, split_in_words, weights_in_words
+from breastcad.recipes.compared import LEVELS, cell, changes_in_words, length_in_words, minutes_in_words, split_in_words, weights_in_words
 from breastcad.recipes.cost import full_hours, recipe_hours, told
 from breastcad.recipes.recipe import Recipe, recipes
 from breastcad.recipes.reproduction import FILE, read_reproduction
@@ -19,7 +19,7 @@ from breastcad.recipes.runs import BY, WINDOWS, RecipeRun, read_recipe_run
 BEGIN, END = "<!-- recipes: results -->", "<!-- end of recipes -->"
 COLUMNS = (
     *("run", "recipe, network", "starts from", "split", "tested", "n windows; patient groups", "AUC", "accuracy"),
-    *("AUC by film; breast; woman", "seeds", "minutes", "length"),
+    *("AUC by film; breast; woman", "seeds", "minutes", "length", "changed"),
 )
 NOTE = (
     "Test windows of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. Films, breasts and women:"
@@ -27,7 +27,8 @@ NOTE = (
     " lesions alone. Original windows only: the same networks, tested copies left out. A publication's own"
     " figures stand beside ours in what `breastcad compare results/NAME` prints. Minutes: all epochs of all folds one after the other, as"
     " log.csv has them; folds may have run side by side. Full: hours of two cores, an estimate by the publication's number of windows; the"
-    " command is `breastcad reproduce RECIPE COLLECTION --network NETWORK --split SPLIT --out RUN`."
+    " command is `breastcad reproduce RECIPE COLLECTION --network NETWORK --split SPLIT --out RUN`. Changed: settings given with"
+    " --setting, beside what --shortened sets (`breastcad recipes RECIPE` prints that)."
 )
 NOT_RUN = (
     "Not run on real data here. COLLECTION stands for the recipe's sets, whichever of them are at hand. Hours are an estimate: full length,"
@@ -81,7 +82,7 @@ def _line(cells: Sequence[str]) -> str:
 def _rows(run: RecipeRun) -> list[str]:
     """Return a row a set that figures are over, and of each a second of its original windows, where copies were tested too."""
     network = run.made.network if run.made.network == run.held_against else f"{run.made.network} for {run.held_against}"
-    rows = []
+    rows, last = [], (run.seeds, minutes_in_words(run), _length(run), changes_in_words(run))
     for set_name, level in [(set_name, level) for set_name in run.sets for level in (WINDOWS, ORIGINALS)]:
         area, right = (run.figure(name, set_name, level) for name in (f"auc {run.question}", f"accuracy {run.question}, {BY}"))
         some = area or right
@@ -98,7 +99,7 @@ def _rows(run: RecipeRun) -> list[str]:
             split_in_words(run),
         )
         whole = "; ".join(wholes)
-        rows.append(_line((*cells, tested, counted, cell(area), cell(right), whole, run.seeds, minutes_in_words(run), _length(run))))
+        rows.append(_line((*cells, tested, counted, cell(area), cell(right), whole, *last)))
     return rows
 
 
