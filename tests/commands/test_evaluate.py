@@ -198,6 +198,8 @@ def test_subgroups_are_those_of_the_collections(classifier: Path, tmp_path: Path
     ("arguments", "message"),
     [
         (["--by", "density"], "--by needs the collections of the run's images after RUN"),
+        (["--by", ","], "--by takes names with commas between, got ','"),
+        (["--against", "{run}", "--out", "elsewhere"], "--against prints a comparison and writes nothing"),
         (["--specificity", "1"], r"--specificity must lie in (0, 1), got 1.0"),
         (["--prevalence", "0"], r"--prevalence must lie in (0, 1), got 0.0"),
     ],
@@ -205,5 +207,5 @@ def test_subgroups_are_those_of_the_collections(classifier: Path, tmp_path: Path
 def test_options_that_do_not_fit_are_refused(
     classifier: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert call(classifier, *arguments) == 2
+    assert call(classifier, *(one.format(run=classifier) for one in arguments)) == 2
     assert message in capsys.readouterr().err

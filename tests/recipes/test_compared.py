@@ -151,6 +151,13 @@ def test_compare_writes_its_tables_and_pictures(make_run: MakeRun, tmp_path: Pat
 # ---- RESULTS.md ----
 
 
+def test_a_run_that_was_stopped_before_its_figures_is_refused(make_run: MakeRun) -> None:
+    run = make_run("one", "b", "b-convnet", "patient")
+    write_metrics(run / "metrics.json", "a title alone", [])
+    with pytest.raises(InputError, match="has no figures yet; go on with breastcad reproduce"):
+        read_recipe_run(run)
+
+
 def test_original_windows_have_a_row_and_films_of_lesion_windows_an_auc(make_run: MakeRun, make_figure: Callable[..., Figure]) -> None:
     run = make_run("one", "a3", "efficientnet-lite0", "published", sets=("cbis-ddsm",), question="lesion against none")
     areas = {"auc lesion against none": ORIGINALS, "auc malignant against benign, by the probability of lesion": "breast"}

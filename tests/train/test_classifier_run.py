@@ -38,7 +38,7 @@ from breastcad.train import run as run_module  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.images import named_images  # noqa: E402
 from breastcad.train.processes import Processes  # noqa: E402
-from breastcad.train.run import check, train_run  # noqa: E402
+from breastcad.train.run import check, check_network, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
 from breastcad.train.search import Search, present  # noqa: E402
 from breastcad.train.tasks import recipe  # noqa: E402
@@ -259,6 +259,7 @@ def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
     ("space", "trials", "words"),
     [
         ((("rate", "1e-3"),), 2, "KEY=LOW..HIGH or KEY=A,B,C"),
+        ((("rate", "1e-5..1e-2"), ("rate", "1e-4,1e-3")), 2, "--search names 'rate' twice"),
         ((("speed", "1..2"),), 2, "unknown setting 'speed'"),
         ((("batch", "0..4"),), 2, "'batch' must be at least 1"),
         ((("rate", "1e-4..1e-2"),), 0, "--trials must be at least 1"),
@@ -271,6 +272,21 @@ def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
 def test_a_search_that_cannot_be_is_refused(space: tuple[tuple[str, str], ...], trials: int, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Search(space, trials).check(SMALL)
+
+
+def test_a_search_is_refused_for_what_stages_give_and_for_a_network_that_there_is_not() -> None:
+    with pytest.raises(InputError, match="the setting 'stages' gives it for each stage"):
+        Search((("rate", "1e-4..1e-2"),), 2).check(replace(SMALL, stages="head:1:1e-3 all:2:1e-4"))
+    with pytest.raises(InputError, match="unknown classifier 'resnet81'"):
+        check_network(SMALL, Search((("network", "c-table-1,resnet81"),), 2))
+
+
+def test_a_network_that_cannot_be_built_is_refused_before_a_folder_is_bound_to_it(
+    collection: Collection, split: list[SplitRow], patches: list[PatchRow]
+) -> None:
+    for settings, words in ((replace(SMALL, network="resnet81"), "unknown classifier"), (replace(SMALL, weights="lost.pt"), "lost.pt")):
+        with pytest.raises(InputError, match=words):
+            check([collection], split, settings, patches=patches)
 
 
 def test_a_search_by_the_last_epoch_is_refused() -> None:

@@ -108,6 +108,10 @@ def command(
     for folder in (run, *([against] if against else [])):
         if not folder.is_dir():
             raise InputError(f"no such run folder: '{folder}'; breastcad train makes one")
+    if against and (by or out):
+        raise InputError("--against prints a comparison and writes nothing; call evaluate without it for --by or --out")
+    if by and not by.replace(",", "").strip():
+        raise InputError(f"--by takes names with commas between, got '{by}'")
     if bool(by) != bool(collections):
         raise InputError("--by needs the collections of the run's images after RUN, and these are for --by alone")
     options = _options(level, aggregation, specificity, prevalence)

@@ -83,7 +83,7 @@ def command(
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.processes import Processes
-    from breastcad.train.run import check
+    from breastcad.train.run import check, check_network
     from breastcad.train.tasks import recipe as settings_of
 
     settings = _changed(settings_of(recipe), network, seed, setting or [])
@@ -96,6 +96,7 @@ def command(
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
     check(given, rows, settings, numbers, patches=windows)
+    check_network(settings, sought)
     if jobs > 1 and processes.count > 1:
         raise InputError("--jobs is for one process; accelerate launch shares each fold among several")
     aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")), jobs=jobs) if jobs > 1 else None

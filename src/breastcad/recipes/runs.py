@@ -91,13 +91,15 @@ def read_recipe_run(folder: Path) -> RecipeRun:
         raise InputError(f"'{folder}' is no run of a recipe (it has no {FILE}); make one with breastcad reproduce")
     if not (folder / "metrics.json").is_file() or not (folder / "predictions.csv").is_file():
         raise InputError(f"'{folder}' is not trained to its end; go on with breastcad reproduce")
+    figures = read_metrics(folder / "metrics.json")[1]
+    if not figures:
+        raise InputError(f"'{folder}' has no figures yet; go on with breastcad reproduce, or call breastcad evaluate")
     made = read_reproduction(folder)
     settings = from_dict(read_yaml(folder / "settings.yaml"))
     if not isinstance(settings, ClassifierSettings):
         raise ReadError(folder / "settings.yaml", f"is of a training of '{settings.task}', and recipes are of classifiers")
     facts = read_facts(folder / "split.json")
     seconds, folds, epochs = _log(folder / "log.csv")
-    figures = read_metrics(folder / "metrics.json")[1]
     return RecipeRun(folder, recipe(made.recipe), made, settings, bool(facts.get("leaks")), folds, figures, seconds, epochs)
 
 

@@ -14,6 +14,8 @@ from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.train import classical_run, classifier_run, lesion_run
+from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.classifier_task import make_network
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
 from breastcad.train.search import Search, searched
@@ -47,10 +49,18 @@ def check(
     Raises
     ------
     InputError
-        If the split has no fold of a number in `outer` or one with nothing to train or validate on, or what it names is in no collection,
-        in two, or of another modality.
+        If the network cannot be built, the split has no fold of a number in `outer` or one with nothing to train or validate on, or what
+        it names is in no collection, in two, or of another modality.
     """
+    check_network(settings)
     return str(KINDS[settings.task].check(collections, split, settings, outer, patches))
+
+
+def check_network(settings: Settings, search: Search | None = None) -> None:
+    """Refuse a classifier that cannot be built, before a run folder is bound to it: InputError. Of a search, any that it would try."""
+    for one in [settings, *(search.networks(settings) if search else [])]:
+        if isinstance(one, ClassifierSettings):
+            make_network(one)
 
 
 def train_run(

@@ -40,6 +40,8 @@ NOT_SOUGHT = (
     "shortened", "threads",
 )  # fmt: skip
 """What all trials have alike: samples are loaded once, and scores are to compare."""
+OF_STAGES = ("rate", "epochs")
+OF_NETWORKS = ("network", "head", "hidden", "channels", "attention", "weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,27 @@ class Search:
             raise InputError(f"--trials must be at least 1, got {self.trials}")
         if getattr(settings, "choose_by", "") == "last":
             raise InputError("--search compares by validation, so 'choose_by' cannot be last; choose auc, loss or accuracy")
+        names = [name for name, _ in self.space]
         for name, text in self.space:
-            if name in NOT_SOUGHT:
-                raise InputError(f"--search cannot choose '{name}': it is the same in all trials; give it with --setting")
+            if names.count(name) > 1:
+                raise InputError(f"--search names '{name}' twice; give its values or its range once")
+            _check_name(name, settings)
             for value in _ends(name, text):
                 with_values(settings, [(name, value)])
             if ".." in text:
                 _range(name, text)
+
+    def networks(self, settings: Settings) -> list[Settings]:
+        """Return settings with each value that another network would be built by."""
+        named = [(name, value) for name, text in self.space if name in OF_NETWORKS for value in _ends(name, text)]
+        return [with_values(settings, [one]) for one in named]
+
+
+def _check_name(name: str, settings: Settings) -> None:
+    if name in NOT_SOUGHT:
+        raise InputError(f"--search cannot choose '{name}': it is the same in all trials; give it with --setting")
+    if name in OF_STAGES and bool(getattr(settings, "stages", None)):
+        raise InputError(f"--search cannot choose '{name}': the setting 'stages' gives it for each stage; leave one of them out")
 
 
 def _ends(name: str, text: str) -> list[str]:
