@@ -73,7 +73,7 @@ def test_other_weights_than_the_publications_and_made_up_data_are_said(make_run:
     run = read_recipe_run(make_run("x", "a1", "resnet101", "patient", sets=("cbis-ddsm",), made_up=True))
     text = compared([run])
     assert rows_of(text)["weights"][-1] == "none (from scratch); the publication's: ImageNet"
-    assert "MADE-UP DATA, no result: ours, resnet101, split patient" in text
+    assert "MADE-UP DATA, no result: ours, resnet101 from scratch, split patient" in text
     assert run.made.title(run.recipe).startswith("MADE-UP DATA, no result; a1 (publication A): resnet101, split patient; cbis-ddsm")
 
 
@@ -156,6 +156,23 @@ def test_a_run_that_was_stopped_before_its_figures_is_refused(make_run: MakeRun)
     write_metrics(run / "metrics.json", "a title alone", [])
     with pytest.raises(InputError, match="has no figures yet; go on with breastcad reproduce"):
         read_recipe_run(run)
+
+
+def test_runs_that_differ_in_their_weights_or_their_question_have_other_names(make_run: MakeRun) -> None:
+    given = [("one", "patient", "imagenet", "malignant against benign"), ("two", "patient", "none", "malignant against benign"),
+             ("three", "published", "imagenet", "lesion against none")]  # fmt: skip
+    runs = [
+        read_recipe_run(make_run(name, "a4", "efficientnet-lite0", split, sets=("cbis-ddsm",), weights=weights, question=question))
+        for name, split, weights, question in given
+    ]
+    assert rows_of(compared(runs))["figure"][1:] == [
+        "ours, efficientnet-lite0, parted as published", "ours, efficientnet-lite0, split patient",
+        "ours, efficientnet-lite0 from scratch, split patient",
+    ]  # fmt: skip
+    assert [name for name, _, _ in roc_curves(runs[:2])] == [
+        "efficientnet-lite0, split by patient", "efficientnet-lite0 from scratch, split by patient",
+    ]  # fmt: skip
+    assert roc_curves(runs)[0][0] == "efficientnet-lite0, split by patient, malignant against benign"
 
 
 def test_original_windows_have_a_row_and_films_of_lesion_windows_an_auc(make_run: MakeRun, make_figure: Callable[..., Figure]) -> None:

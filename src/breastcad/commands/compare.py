@@ -53,7 +53,9 @@ def _draw(runs: Sequence[RecipeRun], out: Path) -> dict[str, str]:
     of_key = {key: [run for run in runs if run.recipe.key == key] for key in dict.fromkeys(run.recipe.key for run in runs)}
     drawn = {}
     for publication in dict.fromkeys(run.recipe.publication for run in runs):
-        panels = [(f"{key}: {own[0].question}", roc_curves(own)) for key, own in of_key.items() if own[0].recipe.publication == publication]
+        of_this = {key: own for key, own in of_key.items() if own[0].recipe.publication == publication}
+        asked = {key: {run.question for run in own} for key, own in of_this.items()}
+        panels = [(f"{key}: {asked[key].pop()}" if len(asked[key]) == 1 else key, roc_curves(own)) for key, own in of_this.items()]
         made_up = any(run.made.made_up for run in runs if run.recipe.publication == publication)
         if panels := [(title, curves) for title, curves in panels if curves]:
             name = f"roc-{publication.lower()}.png"

@@ -171,7 +171,7 @@ def roc_panels(path: str | Path, title: str, panels: Sequence[tuple[str, Sequenc
         for name, labels, scores in curves:
             truth, values = checked(labels, scores, both_classes=True)
             false, true, _ = roc_curve(truth, values, drop_intermediate=False)
-            label = f"{name}: AUC {roc_auc(truth, values):.2f}, n = {truth.size}, {truth.sum()} positive"
+            label = f"{name}:\nAUC {roc_auc(truth, values):.2f}, n = {truth.size:,}, {truth.sum():,} positive"
             panel.plot(false, true, linewidth=1.8, label=label, **line(names.index(name)))
         roc_axes(panel, panel_title)
     save(canvas, Path(path), title)

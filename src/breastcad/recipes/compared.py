@@ -84,7 +84,10 @@ def _line(cells: Sequence[str]) -> str:
 
 def _name(column: Column) -> str:
     run, set_name = column
-    parts = [f"ours, {run.made.network}", "parted as published" if run.made.split == "published" else f"split {run.made.split}"]
+    parts = [
+        f"ours, {run.made.network}{other_weights(run)}",
+        "parted as published" if run.made.split == "published" else f"split {run.made.split}",
+    ]
     parts += [f"tested on {set_name}"] if run.made.split == "leave-one-set-out" else []
     return ("MADE-UP DATA, no result: " if run.made.made_up else "") + ", ".join(parts)
 
@@ -139,6 +142,13 @@ def weights_in_words(run: RecipeRun) -> str:
     words = {"imagenet": "ImageNet", "none": "none (from scratch)", "file": "a file"}
     own, theirs = run.made.weights, run.recipe.settings(run.held_against, run.made.split).weights
     return words[own] + (f"; the publication's: {words.get(theirs, theirs)}" if own != theirs else "")
+
+
+def other_weights(run: RecipeRun) -> str:
+    """Return, to be put behind a network's name, what it started from where that is not what the publication's started from."""
+    theirs = run.recipe.settings(run.held_against, run.made.split).weights
+    words = {"imagenet": " from ImageNet", "none": " from scratch", "file": " from a file"}
+    return "" if run.made.weights == theirs else words[run.made.weights]
 
 
 def length_in_words(run: RecipeRun) -> str:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
 from breastcad.core.files import read_predictions
-from breastcad.recipes.compared import figure_name
+from breastcad.recipes.compared import figure_name, other_weights
 from breastcad.recipes.runs import WINDOWS, RecipeRun
 
 _STYLES: dict[str, dict[str, Any]] = {
@@ -72,7 +72,8 @@ def _of_run(run: RecipeRun, name: str) -> list[Bar]:
         figure = run.figure(name, set_name)
         if figure is not None:
             where = set_name if run.made.split == "leave-one-set-out" else ", ".join(run.made.sets)
-            stands_in = f"{run.made.network}, " if run.made.network != run.held_against else ""
+            same = run.made.network == run.held_against and not other_weights(run)
+            stands_in = "" if same else f"{run.made.network}{other_weights(run)}, "
             shortened = ", shortened" if run.settings.shortened else ""
             of = f"{stands_in}{where}, n = {figure.n:,}{shortened}"
             found.append(Bar(_KINDS.get(run.made.split, "other splits"), of, figure.value, figure.low, figure.high))
@@ -125,9 +126,10 @@ def roc_curves(runs: Sequence[RecipeRun]) -> list[tuple[str, list[bool], list[fl
     Parameters
     ----------
     runs : sequence of RecipeRun
-        Of one recipe.
+        Of one recipe. What windows were asked is said where runs differ in it.
     """
     found = []
+    asked = {run.question for run in runs}
     for run in runs:
         positive, negative, score = _asked(run.question)
         tested = [row for row in read_predictions(run.folder / "predictions.csv") if (row.part, row.level) == ("test", WINDOWS)]
@@ -136,7 +138,7 @@ def roc_curves(runs: Sequence[RecipeRun]) -> list[tuple[str, list[bool], list[fl
             scores = [row.probability.get(score, 1 - row.probability.get("normal", 0.0)) for row in rows]
             labels = [row.label in positive for row in rows]
             if 0 < sum(labels) < len(labels):
-                found.append((_curve_name(run, set_name), labels, scores))
+                found.append((_curve_name(run, set_name, run.question if len(asked) > 1 else ""), labels, scores))
     return found
 
 
@@ -147,6 +149,7 @@ def _asked(question: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     return ("malignant",), ("benign",) if question == "malignant against benign" else ("benign", "normal"), "malignant"
 
 
-def _curve_name(run: RecipeRun, set_name: str) -> str:
+def _curve_name(run: RecipeRun, set_name: str, question: str) -> str:
     where = f", tested on {set_name}" if run.made.split == "leave-one-set-out" else ""
-    return f"{run.made.network}, {_KINDS.get(run.made.split, run.made.split)}{where}{', shortened' if run.settings.shortened else ''}"
+    how = f"{_KINDS.get(run.made.split, run.made.split)}{where}{', shortened' if run.settings.shortened else ''}"
+    return f"{run.made.network}{other_weights(run)}, {how}" + (f", {question}" if question else "")
