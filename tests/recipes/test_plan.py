@@ -63,7 +63,7 @@ def test_a_call_can_be_typed_as_it_is_printed() -> None:
 
 
 def test_as_published_windows_and_their_copies_are_parted() -> None:
-    steps = calls("b", ("mini-mias",), Choice("b-convnet", "published", folds="0,2"))
+    steps = calls("b", ("mini-mias",), Choice("b-convnet", "published", folds="0,2", jobs=2))
     assert str(steps[3]) == (
         "breastcad split prepared/images/mini-mias --patches prepared/patches --window-copies 8 --folds 5 --allow-leaks"
         " --validation-share 0.25 --seed 1 --overwrite --out prepared/windows-split"
@@ -71,6 +71,7 @@ def test_as_published_windows_and_their_copies_are_parted() -> None:
     words = steps[4].words
     assert words[words.index("--split") + 1] == "prepared/windows-split"
     assert words[words.index("--folds") + 1] == "0,2"
+    assert words[words.index("--jobs") + 1] == "2"
 
 
 def test_what_differs_by_how_is_parted_lies_in_folders_of_its_own() -> None:

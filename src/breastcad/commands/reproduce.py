@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastcad.commands.given import given_collections
-from breastcad.commands.options import Device, DeviceName, Seed
+from breastcad.commands.options import Device, DeviceName, Jobs, Seed
 from breastcad.commands.saying import say
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def command(
     setting: Setting = None,
     patch_setting: PatchSetting = None,
     folds: Folds = None,
+    jobs: Jobs = 1,
     shortened: Shortened = False,
     prepared: Prepared = None,
     seed: Seed = 1,
@@ -85,7 +86,7 @@ def command(
 
     recipe = named(key)
     changes, windows = _pairs("--setting", setting, weights), _pairs("--patch-setting", patch_setting)
-    choice = Choice(network or recipe.network, split.value, changes, windows, folds, shortened, seed, device.value)
+    choice = Choice(network or recipe.network, split.value, changes, windows, folds, shortened, seed, device.value, jobs)
     given = _given(collections)
     settings = checked(recipe, given, choice)
     made = reproduction_of(recipe, [one.collection for one in given], choice.split, settings, changes, windows)

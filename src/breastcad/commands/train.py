@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from breastcad.commands.given import given_collection
-from breastcad.commands.options import Device, DeviceName
+from breastcad.commands.options import Device, DeviceName, Jobs
 from breastcad.commands.saying import say
 from breastcad.commands.side_by_side import train_side_by_side, usable_processors, words_of
 
@@ -41,7 +41,6 @@ Setting = Annotated[
 Folds = Annotated[
     str | None, typer.Option("--folds", metavar="0,2", help="Train these folds only, e.g. one command a processor; all without it.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Train so many folds side by side; each takes a processor and memory of its own.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Train every fold so often, each time from another seed.")]
 SearchOption = Annotated[
     list[str] | None,

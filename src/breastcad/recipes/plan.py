@@ -30,6 +30,7 @@ class Choice:
     shortened: bool = False
     seed: int = 1
     device: str = "auto"
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, 
     changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(start, name)}
     split, patches = places(recipe, prepared, choice)
     split = prepared / "windows-split" if choice.split == "published" else split
-    some = ("--folds", choice.folds) if choice.folds is not None else ()
+    some = (*(("--folds", choice.folds) if choice.folds is not None else ()), *(("--jobs", str(choice.jobs)) if choice.jobs > 1 else ()))
     words = (
         *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "classifier", "--network", settings.network),
         *("--patches", str(patches), "--split", str(split), *setting_words(changed)),
