@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import write_split, write_text
+from breastcad.core.files import write_json, write_split, write_text
 from breastcad.core.records import SplitRow
 from breastcad.models.checkpoint import save_checkpoint
 from breastcad.train.classical_settings import ClassicalSettings
@@ -18,6 +18,7 @@ from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
 from breastcad.train.deep_features import network_features
 from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.search import SEARCHED
 from breastcad.train.settings import to_text
 
 SIDE = 32
@@ -62,11 +63,39 @@ def test_a_network_that_has_learnt_from_an_image_is_refused(fold: Path, image: s
         network_features(settings_with(fold), [("s", image), ("s", "b")])
 
 
+def test_a_fold_under_another_name_has_still_learnt(fold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "elsewhere"
+    link.symlink_to(fold)
+    monkeypatch.chdir(fold)
+    for weights in (link, "."):
+        with pytest.raises(InputError, match="the network of weights=repeat0-fold1 has learnt from 1 of the images"):
+            network_features(settings_with(weights), [("s", "a")])
+
+
+def test_a_fold_that_the_split_does_not_know_is_refused(fold: Path) -> None:
+    renamed = fold.rename(fold.parent / "mine")
+    with pytest.raises(ReadError, match="mine: is no fold of its run's split, so that what it has learnt from is not known"):
+        network_features(settings_with(renamed), [("s", "a")])
+
+
+def test_a_searched_fold_is_built_as_its_search_chose(fold: Path) -> None:
+    chosen = replace(ITS, attention=True)
+    save_checkpoint(fold / "best.safetensors", make_network(chosen).state_dict(), {})
+    with pytest.raises(ReadError, match="repeat0-fold1: holds the weights of another network than its run's settings name"):
+        network_features(settings_with(fold), [("s", "b")])
+    write_json(fold / SEARCHED, {"attention": "true", "rate": 0.01})
+    made = network_features(settings_with(fold), [("s", "b")])(WINDOWS)
+    with torch.inference_mode():
+        wanted = make_network(chosen).eval().deep_features(torch.from_numpy(WINDOWS)[:, None]).numpy()
+    assert np.allclose(made, wanted, atol=1e-6)
+
+
 def test_what_is_no_trained_fold_of_a_classifier_is_refused(fold: Path) -> None:
     with pytest.raises(InputError, match="the run's windows are 32 x 32; set rows=32 and cols=32"):
         network_features(settings_with(fold, rows=64), [])
-    with pytest.raises(ReadError, match="is no trained fold of a run"):
-        network_features(settings_with(fold.parent), [])
+    for shallow in (fold.parent, Path(fold.anchor)):
+        with pytest.raises(ReadError, match="is no trained fold of a run"):
+            network_features(settings_with(shallow), [])
     write_text(fold.parents[1] / "settings.yaml", to_text(LesionSettings()))
     with pytest.raises(ReadError, match="is of no run of a classifier network"):
         network_features(settings_with(fold), [])
