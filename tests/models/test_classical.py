@@ -137,12 +137,41 @@ def test_what_cannot_be_fitted_is_refused_in_a_sentence() -> None:
         fit(pipeline, values, labels, groups=["a"] * N, folds=3, kind="logistic")
     for folds, most in ((0, 6), (4, 4)):
         few = slice(0, 6)
-        with pytest.raises(InputError, match=f"select=pca makes at most {most} features of the training samples here"):
+        with pytest.raises(InputError, match=f"select=pca has at most {most} features of the training samples here"):
             fit(build_pipeline(Parameters("svm", "pca"), F, 2), values[few], labels[few], groups=list("abcdef"), folds=folds, kind="svm")
     with pytest.raises(ValueError, match=r"classifier must be one of svm, .*, got 'perceptron'"):
         build_pipeline(Parameters("perceptron"), F, 2)
     with pytest.raises(ValueError, match=r"select must be one of none, .*, got 'all'"):
         build_pipeline(Parameters("svm", "all"), F, 2)
+
+
+@pytest.mark.parametrize("select", ["chi-square", "rfe", "pca", "lda"])
+def test_a_selection_of_more_features_than_vary_is_refused(select: str) -> None:
+    """Of eight features two vary, then one: of four classes lda, too, would make three of them, then of three classes two."""
+    for varying, classes in ((2, 4), (1, 3)):
+        values, labels = made(classes)
+        values[:, varying:] = 7.0
+        few, many = (build_pipeline(Parameters("logistic", select, select_number=varying + more), F, classes) for more in (0, 1))
+        for folds in (0, 3):
+            said = f"select={select} has at most {varying} features of the training samples here \\(constant ones do not count\\)"
+            with pytest.raises(InputError, match="select=rfe needs two features" if (select, varying) == ("rfe", 1) else said):
+                fit(many, values, labels, groups=list(map(str, range(N))), folds=folds, kind="logistic")
+        if varying == 2:
+            assert scores(fit(few, values, labels).pipeline, values, N).shape == (N, classes)
+
+
+def test_a_forest_keeps_all_that_vary() -> None:
+    values, labels = made(2)
+    fitted = fit(build_pipeline(Parameters("logistic", "forest", select_number=8, trees=8), F, 2), values, labels)
+    assert selected(fitted.pipeline, list("abcdefgh")) == list("abcdegh")
+
+
+def test_more_neighbours_than_samples_are_refused() -> None:
+    values, labels = made(2)
+    pipeline = build_pipeline(Parameters("knn"), F, 2)
+    with pytest.raises(InputError, match="knn is to look at 15 neighbours, but there are 14 training samples; set neighbours to so"):
+        fit(pipeline, values[:14], labels[:14])
+    assert scores(fit(pipeline, values[:15], labels[:15]).pipeline, values, 15).shape == (N, 2)
 
 
 def test_inner_folds_without_a_class_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

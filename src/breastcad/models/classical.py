@@ -53,6 +53,14 @@ SEARCHED: dict[str, dict[str, list[Any]]] = {
     "tree": {"min_samples_leaf": [2, 5, 15, 40]},
 }
 
+# A selection's name, and the parameter that says how many features it has, by its class. The forest keeps what there is if that is less.
+ASKED: dict[type, tuple[str, str]] = {
+    SelectKBest: ("chi-square", "k"),
+    RFE: ("rfe", "n_features_to_select"),
+    PCA: ("pca", "n_components"),
+    LinearDiscriminantAnalysis: ("lda", "n_components"),
+}
+
 
 def build_pipeline(given: Parameters, features: int, classes: int) -> Pipeline:
     """Return an unfitted pipeline: constant features go, features are scaled, selected, classified.
@@ -170,8 +178,8 @@ def fit(
     Raises
     ------
     InputError
-        If a class is missing, all features are constant, a search finds a class in fewer than two groups, or pca is to make more features
-        than there are samples, or features that vary.
+        If a class is missing, all features are constant, a search finds a class in fewer than two groups, more features are to be
+        selected than vary (of pca: or than there are samples), or knn is to look at more neighbours than there are samples.
     """
     present = np.unique(labels)
     if present.size < 2:
@@ -179,7 +187,8 @@ def fit(
     if (values == values[0]).all():
         raise InputError("every feature is the same in all training samples; set other features")
     if not folds:
-        _check_pca(pipeline, values)
+        _check_selection(pipeline, values)
+        _check_neighbours(pipeline, len(values))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ConvergenceWarning)
         found = _searched(pipeline, values, labels, groups, folds, kind) if folds else (clone(pipeline).fit(values, labels), {}, None)
@@ -203,7 +212,7 @@ def _searched(
     if not parts:
         raise InputError("search=inner found no inner fold that has every class on both sides; set search=none")
     for train, _ in parts:
-        _check_pca(pipeline, values[train])
+        _check_selection(pipeline, values[train])
     grid = {f"classifier__{name}": choices for name, choices in _fitting(kind, min(len(train) for train, _ in parts)).items()}
     rule = "roc_auc" if len(np.unique(labels)) == 2 else "balanced_accuracy"
     search = GridSearchCV(pipeline, grid, scoring=rule, cv=parts).fit(values, labels)
@@ -211,11 +220,27 @@ def _searched(
     return search.best_estimator_, chosen, float(search.best_score_)
 
 
-def _check_pca(pipeline: Pipeline, values: NDArray[np.float64]) -> None:
+def _check_selection(pipeline: Pipeline, values: NDArray[np.float64]) -> None:
+    """Refuse to select more features than vary: `build_pipeline` counts constant ones too, of which no selection sees any."""
     select = pipeline.named_steps.get("select")
-    most = min(len(values), np.count_nonzero(np.ptp(values, axis=0)))
-    if isinstance(select, PCA) and select.n_components > most:
-        raise InputError(f"select=pca makes at most {most} features of the training samples here; set select_number to that or less")
+    name, asks = ASKED.get(type(select), ("", ""))
+    most = np.count_nonzero(np.ptp(values, axis=0))
+    if name == "rfe" and most < 2:
+        raise InputError("select=rfe needs two features that vary in the training samples; set select=none, or other features")
+    most = min(len(values), most) if name == "pca" else most
+    if name and getattr(select, asks) > most:
+        raise InputError(
+            f"select={name} has at most {most} features of the training samples here (constant ones do not count); set select_number "
+            "to that or less"
+        )
+
+
+def _check_neighbours(pipeline: Pipeline, samples: int) -> None:
+    asked = getattr(pipeline[-1], "n_neighbors", 0)
+    if asked > samples:
+        raise InputError(
+            f"knn is to look at {asked} neighbours, but there are {samples} training samples; set neighbours to so many or less"
+        )
 
 
 def _both(labels: NDArray[np.int64], of: NDArray[np.int64]) -> bool:
