@@ -161,10 +161,44 @@ def test_measured_windows_are_kept_and_not_measured_again(
     again = load_table([collection], windows, groups, settings, kept=kept)
     assert np.array_equal(again.values, more.values)
     assert again.names == more.names
-    for text in ("a,b\n1,2\n", kept.read_text().replace("i3/", 'i3/",', 1), "set,sample_id,label,kind,first\nmade,s,benign,,much\n"):
-        kept.write_text(text)
-        with pytest.raises(ReadError, match=r"features\.csv: is no table of features"):
-            load_table([collection], windows, groups, settings, kept=kept)
+
+
+HEADER = b"set,sample_id,label,kind,first"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "its columns are not those of one"),
+        (b"a,b\n1,2\n", "its columns are not those of one"),
+        (HEADER + b"\nmade,s,benign\n", "its columns are not those of one"),
+        (b"set,sample_id,label,kind\nmade,s,benign,\n", "its columns are not those of one"),
+        (HEADER + b"\nmade,s,benign,,much\n", "could not convert string to float"),
+        (HEADER + b"\nmade,s,benign,,nan\n", "a value is not finite"),
+        (HEADER + b"\nmade,s,benign,,1\nmade,s,benign,,2\n", "a window or a feature stands twice"),
+        (HEADER + b",first\nmade,s,benign,,1,2\n", "a window or a feature stands twice"),
+        (b"\xff\xfe\x00", "it is not text"),
+        (HEADER + b'\nmade,"' + b"x" * 140000 + b'",benign,,1\n', "field larger than field limit"),
+    ],
+)
+def test_a_damaged_table_of_features_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_bytes(content)
+    with pytest.raises(ReadError, match=rf"features\.csv: is no table of features \({said}.*\); remove it, and the windows are measured"):
+        load_table([], [], {}, ClassicalSettings(features="first-order"), kept=tmp_path / "features.csv")
+
+
+def test_kept_features_of_another_version_do_not_mix_with_those_measured_now(
+    collection: Collection, windows: list[PatchRow], groups: dict[Key, str], settings: ClassicalSettings, tmp_path: Path
+) -> None:
+    kept = tmp_path / "features.csv"
+    load_table([collection], windows[:20], groups, settings, kept=kept)
+    first, _, rest = kept.read_text().partition("\n")
+    *fixed, one, other = first.split(",")
+    kept.write_text("\n".join([",".join([*fixed, other, one]), rest]))
+    with pytest.raises(
+        ReadError, match=r"features\.csv: has other features than are measured now; remove it, and the windows are measured"
+    ):
+        load_table([collection], windows, groups, settings, kept=kept)
 
 
 def test_shape_needs_outlines_and_is_left_out_without(

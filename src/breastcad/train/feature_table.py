@@ -93,7 +93,7 @@ def load_table(
     Raises
     ------
     InputError
-        If an image is in no collection or in two, or nothing is left to measure.
+        If an image is in no collection or in two, nothing is left to measure, or features.csv is damaged or has other features.
     """
     rows = [row for row in patch_rows if looked_up(groups, row) is not None]
     named = named_images(collections, {(row.set, row.image_id) for row in rows})
@@ -109,6 +109,8 @@ def load_table(
     by_image = [(key, list(part)) for key, part in groupby(sorted(left, key=_image), key=_image)]
     for done, (key, part) in enumerate(by_image, start=1):
         for sample_key, found in _of_image(at[key], part, wanted, settings, deep, problems):
+            if kept is not None and names not in ([], list(found)):  # of another version: its columns would mix with these by position
+                raise ReadError(kept, "has other features than are measured now; remove it, and the windows are measured again")
             names = names or list(found)
             measured[sample_key] = np.array(list(found.values()))
         if progress:
@@ -223,12 +225,18 @@ def _read(path: Path | None) -> tuple[list[str], dict[Key, NDArray[np.float64]]]
     """Read features.csv: the features' names, and the values by set and sample id."""
     if path is None or not path.is_file():
         return [], {}
-    with open(path, newline="", encoding="utf-8") as stream:
-        header, *lines = csv.reader(stream)
-    if tuple(header[: len(COLUMNS)]) != COLUMNS or any(len(line) != len(header) for line in lines):
-        raise ReadError(path, "is no table of features; remove it, and the windows are measured again")
     try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            header, *lines = list(csv.reader(stream)) or [[]]
+        names = header[len(COLUMNS) :]
+        if tuple(header[: len(COLUMNS)]) != COLUMNS or not names or any(len(line) != len(header) for line in lines):
+            raise ValueError("its columns are not those of one")
         values = {(line[0], line[1]): np.array(line[len(COLUMNS) :], np.float64) for line in lines}
-    except ValueError as error:
-        raise ReadError(path, f"is no table of features ({error}); remove it, and the windows are measured again") from error
-    return header[len(COLUMNS) :], values
+        if len(set(names)) < len(names) or len(values) < len(lines):
+            raise ValueError("a window or a feature stands twice")
+        if not all(np.isfinite(of_window).all() for of_window in values.values()):
+            raise ValueError("a value is not finite")
+    except (ValueError, csv.Error) as error:  # bytes that are no text are a ValueError too
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else error
+        raise ReadError(path, f"is no table of features ({reason}); remove it, and the windows are measured again") from error
+    return names, values
