@@ -125,6 +125,10 @@ def test_what_cannot_be_taken(arguments, said: str, run: Run) -> None:
     assert run("readers", *arguments)[::2] == (2, said)
 
 
+def test_a_threshold_that_is_no_number_is_refused(ratings: Path, run: Run) -> None:
+    assert run("readers", ratings, "--threshold", "nan")[::2] == (2, "breastcad: --threshold must be a finite number, got nan\n")
+
+
 def test_help_teaches_the_form(run: Run) -> None:
     told = run("readers", "--help")[1]
     assert "case,patient,reader,condition,rating,truth" in told

@@ -82,7 +82,7 @@ def test_bi_rads_is_ranked_and_0_is_no_assessment(tmp_path: Path) -> None:
     assert study.ranks is not None
     assert np.argsort(study.ranks[0, 0, 1:]).tolist() == [0, 1, 4, 2, 3]
     assert np.isnan(study.ranks[0, 0, 0])
-    assert study.scale == (2.0, 4.0, 4.25, 4.5, 5.0)
+    assert (study.scale, study.steps) == ((2.0, 4.0, 4.25, 4.5, 5.0), ("2", "4A", "4b", "4c", "5"))
     assert study.remarks[0] == "reader 'A' has no rating of 1 of 6 cases (1 given, but as no assessment); none was filled in"
     with pytest.raises(InputError, match="have both '4' and '4A' to '4C', which cannot be ranked"):
         read_study(table(tmp_path, "case reader rating\n1 A 4\n2 A 4A\n3 A 2"), code="bi-rads")
@@ -112,6 +112,34 @@ def test_truth_in_a_table_of_its_own(tmp_path: Path) -> None:
     )
 
 
+def test_a_truth_beside_the_table_of_truth_must_agree(tmp_path: Path) -> None:
+    ratings = table(tmp_path, "case reader rating truth\n1 A 1 Benign\n2 A 0 malignant\n3 A 1 unknown\n4 A 1 benign")
+    truth = table(tmp_path, "case truth\n1 0\n2 1\n3 1", "truth.csv")
+    study = read_study(ratings, truth, code="1=benign 0=malignant", truth_code="0=benign 1=malignant")
+    assert study.truth.tolist() == [0, 1, 1, -1]
+    assert study.remarks[0] == "1 of 3 cases with a truth beside their ratings have none in the table of truth, which alone counts"
+    for text, said in (("1 normal\n2 benign", "case '2' truth 'benign'"), ("2 unknown", "case '2' truth 'unknown'")):
+        other = table(tmp_path, f"case truth\n{text}", "truth.csv")
+        with pytest.raises(InputError, match=f"^truth.csv: says of {said}, but the ratings say 'malignant'; correct one of the two"):
+            read_study(ratings, other, code="1=benign 0=malignant")
+
+
+def test_a_truth_is_one_however_it_is_spelt(tmp_path: Path) -> None:
+    ratings = table(tmp_path, "case reader rating truth\n1 A benign Benign\n1 B benign benign\n2 A malignant Malignant")
+    assert read_study(ratings).truth.tolist() == [0, 1]
+
+
+def test_a_contradiction_is_blamed_on_the_table_that_it_is_in(tmp_path: Path) -> None:
+    ratings = table(tmp_path, "case reader rating patient\n1 A benign p\n2 A malignant p")
+    for text, said in (
+        ("case truth\n1 benign\n1 malignant", "says two things of one case: truth 'benign' and 'malignant'"),
+        ("case truth patient\n1 benign p\n1 benign q", "says two things of one case: patient 'p' and 'q'"),
+        ("case truth patient\n1 benign q", "says of case '1' patient 'q', but the ratings say 'p'; correct one of the two"),
+    ):
+        with pytest.raises(InputError, match=f"^truth.csv: {said}"):
+            read_study(ratings, table(tmp_path, text, "truth.csv"))
+
+
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [
@@ -132,6 +160,8 @@ def test_truth_in_a_table_of_its_own(tmp_path: Path) -> None:
             {"code": "bi-rads", "threshold": 3},
             "give --code, for codes, or --threshold, for scores, but not both",
         ),
+        ("case reader rating\n1 A 7", {"threshold": float("nan")}, "--threshold must be a finite number, got nan"),
+        ("case reader rating\n1 A 7", {"threshold": float("inf")}, "--threshold must be a finite number, got inf"),
         ("case rating\n1 7", {}, "lacks the column 'reader'"),
         ("case reader rating mood\n1 A 7 good", {}, "has a column 'mood' that is not known here"),
     ],

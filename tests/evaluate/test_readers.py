@@ -34,6 +34,7 @@ def study(called, truth, *, patients=None, ranks=None, conditions=("",)) -> Stud
         said,
         None if ranks is None else np.array(ranks, np.float64),
         scale if len(scale) > 2 else (),
+        tuple(f"{value:g}" for value in scale) if len(scale) > 2 else (),
         (),
     )
 
@@ -156,6 +157,17 @@ def test_weights_belong_to_scales_and_missing_cases_are_left_out() -> None:
     assert set(pairs[1].kappas) == {"none", "linear", "quadratic"}
     assert (pairs[1].categories, pairs[1].prevalence_index) == (("1", "2", "3", "4"), None)
     assert [(one.readers, one.kappa.n) for one in together] == [(3, 5)]
+
+
+def test_steps_are_named_as_they_were_written(tmp_path: Path) -> None:
+    """From the least suspect on: of a code whose lower numbers are malignant the highest comes first."""
+    path = tmp_path / "ratings.csv"
+    for codes, told in (("12345", ("5", "4", "3", "2", "1")), (("2", "4a", "4B", "5.0"), ("2", "4a", "4B", "5.0"))):
+        rows = [f"{case},{reader},{rating}" for reader in "AB" for case, rating in enumerate(codes)]
+        path.write_text("\n".join(["case,reader,rating", *rows]) + "\n")
+        turned = "1=malignant 2=malignant 3=benign 4=benign 5=benign"
+        pairs, _ = between_readers(read_study(path, code=turned if told[0] == "5" else "bi-rads"))
+        assert [(pair.of, pair.categories) for pair in pairs] == [("decisions", ("malignant", "benign")), ("scale", told)]
 
 
 def test_readers_who_always_say_one_thing_have_no_kappa() -> None:

@@ -19,6 +19,7 @@ WORDS = {"malignant": MALIGNANT, "benign": BENIGN, "normal": BENIGN, "missing": 
 """What a code can stand for; normal counts as benign, since the question is whether it is malignant."""
 BI_RADS = "0=missing 1=benign 2=benign 3=benign 4=malignant 4A=malignant 4B=malignant 4C=malignant 5=malignant 6=malignant"
 """The ready code ``bi-rads``: 4 and above would be biopsied; 0 (incomplete) is no assessment."""
+_SAID = {MALIGNANT: "malignant", BENIGN: "benign", MISSING: "unknown"}
 _WITHIN_4 = {"4a": 4.0, "4b": 4.25, "4c": 4.5}
 LEVELS_OF_A_SCALE = 12
 """Ratings of more different values than these are scores, and not the steps of a scale that kappa could be weighted by."""
@@ -52,7 +53,8 @@ class Study:
 
     ``patients`` (N,) and ``several`` says if a patient has several cases; ``truth`` (N,) and ``called`` (T, R, N) hold 1 for malignant,
     0 for benign, -1 where not known; ``ranks`` (T, R, N) rise with suspicion, NaN where missing, and are None where ratings have no
-    order. ``scale`` has the values of ranks in order where they are few. ``remarks`` say what whoever reads a figure must know.
+    order. ``scale`` has the values of ranks in order where they are few, and ``steps`` the ratings that they stand for, as they were
+    written. ``remarks`` say what whoever reads a figure must know.
     """
 
     conditions: tuple[str, ...]
@@ -64,6 +66,7 @@ class Study:
     called: NDArray[np.int8]
     ranks: NDArray[np.float64] | None
     scale: tuple[float, ...]
+    steps: tuple[str, ...]
     remarks: tuple[str, ...]
 
 
@@ -133,11 +136,12 @@ def read_study(
     ratings : str or Path
         CSV with a `RatingRow` a row.
     truth : str or Path, optional
-        CSV with a `TruthRow` a row; without it the column ``truth`` of the ratings, where there is one.
+        CSV with a `TruthRow` a row; without it the column ``truth`` of the ratings, where there is one. Beside it that column must not say
+        anything else.
     code, truth_code : str, optional
         As `parse_code` takes them; without, ratings are words or numbers, truth is in words.
     threshold : float, optional
-        Numbers at or above it are called malignant.
+        Finite; numbers at or above it are called malignant.
 
     Returns
     -------
@@ -146,34 +150,68 @@ def read_study(
     Raises
     ------
     InputError
-        If a rating or a truth means nothing, stands twice or against itself, or both a code and a threshold are given.
+        If a rating or a truth means nothing, stands twice or against itself, the threshold is not finite, or both a code and a threshold
+        are given.
     """
     if code is not None and threshold is not None:
         raise InputError("give --code, for codes, or --threshold, for scores, but not both")
+    if threshold is not None and not math.isfinite(threshold):
+        raise InputError(f"--threshold must be a finite number, got {threshold}")
     path = Path(ratings)
     rows = read_table(path, RatingRow)
     if not rows:
         raise ReadError(path, "has no rows; it needs one a reader and case")
     if any(row.condition for row in rows) and any(row.modality for row in rows):
         raise ReadError(path, "has both 'condition' and 'modality' filled; keep one, they mean the same here")
-    beside = [TruthRow(row.case, row.truth, row.patient) for row in rows if row.truth]
-    known = beside if truth is None else read_table(truth, TruthRow)
-    named = [(row.case, row.patient) for row in rows] + [(row.case, row.patient) for row in known]
-    patients = _one_each(path, "patient", [(case, patient) for case, patient in named if patient])
-    truths = _one_each(path, "truth", [(row.case, row.truth) for row in known])
+    patients, truths, told = _of_cases(path, rows, None if truth is None else Path(truth), truth_code)
     said = _said(path, rows)
     conditions, readers, cases = (tuple(dict.fromkeys(key[axis] for key in said)) for axis in range(3))
     texts = [[[_canonical(said.get((c, r, case)) or "") for case in cases] for r in readers] for c in conditions]
     given = np.array(texts, dtype=object)
-    called, ranks = _meaning(given, code, threshold)
-    truth_of = _truth_of(cases, truths, truth_code)
+    called, ranks, text_of = _meaning(given, code, threshold)
+    truth_of = np.array([truths.get(case, MISSING) for case in cases], np.int8)
     _refuse_unexplained(given, called, ranks, code)
     of_cases = np.array([patients.get(case, f"case {case}") for case in cases])
     several = len(set(of_cases)) < len(cases)
-    scale = () if ranks is None else tuple(np.unique(ranks[np.isfinite(ranks)]).tolist())
-    scale = scale if 2 < len(scale) <= LEVELS_OF_A_SCALE else ()
-    told = _told(given, called, ranks, conditions, readers) + _told_of_cases(truth_of, truths, cases, patients)
-    return Study(conditions, readers, cases, of_cases, several, truth_of, called, ranks, scale, tuple(told))
+    scale = tuple(sorted(text_of)) if 2 < len(text_of) <= LEVELS_OF_A_SCALE else ()
+    written = {_canonical(text): text.strip() for text in reversed(list(said.values())) if text}  # of two spellings the first
+    steps = tuple(written[text_of[rank]] for rank in scale)
+    told = _told(given, called, ranks, conditions, readers) + told + _told_of_cases(truth_of, truths, cases, patients)
+    return Study(conditions, readers, cases, of_cases, several, truth_of, called, ranks, scale, steps, tuple(told))
+
+
+def _of_cases(
+    path: Path, rows: Sequence[RatingRow], truth: Path | None, code: str | None
+) -> tuple[dict[str, str], dict[str, int], list[str]]:
+    """Return the patient of each case that names one, the truth of each that has one, and what is to be told of two tables."""
+    patients, truths = _of_table(path, rows, code)
+    if truth is None:
+        return patients, truths, []
+    others, known = _of_table(truth, read_table(truth, TruthRow), code)
+    beside = {case: value for case, value in truths.items() if value != MISSING}  # "unknown" contradicts nothing
+    _refuse_contradiction(truth, "patient", patients, others)
+    _refuse_contradiction(truth, "truth", *({case: _SAID[value] for case, value in of.items()} for of in (beside, known)))
+    unused = len(beside.keys() - known.keys())
+    told = [f"{unused} of {len(beside)} cases with a truth beside their ratings have none in the table of truth, which alone counts"]
+    return patients | others, known, told if unused else []
+
+
+def _of_table(path: Path, rows: Sequence[RatingRow] | Sequence[TruthRow], code: str | None) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the patients and the truths of one table's cases."""
+    patients = _one_each(path, "patient", [(row.case, row.patient) for row in rows if row.patient])
+    truths = _one_each(path, "truth", [(row.case, _canonical(row.truth)) for row in rows if row.truth])
+    means = {word: value for word, value in WORDS.items() if value != MISSING} | {"unknown": MISSING} | (parse_code(code) if code else {})
+    wrong = next((word for word in truths.values() if word not in means), None)
+    if wrong is not None:
+        raise InputError(f"truth must be benign, malignant, normal or unknown, got '{wrong}'; say what codes mean with --truth-code")
+    return patients, {case: means[word] for case, word in truths.items()}
+
+
+def _refuse_contradiction(truth: Path, what: str, beside: Mapping[str, str], known: Mapping[str, str]) -> None:
+    """Refuse a table of truth that says something else of a case than the ratings do: to take either would be to guess."""
+    for case, word in beside.items():
+        if known.get(case, word) != word:
+            raise ReadError(truth, f"says of case '{case}' {what} '{known[case]}', but the ratings say '{word}'; correct one of the two")
 
 
 def _said(path: Path, rows: Sequence[RatingRow]) -> dict[tuple[str, str, str], str | None]:
@@ -197,17 +235,10 @@ def _one_each(path: Path, what: str, said: Sequence[tuple[str, str]]) -> dict[st
     return found
 
 
-def _truth_of(cases: Sequence[str], truths: Mapping[str, str], code: str | None) -> NDArray[np.int8]:
-    """Return the truth of each case as a number."""
-    means = parse_code(code) if code else {word: value for word, value in WORDS.items() if value != MISSING} | {"unknown": MISSING}
-    wrong = next((word for word in truths.values() if _canonical(word) not in means), None)
-    if wrong is not None:
-        raise InputError(f"truth must be benign, malignant, normal or unknown, got '{wrong}'; say what codes mean with --truth-code")
-    return np.array([means[_canonical(truths[case])] if case in truths else MISSING for case in cases], np.int8)
-
-
-def _meaning(given: NDArray, code: str | None, threshold: float | None) -> tuple[NDArray[np.int8], NDArray[np.float64] | None]:
-    """Return what was called of each case, and how suspect, of texts as they were given."""
+def _meaning(
+    given: NDArray, code: str | None, threshold: float | None
+) -> tuple[NDArray[np.int8], NDArray[np.float64] | None, dict[float, str]]:
+    """Return what was called of each case, and how suspect, of texts as they were given; and the text of each rank."""
     values = sorted({text for text in given.ravel() if text})
     if not values:
         raise InputError("all ratings are empty")
@@ -215,8 +246,9 @@ def _meaning(given: NDArray, code: str | None, threshold: float | None) -> tuple
     ranks = _ranks(values, means if code is not None else None)
     called = np.array([means.get(text, MISSING) for text in given.ravel()], np.int8).reshape(given.shape)
     if ranks is None:
-        return called, None
-    return called, np.array([ranks.get(text, np.nan) for text in given.ravel()], np.float64).reshape(given.shape)
+        return called, None, {}
+    of_cases = np.array([ranks.get(text, np.nan) for text in given.ravel()], np.float64).reshape(given.shape)
+    return called, of_cases, {rank: text for text, rank in ranks.items()}
 
 
 def _refuse_unexplained(given: NDArray, called: NDArray[np.int8], ranks: NDArray[np.float64] | None, code: str | None) -> None:
@@ -292,7 +324,7 @@ def _told(
     return found
 
 
-def _told_of_cases(truth: NDArray[np.int8], truths: Mapping[str, str], cases: Sequence[str], patients: Mapping[str, str]) -> list[str]:
+def _told_of_cases(truth: NDArray[np.int8], truths: Mapping[str, int], cases: Sequence[str], patients: Mapping[str, str]) -> list[str]:
     """Say what is not known of cases."""
     found = []
     unknown = int((truth == MISSING).sum())

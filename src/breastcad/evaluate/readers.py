@@ -69,8 +69,9 @@ class KappaFound:
 class PairAgreement:
     """Two readers under one condition, on the ``n`` cases that both read.
 
-    ``of`` is decisions (malignant, benign) or the steps of the scale, ``categories`` names them, ``table`` counts (first reader by row).
-    ``kappas`` has none, and of a scale linear and quadratic; empty where kappa is 0 / 0. The indices are of decisions only.
+    ``of`` is decisions (malignant, benign) or the steps of the scale, from the least suspect on; ``categories`` names them (steps as they
+    were written), ``table`` counts (first reader by row). ``kappas`` has none, and of a scale linear and quadratic; empty where kappa is
+    0 / 0. The indices are of decisions only.
     """
 
     condition: str
@@ -205,7 +206,7 @@ def between_readers(study: Study, *, seed: int = 0) -> tuple[list[PairAgreement]
             if study.ranks is not None and study.scale:
                 finite = np.isfinite(study.ranks[c])
                 steps = np.where(finite, np.searchsorted(study.scale, np.where(finite, study.ranks[c], study.scale[0])), MISSING)
-                pairs += _pair(study, condition, first, second, steps, tuple(f"{value:g}" for value in study.scale), seed)
+                pairs += _pair(study, condition, first, second, steps, study.steps, seed)
         if decided and len(study.readers) > 2:
             together += _all_readers(study, c, condition, seed)
     return pairs, together
