@@ -224,7 +224,7 @@ def _check_selection(pipeline: Pipeline, values: NDArray[np.float64]) -> None:
     """Refuse to select more features than vary: `build_pipeline` counts constant ones too, of which no selection sees any."""
     select = pipeline.named_steps.get("select")
     name, asks = ASKED.get(type(select), ("", ""))
-    most = np.count_nonzero(np.ptp(values, axis=0))
+    most = int(np.count_nonzero(np.ptp(values, axis=0)))
     if name == "rfe" and most < 2:
         raise InputError("select=rfe needs two features that vary in the training samples; set select=none, or other features")
     most = min(len(values), most) if name == "pca" else most
