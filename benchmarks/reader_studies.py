@@ -42,7 +42,7 @@ def main() -> None:
         for name, spread in SPREADS.items():
             for method in ("delong", "jackknife"):
                 found = [analyse(*made_up(seed, *shape, spread), method=method).analyses for seed in range(studies)]
-                counts = (np.array([[one.p for one in analyses] for analyses in found]) < 0.05).sum(axis=0)
+                counts = (np.array([[one.p for one in analyses] for analyses in found], np.float64) < 0.05).sum(axis=0)
                 cells = [f"{n / studies:.3f} ({low:.3f} to {high:.3f})" for n in counts for low, high in [wilson_interval(int(n), studies)]]
                 print(f"| {shape[0]}, {shape[1]}, {shape[2]} | {name} | {method} | {' | '.join(cells)} |", flush=True)
 

@@ -129,6 +129,26 @@ def test_a_threshold_that_is_no_number_is_refused(ratings: Path, run: Run) -> No
     assert run("readers", ratings, "--threshold", "nan")[::2] == (2, "breastcad: --threshold must be a finite number, got nan\n")
 
 
+def test_a_perfect_reader_has_no_interval_and_no_p(tmp_path: Path, run: Run) -> None:
+    """Right of all 12 cases with AI, all tied without: the difference is half, and 12 cases do not make it sure."""
+    path = tmp_path / "perfect.csv"
+    lines = [
+        f"{n},A,{condition},{n if condition == 'with' else 6},{'malignant' if n > 5 else 'benign'}"
+        for condition in ("with", "without")
+        for n in range(12)
+    ]
+    path.write_text("\n".join(["case,reader,condition,rating,truth", *lines]) + "\n")
+    code, told, _ = run("readers", path, "--out", tmp_path / "out")
+    assert code == 0
+    assert "| A | with | 12 | 1.000 (–) |" in told
+    assert "| readers fixed, cases random | with - without | +0.500 | 0.0000 | – | – | – |" in told
+    assert "| readers fixed, cases random | all alike (chi-square) | – | – | 1 | – | – |" in told
+    assert told.count("how sure the figure is cannot be said from these cases.") == 2
+    found = json.loads((tmp_path / "out" / "readers.json").read_text())
+    assert found["against_truth"][0]["area"] == {"value": 1.0, "low": None, "high": None, "n": 12}
+    assert found["compared"]["found"]["by_reader"][0][0]["p"] is None
+
+
 def test_help_teaches_the_form(run: Run) -> None:
     told = run("readers", "--help")[1]
     assert "case,patient,reader,condition,rating,truth" in told

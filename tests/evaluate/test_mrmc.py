@@ -134,14 +134,24 @@ def test_one_reader_is_delong_s_test_and_one_condition_has_means_only() -> None:
     assert (single.value, single.low, single.high) == pytest.approx(delong_interval(truth, ratings[0, 0]), abs=1e-9)
 
 
-def test_readers_who_say_the_same_have_no_error_and_no_f() -> None:
-    """Both conditions alike: p 1. Fully right against fully wrong, for every reader: nothing varies, p 0."""
+def test_where_nothing_varies_there_is_no_f_no_p_and_no_interval() -> None:
+    """Both conditions alike, or fully right against fully wrong for every reader: ten cases cannot make either sure."""
     truth = np.repeat([0, 1], 5)
     same = np.tile(np.arange(10.0), (2, 3, 1))
-    assert [(one.value, one.p) for one in analyse(same, truth).analyses] == [(None, 1.0)] * 3
+    assert [(one.value, one.p) for one in analyse(same, truth).analyses] == [(None, None)] * 3
     opposite = same * np.array([1, -1])[:, None, None]
     found = analyse(opposite, truth)
-    assert [(one.value, one.p, one.differences[0].value) for one in found.analyses] == [(None, 0.0, 1.0)] * 3
+    assert [(one.value, one.p, one.differences[0].value) for one in found.analyses] == [(None, None, 1.0)] * 3
+    figures = [figure for one in found.analyses for figure in (*one.means, *one.differences)] + [one[0] for one in found.by_reader]
+    assert {(figure.low, figure.high) for figure in figures} == {(None, None)}
+    assert {one[0].p for one in found.by_reader} == {None}
+
+
+def test_a_mean_of_readers_who_are_always_and_never_right_has_no_interval_from_fixed_readers() -> None:
+    truth = np.repeat([0, 1], 5)
+    found = analyse(np.arange(10.0) * np.array([[[1.0], [-1.0]]]), truth)
+    (of_cases,) = (one.means[0] for one in found.analyses if one.random == CASES)
+    assert (of_cases.value, of_cases.low, of_cases.high) == (0.5, None, None)
 
 
 def test_over_patients_copies_of_a_patient_count_as_one() -> None:

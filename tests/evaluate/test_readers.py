@@ -125,6 +125,20 @@ def test_areas_are_delong_s_or_over_patients() -> None:
     assert against_truth(alone) == []  # all malignant cases are of one patient
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_an_area_of_cases_that_are_all_placed_alike_has_no_interval(several: bool) -> None:
+    """Twelve cases: all rightly placed, all wrongly, all tied; the fourth reader ties one pair of 36, and has an area of 71 / 72."""
+    truth = np.repeat([0, 1], 6)
+    right = np.arange(12.0)
+    ranks = [[right, -right, np.full(12, 3.0), np.where(right == 6, 5, right)]]
+    given = study([[np.full(12, -1)] * 4], truth, ranks=ranks, patients=[f"p{number // 2}" for number in range(12)] if several else None)
+    areas = [one.area for one in against_truth(given)]
+    assert [(one.value, one.low, one.high) for one in areas[:3] if one] == [(1, None, None), (0, None, None), (0.5, None, None)]
+    assert areas[3] is not None
+    assert areas[3].low is not None
+    assert areas[3].low < 71 / 72 == pytest.approx(areas[3].value)
+
+
 def test_agreement_on_decisions_and_steps() -> None:
     """The thesis' ultrasound column, reader against reader: kappa .426, agreed .705, moderate."""
     first, second = np.repeat([0, 0, 1, 1], [27, 5, 18, 28]), np.repeat([0, 1, 0, 1], [27, 5, 18, 28])

@@ -20,32 +20,40 @@ from breastcad.evaluate.clustered import clustered_covariance
 from breastcad.evaluate.delong import delong_covariance
 
 COVARIANCES = ("delong", "jackknife")
+LEAST_VARIANCE = 1e-18
+"""A smaller one is 0 and rounding."""
 BOTH, CASES, READERS = "readers and cases random", "readers fixed, cases random", "readers random, cases fixed"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean area with its interval; ``df`` is None where the interval is that of a normal distribution."""
+    """A mean area with its interval; ``df`` is None where the interval is that of a normal distribution.
+
+    ``low`` and ``high`` are None where the standard error is 0 (all areas 1, say): these ratings do not tell how far off the area may be.
+    """
 
     value: float
     standard_error: float
     df: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Area under condition ``first`` minus that under ``second`` (indices), its interval, and the two-sided p of no difference."""
+    """Area under condition ``first`` minus that under ``second`` (indices), its interval, and the two-sided p of no difference.
+
+    Interval and p are None where the standard error is 0, as those of `Estimate` are.
+    """
 
     first: int
     second: int
     value: float
     standard_error: float
     df: float | None
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class MrmcAnalysis:
     """One way to generalise, named by what is random.
 
     ``statistic`` is F or chi-square with ``df`` and, of F, ``df_error`` degrees of freedom, and tests that all conditions have the same
-    area; it, its ``value`` and ``p`` are None with one condition. ``means`` has one a condition, ``differences`` one a pair of conditions.
+    area; it, its ``value`` and ``p`` are None with one condition, ``value`` and ``p`` also where nothing varies that it could be held
+    against. ``means`` has one a condition, ``differences`` one a pair of conditions.
     """
 
     random: str
@@ -188,7 +197,8 @@ def analyse(
     -------
     Mrmc
         With one condition means only; with one reader the analysis with readers fixed only, which then is DeLong's test.
-        Negative differences of covariances count as 0, as Hillis has it. Intervals of areas are cut at 0 and 1.
+        Negative differences of covariances count as 0, as Hillis has it. Intervals of areas are cut at 0 and 1. Where nothing varies there
+        is neither interval nor p.
 
     Raises
     ------
@@ -281,33 +291,34 @@ def _one_reader(study: _Study, reader: int) -> tuple[Difference, ...]:
 
 def _df(error: float, between: float, df: int) -> float | None:
     """Return Hillis' degrees of freedom; None (infinitely many) where readers do not differ at all."""
-    return df * (error / between) ** 2 if between > 1e-18 else None
+    return df * (error / between) ** 2 if between > LEAST_VARIANCE else None
 
 
-def _ratio_test(mean_square: float, error: float, df: int, df_error: float | None) -> tuple[float | None, float]:
-    """Return F and its p; where nothing varies no F, and p is 1.0 if the areas are equal, else 0.0."""
-    if error < 1e-18:
-        return None, 1.0 if mean_square < 1e-18 else 0.0
+def _ratio_test(mean_square: float, error: float, df: int, df_error: float | None) -> tuple[float | None, float | None]:
+    """Return F and its p; neither where nothing varies: a p of 0 would be sure of what a handful of cases cannot tell."""
+    if error < LEAST_VARIANCE:
+        return None, None
     value = mean_square / error
     p = stats.chi2.sf(df * value, df) if df_error is None else stats.f.sf(value, df, df_error)
     return value, float(p)
 
 
-def _quantile(level: float, df: float | None) -> float:
-    return float(stats.t.ppf((1 + level) / 2, math.inf if df is None else df))
+def _half(error: float, df: float | None, level: float) -> float | None:
+    """Return half of an interval's length; None where nothing varies."""
+    return None if error**2 < LEAST_VARIANCE else float(stats.t.ppf((1 + level) / 2, math.inf if df is None else df)) * error
 
 
 def _estimate(value: float, error: float, df: float | None, level: float) -> Estimate:
-    half = _quantile(level, df) * error
-    return Estimate(value, error, df, max(0.0, value - half), min(1.0, value + half))
+    half = _half(error, df, level)
+    return Estimate(value, error, df, *((None, None) if half is None else (max(0.0, value - half), min(1.0, value + half))))
 
 
 def _differences(areas: NDArray[np.float64], error: float, df: float | None, level: float) -> tuple[Difference, ...]:
     """Return the difference of each pair of conditions; all have the same standard error."""
-    found = []
+    found, half = [], _half(error, df, level)
     for first, second in combinations(range(areas.size), 2):
         value = float(areas[first] - areas[second])
         _, p = _ratio_test(value**2, error**2, 1, df)
-        half = _quantile(level, df) * error
-        found.append(Difference(first, second, value, error, df, value - half, value + half, p))
+        low, high = (None, None) if half is None else (value - half, value + half)
+        found.append(Difference(first, second, value, error, df, low, high, p))
     return tuple(found)

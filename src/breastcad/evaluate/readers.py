@@ -38,6 +38,20 @@ class Rated:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """An area under a reader's ROC curve with its 95 % interval, of ``n`` cases.
+
+    ``low`` and ``high`` are None where every case is placed alike (all malignant ones above all benign ones, all below, or all tied): no
+    variance can be had of these cases, and an interval of no length would say that there is none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderFigures:
     """One reader under one condition against truth.
 
@@ -52,7 +66,7 @@ class ReaderFigures:
     counts: tuple[int, int, int, int]
     malignant_positive: dict[str, Rated | None]
     benign_positive: dict[str, Rated | None]
-    area: Rated | None
+    area: Area | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +168,7 @@ def against_truth(study: Study, *, seed: int = 0) -> list[ReaderFigures]:
 
 
 def _figures(
-    study: Study, c: int, r: int, read: NDArray[np.bool_], area: Rated | None, seed: int, condition: str, reader: str
+    study: Study, c: int, r: int, read: NDArray[np.bool_], area: Area | None, seed: int, condition: str, reader: str
 ) -> ReaderFigures:
     called, malignant = study.called[c, r] == MALIGNANT, study.truth == MALIGNANT
     right = called == malignant
@@ -172,7 +186,7 @@ def _figures(
     return ReaderFigures(condition, reader, n, (counts[0], counts[1], counts[2], counts[3]), rates, turned, area)
 
 
-def _area(study: Study, c: int, r: int) -> Rated | None:
+def _area(study: Study, c: int, r: int) -> Area | None:
     """Return the area under a reader's ROC curve; None without ranks of more than two steps, or without two cases of each class."""
     if study.ranks is None or len(np.unique(study.ranks[np.isfinite(study.ranks)])) < 3:
         return None
@@ -181,12 +195,13 @@ def _area(study: Study, c: int, r: int) -> Rated | None:
     truth = study.truth[read] == MALIGNANT
     if min(truth.sum(), (~truth).sum()) < 2:
         return None
-    if not study.several:
-        return Rated(*delong_interval(truth, ranks[read]), int(read.sum()))
     try:
-        return Rated(*clustered_interval(truth, ranks[read], study.patients[read]), int(read.sum()))
+        found = clustered_interval(truth, ranks[read], study.patients[read]) if study.several else delong_interval(truth, ranks[read])
     except ValueError:  # a class is in one patient only
         return None
+    value, low, high = found
+    varies = high - low > 1e-9  # less is rounding
+    return Area(value, low if varies else None, high if varies else None, int(read.sum()))
 
 
 def between_readers(study: Study, *, seed: int = 0) -> tuple[list[PairAgreement], list[AllReaders]]:

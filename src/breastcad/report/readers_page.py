@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from breastcad import __version__
 from breastcad.core.records import NOTICE
 from breastcad.evaluate.agreement import WEIGHTS
-from breastcad.evaluate.mrmc import MrmcAnalysis
+from breastcad.evaluate.mrmc import Difference, Estimate, MrmcAnalysis
 from breastcad.evaluate.reader_study import BENIGN, MALIGNANT, Study
-from breastcad.evaluate.readers import RATES, AllReaders, Compared, KappaFound, PairAgreement, Rated, ReaderFigures
+from breastcad.evaluate.readers import RATES, AllReaders, Area, Compared, KappaFound, PairAgreement, Rated, ReaderFigures
 from breastcad.report.html import environment
 
 NOTHING = "–"
+NOT_SAID = (
+    f"Where {NOTHING} stands for an interval or p, nothing varies in these ratings that it could be made of (as with an area of 1.000):"
+    " how sure the figure is cannot be said from these cases."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,17 @@ def _heads(study: Study, *heads: str) -> tuple[str, ...]:
     return ("reader", "condition", *heads) if _several_conditions(study) else ("reader", *heads)
 
 
-def _told(found: Rated | None) -> str:
-    return NOTHING if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+def _told(found: Rated | Area | None) -> str:
+    return NOTHING if found is None else f"{found.value:.3f} ({_interval(found.low, found.high)})"
 
 
-def _p(p: float) -> str:
+def _interval(low: float | None, high: float | None, sign: str = "") -> str:
+    return NOTHING if low is None or high is None else f"{low:{sign}.3f} to {high:{sign}.3f}"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return NOTHING
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -158,9 +168,9 @@ def _areas(study: Study, figures: Sequence[ReaderFigures]) -> Section:
     rows = tuple((*_name(study, one.condition, one.reader), str(one.area.n), _told(one.area)) for one in figures if one.area)
     how = "Obuchowski's over patients" if study.several else "DeLong's"
     words = "Area under the empirical ROC curve of the ratings: how often a malignant case is rated above a benign one, ties counting half."
-    return Section(
-        "Area under each reader's curve", (words,), _heads(study, "n", "area"), rows, len(_heads(study)), (f"Intervals: 95 %, {how}.",)
-    )
+    notes = [f"Intervals: 95 %, {how}."]
+    notes += [NOT_SAID] if any(one.area and one.area.low is None for one in figures) else []
+    return Section("Area under each reader's curve", (words,), _heads(study, "n", "area"), rows, len(_heads(study)), tuple(notes))
 
 
 def _kappa(found: KappaFound | None, *, over_patients: bool = False) -> str:
@@ -230,6 +240,9 @@ def _compared(study: Study, compared: Compared) -> list[Section]:
         "Random readers and cases: the answer is for readers and cases like these. Fixed: for these very ones.",
         f"Components: {parts}.",
     ]
+    lows = [mean.low for one in found.analyses for mean in one.means]
+    lows += [one.low for differences in (*(one.differences for one in found.analyses), *found.by_reader) for one in differences]
+    notes += [NOT_SAID] if None in lows else []
     shown = [Section("Conditions and readers compared" if several else "All readers together", words, heads, rows, 2, tuple(notes))]
     if several and len(study.readers) > 1:
         each = tuple(
@@ -237,7 +250,7 @@ def _compared(study: Study, compared: Compared) -> list[Section]:
                 reader,
                 f"{study.conditions[one.first]} - {study.conditions[one.second]}",
                 f"{one.value:+.3f}",
-                f"{one.low:+.3f} to {one.high:+.3f}",
+                _interval(one.low, one.high, "+"),
                 _p(one.p),
             )
             for reader, differences in zip(study.readers, found.by_reader, strict=True)
@@ -251,8 +264,10 @@ def _compared(study: Study, compared: Compared) -> list[Section]:
 def _analysis_rows(study: Study, one: MrmcAnalysis) -> list[tuple[str, ...]]:
     """Return the rows of one way to generalise: means, differences, the test of all conditions."""
 
-    def df(value: float | None) -> str:
-        return "normal" if value is None else f"{value:.2f}"
+    def df(figure: Estimate | Difference) -> str:
+        if figure.low is None:
+            return NOTHING
+        return "normal" if figure.df is None else f"{figure.df:.2f}"
 
     rows: list[tuple[str, ...]] = [
         (
@@ -260,27 +275,26 @@ def _analysis_rows(study: Study, one: MrmcAnalysis) -> list[tuple[str, ...]]:
             study.conditions[place] or "mean",
             f"{mean.value:.3f}",
             f"{mean.standard_error:.4f}",
-            df(mean.df),
-            f"{mean.low:.3f} to {mean.high:.3f}",
+            df(mean),
+            _interval(mean.low, mean.high),
             NOTHING,
         )
         for place, mean in enumerate(one.means)
     ]
     for difference in one.differences:
         name = f"{study.conditions[difference.first]} - {study.conditions[difference.second]}"
-        interval = f"{difference.low:+.3f} to {difference.high:+.3f}"
         rows.append(
             (
                 one.random,
                 name,
                 f"{difference.value:+.3f}",
                 f"{difference.standard_error:.4f}",
-                df(difference.df),
-                interval,
+                df(difference),
+                _interval(difference.low, difference.high, "+"),
                 _p(difference.p),
             )
         )
-    if one.statistic is not None and one.p is not None:
+    if one.statistic is not None:
         value = NOTHING if one.value is None else f"{one.value:.2f}"
         degrees = f"{one.df}" if one.df_error is None else f"{one.df}, {one.df_error:.2f}"
         rows.append((one.random, f"all alike ({one.statistic})", value, NOTHING, degrees, NOTHING, _p(one.p)))
