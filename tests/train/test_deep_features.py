@@ -18,6 +18,7 @@ from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
 from breastcad.train.deep_features import network_features
 from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.run import check_network
 from breastcad.train.search import SEARCHED
 from breastcad.train.settings import to_text
 
@@ -94,8 +95,9 @@ def test_what_is_no_trained_fold_of_a_classifier_is_refused(fold: Path) -> None:
     with pytest.raises(InputError, match="the run's windows are 32 x 32; set rows=32 and cols=32"):
         network_features(settings_with(fold, rows=64), [])
     for shallow in (fold.parent, Path(fold.anchor)):
-        with pytest.raises(ReadError, match="is no trained fold of a run"):
-            network_features(settings_with(shallow), [])
+        for refuses in (lambda given: network_features(given, []), check_network):  # the latter before a run is begun
+            with pytest.raises(ReadError, match="is no trained fold of a run"):
+                refuses(settings_with(shallow))
     write_text(fold.parents[1] / "settings.yaml", to_text(LesionSettings()))
     with pytest.raises(ReadError, match="is of no run of a classifier network"):
         network_features(settings_with(fold), [])

@@ -14,8 +14,10 @@ from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.train import classical_run, classifier_run, lesion_run
+from breastcad.train.classical_settings import DEEP, ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
+from breastcad.train.deep_features import network_features
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
 from breastcad.train.search import Search, searched
@@ -57,10 +59,12 @@ def check(
 
 
 def check_network(settings: Settings, search: Search | None = None) -> None:
-    """Refuse a classifier that cannot be built, before a run folder is bound to it: InputError. Of a search, any that it would try."""
+    """Refuse a network that cannot be built, before a run folder is bound to it: InputError. Of a search, any that it would try."""
     for one in [settings, *(search.networks(settings) if search else [])]:
         if isinstance(one, ClassifierSettings):
             make_network(one)
+        if isinstance(one, ClassicalSettings) and DEEP in one.groups():
+            network_features(one, ())
 
 
 def train_run(
