@@ -178,7 +178,6 @@ HEADER = b"set,sample_id,label,kind,first"
         (HEADER + b"\nmade,s,benign,,1\nmade,s,benign,,2\n", "a window or a feature stands twice"),
         (HEADER + b",first\nmade,s,benign,,1,2\n", "a window or a feature stands twice"),
         (b"\xff\xfe\x00", "it is not text"),
-        (HEADER + b'\nmade,"' + b"x" * 140000 + b'",benign,,1\n', "field larger than field limit"),
     ],
 )
 def test_a_damaged_table_of_features_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
