@@ -93,8 +93,7 @@ def command(
     folder = prepared or out / PREPARED
     steps, last = preparation(recipe, given, folder, choice, settings.copies), training(recipe, given, folder, out, choice, settings)
     if plan:
-        _show([*steps, last], out, recipe, settings, choice, given)
-        return
+        return _show([*steps, last], out, recipe, settings, choice, given)
     refuse_another(out, made)
     _tell(recipe, made, settings)
     keep_steps(folder, steps)

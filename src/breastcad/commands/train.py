@@ -88,8 +88,7 @@ def command(
     settings = _changed(settings_of(recipe), network, seed, setting or [])
     wanted, numbers, sought = _device(device), _numbers(folds), _search(search or [], trials, settings)
     processes = Processes(wanted)
-    first = processes.first
-    tell = _warn if first else _quiet
+    tell = _warn if processes.first else _quiet
     facts = read_facts((split.parent if split.is_file() else split) / "split.json")
     rows = _repeated(_checked_rows(read_split(split), facts, tell, searches=sought is not None), seeds)
     windows = None if patches is None else _windows(patches)
@@ -100,7 +99,7 @@ def command(
         raise InputError("--jobs is for one process; accelerate launch shares each fold among several")
     aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")), jobs=jobs) if jobs > 1 else None
     inputs = {"collections": given, "outer": numbers, "patches": windows, "search": sought, "cache": open_cache(tell) if cache else None}
-    _train(out, settings, (rows, facts), wanted, first, inputs | {"tell": tell}, aside)
+    _train(out, settings, (rows, facts), wanted, processes.first, inputs | {"tell": tell}, aside)
 
 
 def _train(
