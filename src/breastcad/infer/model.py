@@ -110,8 +110,9 @@ class Model:
         options = onnxruntime.RunOptions()
         options.log_severity_level, options.terminate = QUIET, self._stopped
         timer = threading.Timer(LONGEST_RUN_S, setattr, (options, "terminate", True))
-        timer.start()
+        timer.daemon = True  # else an interrupt that comes while it starts would keep the process until its time is over
         try:
+            timer.start()
             outputs: list[NDArray[np.float32]] = self._session.run(OUTPUT_NAMES, {INPUT_NAME: image}, options)
         except Exception as error:  # whatever a graph does to onnxruntime
             self._stopped = options.terminate
