@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 psutil = pytest.importorskip("psutil")
 
 from breastcad.commands import main  # noqa: E402
-from breastcad.commands.side_by_side import train_side_by_side, usable_processors  # noqa: E402
+from breastcad.commands.side_by_side import jobs_unasked, train_side_by_side, usable_processors  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.core.files import read_json, read_predictions, write_collection, write_patches, write_split  # noqa: E402
 from breastcad.core.records import Collection, PatchRow, SplitRow  # noqa: E402
@@ -372,11 +372,49 @@ def test_folds_side_by_side_say_what_one_after_the_other_say(files: list[str], t
             main([*call, "--out", str(tmp_path / name), *jobs])
         assert stop.value.code == 0
         said = capsys.readouterr()
-        assert ("--jobs 2 trains as many side by side" in said.err) == (name == "one" and usable_processors() > 1)
+        assert ("2 folds, 2 side by side" in said.err) == (name == "two")
         assert {line.split(",")[0] for line in said.out.splitlines() if "an epoch" in line} == {"fold 0", "fold 1"}
         assert said.out.endswith(f"Next: breastcad evaluate {tmp_path / name}\n")
     tables = [(tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "two")]
     assert tables[0] == tables[1]
+
+
+def test_folds_go_side_by_side_unasked_where_it_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    many, gib = usable_processors() + 3, 2**30
+    for free, folds, seen, threads, jobs in (
+        (64 * gib, many, 7000, 1, usable_processors()),
+        (64 * gib, 1, 7000, 1, 1),
+        (64 * gib, many, 500, 1, 1),
+        (4 * gib, many, 7000, 1, 1),
+        (gib, many, 7000, 1, 1),
+        (64 * gib, many, 7000, 4096, 1),
+    ):
+        monkeypatch.setattr(psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        assert jobs_unasked(folds, seen, threads) == jobs
+
+
+def test_a_killed_fold_says_so_and_epochs_of_all_folds_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = tmp_path / "breastcad_fake.py"
+    fake.write_text(
+        "import os, sys\n"
+        "fold = sys.argv[-1]\n"
+        "print('looking at images: 3 of 9', file=sys.stderr)\n"
+        "print(f'fold {fold}, epoch 1 of 2: loss 0.1, validation 0.5, 9 images/s; 1 s an epoch, 3 s left at most')\n"
+        "print('Next: breastcad evaluate RUN', flush=True)\n"
+        "if fold == '1': os.kill(os.getpid(), 9)\n",
+        encoding="utf-8",
+    )
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda call, **how: start([call[0], str(fake), *call[4:]], **how))
+    counted: list[tuple[int, int]] = []
+    with pytest.raises(InputError, match=r"^fold 1: was killed \(signal 9\), perhaps for memory; --jobs 1 takes less\. What is done"):
+        train_side_by_side(["x"], [0, 1], 2, members=3, progress=lambda _, done, total: counted.append((done, total)))
+    assert counted == [(1, 12), (2, 12)]
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(line[:6] for line in said) == ["fold 0", "fold 1"]
+    assert all(line.endswith("3 s left for this fold at most") for line in said)
 
 
 @pytest.mark.slow

@@ -25,7 +25,15 @@ Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to wr
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into --out although it is not empty.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random number that is drawn.")]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where networks are computed; auto takes a GPU where there is one.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Train so many folds side by side; each takes a processor and memory of its own.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Train so many folds side by side; figures do not depend on it. Without it: on processors, where a training is long, "
+        "as many as there are processors and memory for (3 GiB each).",
+    ),
+]
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Processes beside the main one that read images; results do not depend on it.")
 ]

@@ -69,7 +69,7 @@ def command(
     setting: Setting = None,
     patch_setting: PatchSetting = None,
     folds: Folds = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     shortened: Shortened = False,
     prepared: Prepared = None,
     seed: Seed = 1,

@@ -11,7 +11,7 @@ import typer
 from breastcad.commands.given import given_collection
 from breastcad.commands.options import Device, DeviceName, Jobs
 from breastcad.commands.saying import say
-from breastcad.commands.side_by_side import train_side_by_side, usable_processors, words_of
+from breastcad.commands.side_by_side import jobs_unasked, train_side_by_side, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from breastcad.core.records import PatchRow, SplitRow
+    from breastcad.train.processes import Processes
     from breastcad.train.run_folder import Run
     from breastcad.train.search import Search
     from breastcad.train.settings import Settings
@@ -64,7 +65,7 @@ def command(
     network: Network = None,
     setting: Setting = None,
     folds: Folds = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     seeds: Seeds = 1,
     search: SearchOption = None,
     trials: Trials = 20,
@@ -78,7 +79,6 @@ def command(
     happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
     Then: breastcad evaluate RUN.
     """
-    from breastcad.core.errors import InputError
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
     from breastcad.train.processes import Processes
@@ -95,11 +95,10 @@ def command(
     given = [given_collection(folder) for folder in collections]
     check(given, rows, settings, numbers, patches=windows)
     check_network(settings, sought)
-    if jobs > 1 and processes.count > 1:
-        raise InputError("--jobs is for one process; accelerate launch shares each fold among several")
-    aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")), jobs=jobs) if jobs > 1 else None
+    jobs = _said(jobs, processes, wanted)
+    aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")))
     inputs = {"collections": given, "outer": numbers, "patches": windows, "search": sought, "cache": open_cache(tell) if cache else None}
-    _train(out, settings, (rows, facts), wanted, processes.first, inputs | {"tell": tell}, aside)
+    _train(out, settings, (rows, facts), wanted, processes.first, inputs | {"tell": tell}, (jobs, aside))
 
 
 def _train(
@@ -109,9 +108,12 @@ def _train(
     device: torch.device,
     first: bool,
     inputs: dict[str, Any],
-    aside: Callable[[list[int]], None] | None,
+    aside: tuple[int | None, Callable[..., None]],
 ) -> None:
-    """Train with a bar; of several processes the ``first`` draws and tells. ``inputs`` are `train_run`'s; ``aside`` trains folds first."""
+    """Train with a bar; of several processes the ``first`` draws and tells.
+
+    ``inputs`` are `train_run`'s; ``aside`` is how many folds go side by side, if that was said, and what trains them so.
+    """
     from breastcad.commands.progress import bar
     from breastcad.train.bundle import export_run
     from breastcad.train.run import train_run
@@ -126,22 +128,34 @@ def _train(
         run = open_run(out, settings, *split, device=device, progress=progress)
         run.tell = say if first else None
         wanted = [fold for fold in undone_folds(run) if inputs["outer"] is None or fold in inputs["outer"]]
-        if aside:
-            aside(wanted)
-        elif first:
-            _advise(run, len(wanted))
-        problems = train_run(run, **inputs) or (read_left_out(run) if aside else [])
+        jobs = min(aside[0] or _jobs(run, wanted), len(wanted))
+        if jobs > 1:
+            say(f"{len(wanted)} folds, {jobs} side by side", err=True)
+            aside[1](wanted, jobs, members=settings.members, progress=progress)
+        problems = train_run(run, **inputs) or (read_left_out(run) if jobs > 1 else [])
         left = undone_folds(run)
         largest = None if left or settings.task != "lesion" or not first else export_run(run)
     if first:
         _tell(out, problems, left, largest)
 
 
-def _advise(run: Run, folds: int) -> None:
-    """Say that folds can be trained side by side, where processors are idle."""
-    processors = usable_processors() // getattr(run.settings, "threads", 1)
-    if run.device.type == "cpu" and folds > 1 and processors > 1:
-        say(f"{folds} folds, one after the other; --jobs {min(folds, processors)} trains as many side by side, if memory lets it", err=True)
+def _said(jobs: int | None, processes: Processes, device: torch.device) -> int | None:
+    """Return how many folds go side by side; None: as many as there are processors and memory for."""
+    from breastcad.core.errors import InputError
+
+    if processes.count == 1:
+        return 1 if jobs is None and device.type != "cpu" else jobs
+    if (jobs or 1) > 1:
+        raise InputError("--jobs is for one process; accelerate launch shares each fold among several")
+    return 1
+
+
+def _jobs(run: Run, folds: list[int]) -> int:
+    """Return how many folds go side by side where nobody said."""
+    if not folds:
+        return 1
+    images = sum(row.outer == folds[0] and row.part == "train" and row.repeat == 0 for row in run.split)
+    return jobs_unasked(len(folds), images * getattr(run.settings, "epochs", 0) * run.settings.members, run.settings.threads)
 
 
 def _windows(folder: Path) -> list[PatchRow]:

@@ -30,7 +30,7 @@ class Choice:
     shortened: bool = False
     seed: int = 1
     device: str = "auto"
-    jobs: int = 1
+    jobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,8 @@ def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, 
     changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(start, name)}
     split, patches = places(recipe, prepared, choice)
     split = prepared / "windows-split" if choice.split == "published" else split
-    some = (*(("--folds", choice.folds) if choice.folds is not None else ()), *(("--jobs", str(choice.jobs)) if choice.jobs > 1 else ()))
+    given_words = {"--folds": choice.folds, "--jobs": choice.jobs}
+    some = (word for name, value in given_words.items() if value is not None for word in (name, str(value)))
     words = (
         *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "classifier", "--network", settings.network),
         *("--patches", str(patches), "--split", str(split), *setting_words(changed)),
