@@ -228,6 +228,9 @@ def test_results_are_filled_between_their_markers_and_seen_to_be_stale(make_run:
     write_text(document, text.replace("| 3.5 |", "| 2.5 |"))
     ((written, wanted),) = stale_rows(document)
     assert written.replace("| 2.5 |", "| 3.5 |") == wanted
+    row = next(line for line in text.splitlines() if "results/b-patient/" in line)
+    write_text(document, text.replace(f"{row}\n", ""))
+    assert stale_rows(document) == [("", row)]
     write_text(document, "nothing")
     with pytest.raises(ReadError, match=r"RESULTS.md: has no part between '<!-- recipes: results -->'"):
         fill_results(document)

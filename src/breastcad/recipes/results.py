@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from itertools import zip_longest
 from pathlib import Path
 
@@ -153,14 +154,22 @@ def fill_results(document: Path, *, check: bool = False) -> bool:
 def stale_rows(document: Path) -> list[tuple[str, str]]:
     """Return the lines of a document's part on publications that differ from what the runs say: as written, and as it should be.
 
+    A line that one of the two has not is empty there.
+
     Raises
     ------
     ReadError, InputError
         As `fill_results` does.
     """
     text = read_document(document)
-    pairs = zip_longest(text.splitlines(), _filled(document, text).splitlines(), fillvalue="")
-    return [(written, wanted) for written, wanted in pairs if written != wanted]
+    written, wanted = text.splitlines(), _filled(document, text).splitlines()
+    changes = SequenceMatcher(None, written, wanted, autojunk=False).get_opcodes()
+    return [
+        pair
+        for kind, first, last, begin, end in changes
+        if kind != "equal"
+        for pair in zip_longest(written[first:last], wanted[begin:end], fillvalue="")
+    ]
 
 
 def _filled(document: Path, text: str) -> str:
