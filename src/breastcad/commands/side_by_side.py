@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 import typer
 
@@ -92,7 +94,7 @@ def train_side_by_side(
     InputError
         If a command failed; it says of which fold, and why.
     """
-    running: set[subprocess.Popen[str]] = set()
+    started = _Started()
     told: list[str] = []
 
     def tell(line: str) -> None:
@@ -105,7 +107,9 @@ def train_side_by_side(
             progress(f"training {len(folds)} folds, {jobs} side by side", len(told), int(found[1]) * members * len(folds))
 
     def train(fold: int) -> str | None:
-        why = _train(["train", *words, "--folds", str(fold)], running, tell)
+        why = _train(["train", *words, "--folds", str(fold)], started, tell)
+        if why and len(folds) > 1:  # the others may take hours yet
+            say(f"! fold {fold}: {why}", err=True)
         return why and f"fold {fold}: {why}"
 
     pool = ThreadPoolExecutor(jobs)
@@ -113,24 +117,58 @@ def train_side_by_side(
         failed = [sentence for sentence in pool.map(train, folds) if sentence]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for one in list(running):
-            one.terminate()
+        started.end()
         pool.shutdown()
     if failed:
         raise InputError("; ".join(failed) + ". What is done is kept; the same command goes on")
 
 
-def _train(words: Sequence[str], running: set[subprocess.Popen[str]], tell: Callable[[str], None]) -> str | None:
-    """Call breastcad, pass on what it prints line by line, and return why it failed, if it did. Meanwhile it is among those ``running``."""
+class _Started:
+    """The commands that were started and have not ended; once all are to `end`, none is started any more."""
+
+    def __init__(self) -> None:
+        self._lock, self.over = threading.Lock(), False
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def start(self, words: Sequence[str], errors: IO[str]) -> subprocess.Popen[str] | None:
+        """Start a command that ends when this process does (`fold_process`); None where all are to end."""
+        call, own = [sys.executable, "-m", "breastcad.commands.fold_process", *words], os.environ | {"PYTHONUNBUFFERED": "1"}
+        with self._lock:
+            if self.over:
+                return None
+            pipe = subprocess.PIPE
+            one = subprocess.Popen(call, stdin=pipe, stdout=pipe, stderr=errors, encoding="utf-8", env=own)
+            self._running.add(one)
+            return one
+
+    def ended(self, one: subprocess.Popen[str]) -> None:
+        """Take out a command that has ended."""
+        with self._lock:
+            self._running.discard(one)
+
+    def end(self) -> None:
+        """End all."""
+        with self._lock:
+            self.over = True
+            for one in self._running:
+                one.terminate()
+
+
+def _train(words: Sequence[str], started: _Started, tell: Callable[[str], None]) -> str | None:
+    """Call breastcad, pass on what it prints line by line, and return why it failed, if it did."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        call, own = [sys.executable, "-m", "breastcad", *words], os.environ | {"PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=own) as one:
-            running.add(one)
+        one = started.start(words, errors)
+        if one is None:
+            return None
+        with one:
             for line in one.stdout or ():
                 tell(line.rstrip("\n"))
-        running.discard(one)
+            one.wait()  # before its standard input is closed, which would end it
+        started.ended(one)
         errors.seek(0)
         said = [line.strip() for line in errors if line.strip()]
+    if started.over:
+        return None
     if one.returncode < 0:
         return f"was killed (signal {-one.returncode}), perhaps for memory; --jobs 1 takes less"
     why = said[-1].removeprefix("breastcad: ") if said else f"ended with {one.returncode}"
