@@ -343,6 +343,16 @@ def test_predictions_that_a_person_changed_are_refused(tmp_path: Path, old: str,
         files.read_predictions(path)
 
 
+def test_probabilities_of_what_shuts_each_other_out_add_up_to_one_at_most(tmp_path: Path) -> None:
+    row = PredictionRow("s", "a", None, "g", 0, 0, 0, "test", "image", "benign", {}, {"benign": 0.9, "malignant": 0.9, "abnormal": 0.9})
+    files.write_predictions(tmp_path / "predictions.csv", [row])
+    with pytest.raises(ReadError, match=r"row 2: the probabilities of normal, benign and malignant must add up to 1 at most, got 1\.8$"):
+        files.read_predictions(tmp_path / "predictions.csv")
+    row.probability = {"normal": 0.334, "benign": 0.333, "malignant": 0.334, "abnormal": 0.667}  # rounded by whoever wrote it
+    files.write_predictions(tmp_path / "predictions.csv", [row])
+    assert files.read_predictions(tmp_path / "predictions.csv") == [row]
+
+
 def test_an_empty_line_at_the_end_is_none(tmp_path: Path) -> None:
     assert len(files.read_predictions(_predictions(tmp_path, lambda text: text + "\n\n"))) == 1
 

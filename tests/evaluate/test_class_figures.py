@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from breastcad.core.errors import ReadError
 from breastcad.core.files import read_predictions, write_predictions
 from breastcad.evaluate import curves, decisions
 from breastcad.evaluate.calibration import calibration_slope
@@ -267,6 +268,18 @@ def test_positives_of_a_class_are_counted_once_however_often_they_were_tested(tm
     write_predictions(run / "predictions.csv", [*rows, *(replace(row, repeat=1) for row in rows)])
     twice = {one.key: one.positives for one in evaluated(run, Options(level="patient")).figures if one.name.startswith("recall of")}
     assert twice == once
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_row_without_a_probability_that_others_have_is_refused_not_left_out(tmp_path, tables, part) -> None:
+    run = tables.made_up_classifier(tmp_path)
+    rows = read_predictions(run / "predictions.csv")
+    odd = next(row for row in rows if row.part == part and row.level == "image")
+    del odd.probability["malignant"]
+    write_predictions(run / "predictions.csv", rows)
+    said = rf"gives '{odd.id}' of '{odd.set}' \(level image, part {part}, fold \d\) no 'probability_malignant', but others of its level"
+    with pytest.raises(ReadError, match=said):
+        evaluated(run, Options(level="image"))
 
 
 def test_a_recheck_compares_parts_of_windows_where_windows_were_parted(tmp_path, tables) -> None:

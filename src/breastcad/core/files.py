@@ -298,6 +298,7 @@ def write_predictions(path: str | Path, rows: Iterable[PredictionRow]) -> None:
 
 
 _ROUNDING = 1e-6  # by which a probability that was computed may leave [0, 1]
+_SUM_ROUNDING = 0.01  # by which the sum of probabilities may pass 1: others write two digits
 
 
 def read_predictions(path: str | Path) -> list[PredictionRow]:
@@ -306,7 +307,8 @@ def read_predictions(path: str | Path) -> list[PredictionRow]:
     Raises
     ------
     ReadError
-        As `read_table`, or if a row's part is none of `PARTS`, its label none of `LABELS`, or a probability or Dice outside [0, 1].
+        As `read_table`, or if a row's part is none of `PARTS`, its label none of `LABELS`, a probability or Dice outside [0, 1], or the
+        probabilities of normal, benign and malignant, which shut each other out, add up to more than 1.
     """
     rows = read_table(path, PredictionRow)
     for line, row in enumerate(rows, start=2):
@@ -318,6 +320,11 @@ def read_predictions(path: str | Path) -> list[PredictionRow]:
         wrong = next((name for name, value in shares.items() if value is not None and not -_ROUNDING <= value <= 1 + _ROUNDING), None)
         if wrong:
             raise ReadError(path, f"row {line}: '{wrong}' must lie in [0, 1], got {shares[wrong]}")
+        whole = sum(row.probability.get(label, 0.0) for label in ("normal", "benign", "malignant"))
+        if whole > 1 + _SUM_ROUNDING:
+            raise ReadError(
+                path, f"row {line}: the probabilities of normal, benign and malignant must add up to 1 at most, got {whole:.6g}"
+            )
     return rows
 
 

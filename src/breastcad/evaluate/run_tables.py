@@ -80,7 +80,7 @@ def read_rows(folder: str | Path, *, aggregation: str | None = None) -> list[Pre
     Raises
     ------
     ReadError
-        If the table is missing or broken, has an empty cell or holds a row twice.
+        If the table is missing or broken, holds a row twice, or gives a row no probability of what it gives others of its level one.
     InputError
         If the folder is no run, is not trained to its end, or has nothing to aggregate.
     """
@@ -90,7 +90,20 @@ def read_rows(folder: str | Path, *, aggregation: str | None = None) -> list[Pre
     rows = read_predictions(path)
     _refuse_others(path, "level", LEVELS, [(row.id, row.level) for row in rows])
     refuse_twice(path, ((row.set, row.id, row.repeat, row.outer, row.inner, row.part, row.level) for row in rows))
+    _refuse_gaps(path, rows)
     return rows if aggregation is None else aggregated_rows(rows, aggregation)
+
+
+def _refuse_gaps(path: Path, rows: Iterable[PredictionRow]) -> None:
+    """Refuse a row without a probability that others of its level have: figures would be of fewer samples, and not say so."""
+    first: dict[str, PredictionRow] = {}
+    for row in rows:
+        known = first.setdefault(row.level, row)
+        if row.probability.keys() != known.probability.keys():
+            name = min(row.probability.keys() ^ known.probability.keys())
+            without = row if name in known.probability else known
+            place = f"'{without.id}' of '{without.set}' (level {without.level}, part {without.part}, fold {without.outer})"
+            raise ReadError(path, f"gives {place} no 'probability_{name}', but others of its level; fill it in, or take the row out")
 
 
 def tested_levels(folder: str | Path, rows: Iterable[PredictionRow]) -> list[str]:
