@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import asdict
 
 import pytest
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.evaluate.documents import documents_with_figures, fill_tables, quoted_tables, repository_of
-from breastcad.evaluate.figures import figures_table, read_metrics, write_metrics
+from breastcad.evaluate.figures import Options, figures_table, read_metrics, write_metrics
 from breastcad.evaluate.recheck import recheck, recheck_card
-from breastcad.evaluate.run_figures import figures
+from breastcad.evaluate.run_figures import evaluated, figures
 
 CARD = """# A card
 
@@ -82,10 +83,21 @@ def test_a_changed_prediction_changes_figures(repository) -> None:
     place = lines[0].split(",").index("probability_malignant")
     number = next(k for k, line in enumerate(lines) if ",test," in line and ",malignant," in line)
     cells = lines[number].split(",")
-    cells[place] = "0.999"
+    cells[place] = "0.001"
     lines[number] = ",".join(cells)
     path.write_text("\n".join(lines) + "\n")
     assert any("auc malignant against benign" in difference.what for difference in recheck(repository / "results/ours").differences)
+
+
+def test_confusion_counts_that_were_taken_out_are_named(tmp_path, tables) -> None:
+    run = tables.made_up_classifier(tmp_path)
+    options = Options(level="patch")
+    found = evaluated(run, options)
+    confusions = [asdict(one) for one in found.confusions]
+    write_metrics(run / "metrics.json", "t", found.figures, options=options, confusions=confusions[1:])
+    (difference,) = recheck(run).differences
+    assert difference.what.startswith("confusions (")
+    assert difference.written == "nothing"
 
 
 def test_figures_left_out_or_made_up_are_named(repository) -> None:

@@ -158,15 +158,20 @@ def compare_figures(where: str, written: Sequence[Figure], recomputed: Sequence[
 
 
 def _compare_kept(path: Path, what: str, key: Sequence[str], recomputed: Sequence[Mapping[str, object]]) -> list[Difference]:
-    """Return a difference for each entry of a list in a JSON file (``confusions``, ``tests``) that is not as it is recomputed."""
-    fresh = {tuple(one[name] for name in key): one for one in recomputed}
-    found = []
-    for old in read_json(path).get(what, []):
+    """Return a difference for each entry of a list in a JSON file (``confusions``, ``tests``) that is not as it is recomputed or missing.
+
+    An older file may have no such list.
+    """
+    fresh = {tuple(str(one[name]) for name in key): one for one in recomputed}
+    kept, where, known, found = read_json(path).get(what), f"{path.parent.name}/{path.name}", set(), []
+    for old in kept or []:
         of = tuple(str(old.get(name)) for name in key) if isinstance(old, dict) else ("no entry",)
+        known.add(of)
         new = fresh.get(of)
         if new is None or old.keys() != new.keys() or not all(_alike(old[name], new[name]) for name in new):
-            found.append(Difference(f"{path.parent.name}/{path.name}", f"{what} ({', '.join(of)})", str(old), str(new or "no such entry")))
-    return found
+            found.append(Difference(where, f"{what} ({', '.join(of)})", str(old), str(new or "no such entry")))
+    missing = [] if kept is None else [of for of in fresh if of not in known]
+    return found + [Difference(where, f"{what} ({', '.join(of)})", "nothing", str(fresh[of])) for of in missing]
 
 
 def _alike(written: object, recomputed: object) -> bool:
