@@ -21,7 +21,6 @@ torch = pytest.importorskip("torch")
 psutil = pytest.importorskip("psutil")
 
 from breastcad.commands import main  # noqa: E402
-from breastcad.commands.side_by_side import jobs_unasked, train_side_by_side, usable_processors  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.core.files import read_json, read_predictions, write_collection, write_patches, write_split  # noqa: E402
 from breastcad.core.records import Collection, PatchRow, SplitRow  # noqa: E402
@@ -290,6 +289,28 @@ def test_a_network_that_cannot_be_built_is_refused_before_a_folder_is_bound_to_i
             check([collection], split, settings, patches=patches)
 
 
+def test_a_network_too_large_for_memory_is_advice_before_a_folder_is_bound_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    monkeypatch.setattr(run_module, "make_network", full)
+    with pytest.raises(InputError, match=r"memory ran out with a batch of 4 at 99999 x 50; .*smaller rows="):
+        check_network(replace(SMALL, rows=99999))
+
+
+def test_a_search_without_inner_folds_is_refused_before_a_folder_is_bound_to_it(
+    collection: Collection, split: list[SplitRow], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_split(tmp_path / "split", split, {})
+    write_collection(tmp_path / "set", collection)
+    call = ["train", str(tmp_path / "set"), "--split", str(tmp_path / "split"), "--recipe", "classifier", "--search", "rate=1e-4..1e-2"]
+    with pytest.raises(SystemExit) as stop:
+        main([*call, "--out", str(tmp_path / "run")])
+    assert stop.value.code == 2
+    assert "fold 0 has no inner folds to choose settings on" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_search_by_the_last_epoch_is_refused() -> None:
     with pytest.raises(InputError, match="'choose_by' cannot be last"):
         Search((("rate", "1e-4..1e-2"),), 2).check(replace(SMALL, choose_by="last"))
@@ -377,50 +398,6 @@ def test_folds_side_by_side_say_what_one_after_the_other_say(files: list[str], t
         assert said.out.endswith(f"Next: breastcad evaluate {tmp_path / name}\n")
     tables = [(tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "two")]
     assert tables[0] == tables[1]
-
-
-def test_folds_go_side_by_side_unasked_where_it_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    many, gib = usable_processors() + 3, 2**30
-    for free, folds, seen, threads, jobs in (
-        (64 * gib, many, 7000, 1, usable_processors()),
-        (64 * gib, 1, 7000, 1, 1),
-        (64 * gib, many, 500, 1, 1),
-        (4 * gib, many, 7000, 1, 1),
-        (gib, many, 7000, 1, 1),
-        (64 * gib, many, 7000, 4096, 1),
-    ):
-        monkeypatch.setattr(psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
-        assert jobs_unasked(folds, seen, threads) == jobs
-
-
-def test_a_killed_fold_says_so_and_epochs_of_all_folds_are_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fake = tmp_path / "breastcad_fake.py"
-    fake.write_text(
-        "import os, sys\n"
-        "fold = sys.argv[-1]\n"
-        "print('looking at images: 3 of 9', file=sys.stderr)\n"
-        "print(f'fold {fold}, epoch 1 of 2: loss 0.1, validation 0.5, 9 images/s; 1 s an epoch, 3 s left at most')\n"
-        "print('Next: breastcad evaluate RUN', flush=True)\n"
-        "if fold == '1': os.kill(os.getpid(), 9)\n",
-        encoding="utf-8",
-    )
-    start = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda call, **how: start([call[0], str(fake), *call[4:]], **how))
-    counted: list[tuple[int, int]] = []
-    with pytest.raises(InputError, match=r"^fold 1: was killed \(signal 9\), perhaps for memory; --jobs 1 takes less\. What is done"):
-        train_side_by_side(["x"], [0, 1], 2, members=3, progress=lambda _, done, total: counted.append((done, total)))
-    assert counted == [(1, 12), (2, 12)]
-    said = capsys.readouterr().out.splitlines()
-    assert sorted(line[:6] for line in said) == ["fold 0", "fold 1"]
-    assert all(line.endswith("3 s left for this fold at most") for line in said)
-
-
-@pytest.mark.slow
-def test_a_fold_that_cannot_be_trained_beside_others_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"fold 1: .*is no split.*\. What is done is kept"):
-        train_side_by_side([str(tmp_path), "--split", str(tmp_path), "--out", str(tmp_path / "run")], [1], 2)
 
 
 @pytest.mark.slow

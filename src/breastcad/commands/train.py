@@ -206,13 +206,18 @@ def _device(name: DeviceName) -> torch.device:
 
 
 def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[str], None], *, searches: bool) -> list[SplitRow]:
-    """Return a split's rows; refuse those that leak, unless its split.json says that they may. That is said again, and inner folds are."""
+    """Return a split's rows; refuse those that leak, unless its split.json says that they may, and those that a search has nothing in.
+
+    That they leak is said again, and so are inner folds that nothing searches.
+    """
     from breastcad.core.errors import InputError
     from breastcad.datasets.splits import leaks
 
     leaking = leaks(rows)
     if leaking and not facts.get("leaks"):
         raise InputError(f"{'; '.join(leaking)}; make a split with breastcad split")
+    if searches and (bare := {row.outer for row in rows} - {row.outer for row in rows if row.inner}):
+        raise InputError(f"fold {min(bare)} has no inner folds to choose settings on; make them with breastcad split --kind nested")
     nested = ["the split is nested: its outer folds are trained, and its inner folds are for --search, and are not used"]
     for sentence in [*leaking, *(nested if any(row.inner for row in rows) and not searches else [])]:
         tell(sentence)

@@ -61,10 +61,11 @@ def check(
 def check_network(settings: Settings, search: Search | None = None) -> None:
     """Refuse a network that cannot be built, before a run folder is bound to it: InputError. Of a search, any that it would try."""
     for one in [settings, *(search.networks(settings) if search else [])]:
-        if isinstance(one, ClassifierSettings):
-            make_network(one)
-        if isinstance(one, ClassicalSettings) and DEEP in one.groups():
-            network_features(one, ())
+        with _advice(one):  # one may be too large for any memory
+            if isinstance(one, ClassifierSettings):
+                make_network(one)
+            if isinstance(one, ClassicalSettings) and DEEP in one.groups():
+                network_features(one, ())
 
 
 def train_run(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -62,6 +62,10 @@ class Run:
     inner: list[SplitRow] = field(default_factory=list)
     tell: Tell | None = None
     ahead: int = 1
+
+    def locked(self) -> BaseFileLock:
+        """Return the lock for what several commands write to: a context."""
+        return FileLock(self.folder / LOCK)
 
 
 # What a run folder holds before its settings: a kill in between leaves no more than this.
@@ -138,7 +142,7 @@ def bind(run: Run, digest: str, search: Search | None = None) -> None:
     """
     path, now = run.folder / IMAGES, {"sha256": digest}
     bind_search(run.folder, search, begun=path.is_file())
-    with FileLock(run.folder / LOCK):
+    with run.locked():
         if not path.is_file():
             write_json(path, now)
         elif read_json(path) != now:
@@ -151,7 +155,7 @@ def bind(run: Run, digest: str, search: Search | None = None) -> None:
 def note_environment(run: Run, tell: Tell | None) -> None:
     """Keep what a run is trained with; if it goes on with something else, keep both and say so."""
     path, now = run.folder / ENVIRONMENT, environment(run.device)
-    with FileLock(run.folder / LOCK):
+    with run.locked():
         kept = read_json(path) if path.is_file() else []
         known = [kept] if isinstance(kept, dict) else kept  # one alone: of a run that was begun before there were several
         if now in known:

@@ -145,7 +145,8 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
         if study is not None:
             study.tell(trial, score)
             values = {name: present(settings, name) for name, _ in search.space}
-            _write(run.folder / "search.csv", {"repeat": fold[0], "fold": fold[1], "trial": done, **values}, score, started)
+            with run.locked():  # folds may be trained side by side
+                _write(run.folder / "search.csv", {"repeat": fold[0], "fold": fold[1], "trial": done, **values}, score, started)
     best = processes.from_first(study.best_params if study is not None else {})
     if processes.first:
         write_json(fold_folder(run.folder, fold) / SEARCHED, best)
