@@ -132,8 +132,8 @@ def test_a_truth_is_one_however_it_is_spelt(tmp_path: Path) -> None:
 def test_a_contradiction_is_blamed_on_the_table_that_it_is_in(tmp_path: Path) -> None:
     ratings = table(tmp_path, "case reader rating patient\n1 A benign p\n2 A malignant p")
     for text, said in (
-        ("case truth\n1 benign\n1 malignant", "says two things of one case: truth 'benign' and 'malignant'"),
-        ("case truth patient\n1 benign p\n1 benign q", "says two things of one case: patient 'p' and 'q'"),
+        ("case truth\n1 benign\n1 malignant", "says two things of case '1': truth 'benign' and 'malignant'"),
+        ("case truth patient\n1 benign p\n1 benign q", "says two things of case '1': patient 'p' and 'q'"),
         ("case truth patient\n1 benign q", "says of case '1' patient 'q', but the ratings say 'p'; correct one of the two"),
     ):
         with pytest.raises(InputError, match=f"^truth.csv: {said}"):
@@ -146,10 +146,10 @@ def test_a_contradiction_is_blamed_on_the_table_that_it_is_in(tmp_path: Path) ->
         ("case reader rating", {}, "ratings.csv: has no rows; it needs one a reader and case"),
         ("case reader\n1 A", {}, "all ratings are empty"),
         ("case reader rating\n1 A .", {}, "all ratings are empty"),
-        ("case reader rating\n1 A 1\n1 A 0", {}, "has two ratings of reader 'A' for one case; keep one, or name another condition"),
+        ("case reader rating\n1 A 1\n1 A 0", {}, "has two ratings of reader 'A' for case '1'; keep one, or name another condition"),
         ("case reader rating condition modality\n1 A 1 x .\n2 A 1 . y", {}, "has both 'condition' and 'modality' filled"),
-        ("case reader rating patient\n1 A 1 p\n1 B 0 q", {}, "says two things of one case: patient 'p' and 'q'"),
-        ("case reader rating truth\n1 A 1 benign\n1 B 0 malignant", {}, "says two things of one case: truth 'benign' and 'malignant'"),
+        ("case reader rating patient\n1 A 1 p\n1 B 0 q", {}, "says two things of case '1': patient 'p' and 'q'"),
+        ("case reader rating truth\n1 A 1 benign\n1 B 0 malignant", {}, "says two things of case '1': truth 'benign' and 'malignant'"),
         ("case reader rating truth\n1 A 1 cancer", {}, "truth must be benign, malignant, normal or unknown, got 'cancer'"),
         ("case reader rating\n1 A maybe\n2 A 3", {}, "a rating 'maybe' is no number, and not benign or malignant"),
         ("case reader rating\n1 A benign\n2 A 3", {}, "a rating 'benign' is no number, as others are; say what it means with --code"),

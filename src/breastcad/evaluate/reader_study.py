@@ -221,7 +221,9 @@ def _said(path: Path, rows: Sequence[RatingRow]) -> dict[tuple[str, str, str], s
         key = (row.condition or row.modality or "", row.reader, row.case)
         if key in found:
             under = f" under '{key[0]}'" if key[0] else ""
-            raise ReadError(path, f"has two ratings of reader '{row.reader}'{under} for one case; keep one, or name another condition")
+            raise ReadError(
+                path, f"has two ratings of reader '{row.reader}'{under} for case '{row.case}'; keep one, or name another condition"
+            )
         found[key] = row.rating
     return found
 
@@ -231,7 +233,7 @@ def _one_each(path: Path, what: str, said: Sequence[tuple[str, str]]) -> dict[st
     found: dict[str, str] = {}
     for case, word in said:
         if found.setdefault(case, word) != word:
-            raise ReadError(path, f"says two things of one case: {what} '{found[case]}' and '{word}'")
+            raise ReadError(path, f"says two things of case '{case}': {what} '{found[case]}' and '{word}'")
     return found
 
 
