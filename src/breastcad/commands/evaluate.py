@@ -138,13 +138,15 @@ def _evaluate(run: Path, out: Path | None, options: Options, *, overwrite: bool)
     """Write and print a run's figures; return the folder that they are in."""
     from dataclasses import asdict
 
+    from breastcad.commands.progress import bar
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder
     from breastcad.evaluate.figures import write_metrics
     from breastcad.evaluate.pictures import write_pictures
     from breastcad.evaluate.run_figures import evaluated
 
-    found = evaluated(run, options)
+    with bar("figures") as update:
+        found = evaluated(run, options, progress=lambda text, done, total: update(done, total, text))
     if not found.figures:
         reasons = "; ".join(found.left_out[:3]) or "a class is absent, or all images are of one group"
         raise AnswerNo(f"the predictions of '{run.name}' allow no figure: {reasons}")

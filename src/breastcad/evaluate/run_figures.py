@@ -42,7 +42,7 @@ CLASSIFIERS = ("classifier", "classical")
 """Tasks, in settings.yaml, of runs whose figures are those of `class_figures`."""
 
 
-def evaluated(folder: str | Path, options: Options = DEFAULT) -> Evaluation:
+def evaluated(folder: str | Path, options: Options = DEFAULT, *, progress: Callable[[str, int, int], None] | None = None) -> Evaluation:
     """Recompute all figures of a run, at every level that it has test rows of or at one.
 
     Parameters
@@ -50,6 +50,8 @@ def evaluated(folder: str | Path, options: Options = DEFAULT) -> Evaluation:
     folder : str or Path
         The run folder.
     options : Options
+    progress : callable, optional
+        Called before each level with what is done, how many levels are done, of how many.
 
     Returns
     -------
@@ -63,7 +65,10 @@ def evaluated(folder: str | Path, options: Options = DEFAULT) -> Evaluation:
     """
     folder, whole = Path(folder), Evaluation()
     rows = read_rows(folder, aggregation=options.aggregation)
-    for level in [options.level] if options.level else tested_levels(folder, rows):
+    levels = [options.level] if options.level else tested_levels(folder, rows)
+    for done, level in enumerate(levels):
+        if progress:
+            progress(f"figures and their intervals, level {level}", done, len(levels))
         run = run_at(folder, rows, level)
         whole.add(class_figures(run, options) if is_classifier(folder) else Evaluation(_lesion_figures(run)))
     return whole

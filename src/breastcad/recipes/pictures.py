@@ -63,7 +63,7 @@ def bars(runs: Sequence[RecipeRun], name: str) -> bytes | None:
         return None
     meaning = f"{name} as printed ({recipe.ours[name]})" if name in recipe.ours else name
     warning = "MADE-UP DATA, no result\n" if any(run.made.made_up for run in runs) else ""
-    return _drawn(groups, f"{warning}{recipe.key}: {meaning}")
+    return _drawn(groups, f"{warning}{recipe.key}: {meaning}", name)
 
 
 def _of_run(run: RecipeRun, name: str) -> list[Bar]:
@@ -80,8 +80,8 @@ def _of_run(run: RecipeRun, name: str) -> list[Bar]:
     return found
 
 
-def _drawn(groups: dict[str, list[Bar]], title: str) -> bytes:
-    """Draw groups of bars, lying, so that long names can be read."""
+def _drawn(groups: dict[str, list[Bar]], title: str, name: str) -> bytes:
+    """Draw groups of bars of a figure of this name, lying, so that long names can be read."""
     count = sum(map(len, groups.values())) + len(groups)
     height = max(_LEAST_IN, 0.3 * count)
     canvas = Canvas(figsize=(_WIDTH_IN, height), facecolor="white")
@@ -96,7 +96,7 @@ def _drawn(groups: dict[str, list[Bar]], title: str) -> bytes:
     panel.set_yticks(ticks, list(groups), fontsize=9)
     panel.set(xlim=(0, 1.6), ylim=(place - 0.8, -0.8))
     panel.set_xticks(np.arange(0, 1.01, 0.2))
-    panel.set_xlabel("figure; whiskers: 95 % over patient groups", x=0.5 / 1.6)
+    panel.set_xlabel(f"{name}; whiskers: 95 % over patient groups", x=0.5 / 1.6)
     panel.grid(True, axis="x", color="#DDDDDD", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
