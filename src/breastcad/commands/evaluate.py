@@ -236,6 +236,8 @@ def _remarks(run: Path) -> list[str]:
     if said and not remarks:  # windows or copies parted at random: no group is parted that split.csv knows of
         remarks = [str(one) for one in said] if isinstance(said, list) else [str(said)]
     settings = run / "settings.yaml"
-    if settings.is_file() and read_yaml(settings).get("shortened"):
+    if not settings.is_file():
+        remarks.append("no settings.yaml: figures are those of a lesion network; whether its training was shortened is not known")
+    elif read_yaml(settings).get("shortened"):
         remarks.append("shortened training")
     return remarks

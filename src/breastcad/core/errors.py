@@ -28,7 +28,7 @@ class ReadError(InputError):
     """
 
     def __init__(self, path: str | PurePath, reason: str, private: Sequence[str] = ()) -> None:
-        name = PurePath(path).name
+        name = PurePath(path).name or str(path)  # '.' and '/' have none
         hidden = _UID.search(name) or any(part.lower() in name.lower() for part in private)
         super().__init__(f"{'#' if hidden else name}: {reason}")
         self.path = str(path)

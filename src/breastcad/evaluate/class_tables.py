@@ -24,7 +24,7 @@ DECISIONS = {
     "F1": "f1 {}, " + HIGHEST,
     "MCC": "mcc {}, " + HIGHEST,
 }
-CLASSES_NOTE = "By the highest probability. n: samples of the class. None: nothing was called the class, so there is no precision."
+CLASSES_NOTE = "By the highest probability. n: samples of the class, of all; groups: of all. None: nothing was called so: no precision."
 
 
 def class_tables(figures: Sequence[Figure], confusions: Sequence[Confusion]) -> str:
@@ -65,7 +65,11 @@ def _classes(figures: Sequence[Figure]) -> str:
         rate, _, name = one.name.partition(" of ")
         if rate in PER_CLASS:
             found.setdefault((one.level, one.set, name), {})[rate] = one
-    return _table("class", {rate: "" for rate in PER_CLASS}, found, lambda own: str(own.positives)) + f"{CLASSES_NOTE}\n" if found else ""
+    return (
+        _table("class", {rate: "" for rate in PER_CLASS}, found, lambda own: f"{own.positives} of {own.n}") + f"{CLASSES_NOTE}\n"
+        if found
+        else ""
+    )
 
 
 def _table(head: str, columns: dict[str, str], found: dict[tuple[str, str, str], dict[str, Figure]], n: Callable[[Figure], str]) -> str:
