@@ -34,10 +34,11 @@ def call(*arguments: object) -> int:
 
 
 def test_figures_are_written_into_the_run_and_the_table_is_printed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = "no settings.yaml, so taken for a lesion network's"
     assert call(run) == 0
     title, figures = read_metrics(run / "metrics.json")
     assert (title, [figure.name for figure in figures]) == (
-        "run",
+        f"run; {unknown}",
         [
             "auc malignant against benign",
             "auc malignant against benign, given abnormal",
@@ -45,7 +46,6 @@ def test_figures_are_written_into_the_run_and_the_table_is_printed(run: Path, ca
             "calibration error malignant",
         ],
     )
-    unknown = "no settings.yaml: figures are those of a lesion network; whether its training was shortened is not known"
     assert capsys.readouterr().out == figures_table(figures, [unknown])
     assert sorted(path.name for path in run.glob("*.png")) == ["reliability.png", "roc.png"]
 

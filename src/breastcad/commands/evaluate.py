@@ -237,7 +237,7 @@ def _remarks(run: Path) -> list[str]:
         remarks = [str(one) for one in said] if isinstance(said, list) else [str(said)]
     settings = run / "settings.yaml"
     if not settings.is_file():
-        remarks.append("no settings.yaml: figures are those of a lesion network; whether its training was shortened is not known")
+        remarks.append("no settings.yaml, so taken for a lesion network's")
     elif read_yaml(settings).get("shortened"):
         remarks.append("shortened training")
     return remarks
