@@ -46,7 +46,7 @@ def test_figures_are_written_into_the_run_and_the_table_is_printed(run: Path, ca
             "calibration error malignant",
         ],
     )
-    assert capsys.readouterr().out == figures_table(figures, [unknown])
+    assert capsys.readouterr().out == figures_table(figures, [unknown]) + f"! {unknown}\n"
     assert sorted(path.name for path in run.glob("*.png")) == ["reliability.png", "roc.png"]
 
 
