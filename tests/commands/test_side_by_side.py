@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("torch")
 psutil = pytest.importorskip("psutil")
 
+from breastcad.commands import side_by_side  # noqa: E402
 from breastcad.commands.side_by_side import jobs_unasked, train_side_by_side, usable_processors  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 
@@ -56,8 +58,24 @@ def test_a_killed_fold_says_so_and_epochs_of_all_folds_are_counted(
     out, err = capsys.readouterr()
     said = out.splitlines()
     assert sorted(line[:6] for line in said) == ["fold 0", "fold 1"]
-    assert all(line.endswith("3 s left for this fold at most") for line in said)
+    assert all(re.search(r"; 1 s an epoch, 3 s left for this fold, \d+ s for all, at most$", line) for line in said)
     assert err == "! fold 1: was killed (signal 9), perhaps for memory; --jobs 1 takes less\n"  # at once, while others go on
+
+
+def test_the_time_that_is_left_counts_folds_that_wait(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    monkeypatch.setattr(side_by_side, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    epochs = side_by_side._Epochs(5, 2, 1, None)
+    first, second = epochs.of_a_fold(), epochs.of_a_fold()
+    now[0] = 100.0
+    first("fold 0, epoch 1 of 4: loss 1; 100 s an epoch, 5 min left at most")
+    for _ in range(4):  # of folds 2, 3 and 4, two rounds
+        second("fold 1, epoch 1 of 4: loss 1; 25 s an epoch, 0 s left at most")
+    *_, fifth = [epochs.of_a_fold() for _ in range(3)]
+    now[0] = 120.0
+    fifth("fold 4, epoch 1 of 4: loss 1; 20 s an epoch, 60 s left at most")
+    left = [re.search(r"fold, (.*) for all, at most$", line)[1] for line in capsys.readouterr().out.splitlines()]
+    assert left == ["18 min", "18 min", "8 min", "5 min", "3 min", "60 s"]
 
 
 SLOW_FOLD = """

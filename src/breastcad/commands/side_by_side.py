@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
@@ -85,7 +86,7 @@ def train_side_by_side(
     folds : sequence of int
     jobs : int
     members : int, optional
-        Networks that a fold trains, for ``progress``.
+        Networks that a fold trains.
     progress : callable, optional
         Called after each epoch with a text, how many were trained, and how many there are at most.
 
@@ -94,20 +95,10 @@ def train_side_by_side(
     InputError
         If a command failed; it says of which fold, and why.
     """
-    started = _Started()
-    told: list[str] = []
-
-    def tell(line: str) -> None:
-        found = OF_AN_EPOCH.match(line)
-        if not found:
-            return
-        told.append(line)
-        say(line.replace(" left at most", " left for this fold at most"))
-        if progress:
-            progress(f"training {len(folds)} folds, {jobs} side by side", len(told), int(found[1]) * members * len(folds))
+    started, epochs = _Started(), _Epochs(len(folds), jobs, members, progress)
 
     def train(fold: int) -> str | None:
-        why = _train(["train", *words, "--folds", str(fold)], started, tell)
+        why = _train(["train", *words, "--folds", str(fold)], started, epochs.of_a_fold())
         if why and len(folds) > 1:  # the others may take hours yet
             say(f"! fold {fold}: {why}", err=True)
         return why and f"fold {fold}: {why}"
@@ -121,6 +112,40 @@ def train_side_by_side(
         pool.shutdown()
     if failed:
         raise InputError("; ".join(failed) + ". What is done is kept; the same command goes on")
+
+
+class _Epochs:
+    """What folds say of their epochs: passed on with how long all folds take, and counted."""
+
+    def __init__(self, folds: int, jobs: int, members: int, progress: Callable[[str, int, int], None] | None) -> None:
+        self._lock, self._folds, self._jobs, self._members, self._progress = threading.Lock(), folds, jobs, members, progress
+        self._done, self._begun = 0, 0
+
+    def of_a_fold(self) -> Callable[[str], None]:
+        """Return what takes the lines of a fold that begins now."""
+        from breastcad.train.run_folder import duration
+
+        began, told = time.monotonic(), 0
+        with self._lock:
+            self._begun += 1
+
+        def tell(line: str) -> None:
+            nonlocal told
+            found = OF_AN_EPOCH.match(line)
+            if not found:
+                return
+            told += 1
+            all_of_fold = int(found[1]) * self._members
+            with self._lock:
+                rounds = -(-(self._folds - self._begun) // self._jobs)  # of folds that wait
+                left = (time.monotonic() - began) / told * (all_of_fold * (1 + rounds) - told)
+                say(line.replace(" left at most", f" left for this fold, {duration(left)} for all, at most"))
+                self._done += 1
+                if self._progress:
+                    text = f"training {self._folds} folds, {self._jobs} side by side"
+                    self._progress(text, self._done, all_of_fold * self._folds)
+
+        return tell
 
 
 class _Started:

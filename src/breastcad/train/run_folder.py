@@ -249,16 +249,16 @@ class Pace:
         left = seconds * (epochs - done + epochs * (self._run.ahead - 1))
         self._run.tell(
             f"{fold_name(self._task.fold)}, epoch {done} of {epochs}: loss {self._train['loss']:.3f}, validation {row['score']:.3f}, "
-            f"{self._train['images_per_second']:.0f} images/s; {_duration(seconds)} an epoch, {_duration(left)} left at most"
+            f"{self._train['images_per_second']:.0f} images/s; {duration(seconds)} an epoch, {duration(left)} left at most"
         )
 
 
-def _duration(seconds: float) -> str:
-    """Return a time in the unit that suits it.
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that suits it.
 
     Examples
     --------
-    >>> [_duration(seconds) for seconds in (4.2, 300, 9000)]
+    >>> [duration(seconds) for seconds in (4.2, 300, 9000)]
     ['4 s', '5 min', '2.5 h']
     """
     if seconds < 100:
