@@ -6,8 +6,8 @@ What was tried and how good it was stands in search.csv; the studies are optuna'
 from __future__ import annotations
 
 import csv
+import io
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from breastcad.core.errors import InputError
-from breastcad.core.files import read_json, write_json
+from breastcad.core.files import read_json, write_json, write_text
 from breastcad.core.records import SplitRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate.run_tables import fold_folder
@@ -140,13 +140,12 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
     study = _study(folder, fold) if processes.first else None
     while (done := processes.from_first(_completed(study))) < search.trials:
         trial, settings = processes.from_first(_asked(study, search, run.settings, fold, done) if study else (0, run.settings))
-        started = time.monotonic()
         score = _score(run, folder / f"trial{done}", rows, samples, settings, fold, make_task)
         if study is not None:
             study.tell(trial, score)
-            values = {name: present(settings, name) for name, _ in search.space}
-            with run.locked():  # folds may be trained side by side
-                _write(run.folder / "search.csv", {"repeat": fold[0], "fold": fold[1], "trial": done, **values}, score, started)
+            _keep(run, study, search, fold)
+    if study is not None:
+        _keep(run, study, search, fold)  # again: a kill may have come between telling and keeping
     best = processes.from_first(study.best_params if study is not None else {})
     if processes.first:
         write_json(fold_folder(run.folder, fold) / SEARCHED, best)
@@ -203,11 +202,24 @@ def _score(
     return math.fsum(scores) / len(scores)
 
 
-def _write(path: Path, values: dict[str, Any], score: float, started: float) -> None:
-    """Append a row to search.csv."""
-    row = {**values, "score": f"{score:.5g}", "seconds": f"{time.monotonic() - started:.1f}"}
-    with open(path, "a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(row), lineterminator="\n")
-        if not stream.tell():
-            writer.writeheader()
-        writer.writerow(row)
+def _keep(run: Run, study: optuna.Study, search: Search, fold: Fold) -> None:
+    """Write what a fold has tried into search.csv, in the place of what it had there; folds may be trained side by side."""
+    path = run.folder / "search.csv"
+    own: list[dict[str, Any]] = []
+    for number, trial in enumerate(study.get_trials(states=[optuna.trial.TrialState.COMPLETE])):
+        settings = with_values(run.settings, list(trial.params.items()))
+        values = {name: present(settings, name) for name, _ in search.space}
+        seconds = trial.duration.total_seconds() if trial.duration else math.nan
+        score = {"score": f"{trial.value:.5g}", "seconds": f"{seconds:.1f}"}
+        own.append({"repeat": fold[0], "fold": fold[1], "trial": number, **values, **score})
+    with run.locked():
+        kept: list[dict[str, Any]] = []
+        if path.is_file():
+            with open(path, newline="", encoding="utf-8") as stream:
+                kept = [row for row in csv.DictReader(stream) if (int(row["repeat"]), int(row["fold"])) != fold]
+        rows = sorted([*kept, *own], key=lambda row: tuple(int(row[name]) for name in ("repeat", "fold", "trial")))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(own[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(path, text.getvalue())
