@@ -62,6 +62,20 @@ def test_stopped_and_continued_is_never_stopped(samples: list[Sample], settings:
     assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
 
 
+def test_the_scaling_of_half_precision_goes_on_where_it_stopped(
+    samples: list[Sample], settings: LesionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor as on an accelerator, so that it can be tested on one."""
+    scaler = torch.amp.GradScaler
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda device, enabled: scaler(device, init_scale=8.0, growth_interval=2))
+    train(samples, replace(settings, epochs=1), tmp_path)
+    before = load_checkpoint(tmp_path / "last.safetensors")[1]["scaling"]
+    train(samples, replace(settings, epochs=2), tmp_path)
+    after = load_checkpoint(tmp_path / "last.safetensors")[1]["scaling"]
+    steps = LesionTask(samples, samples, settings, (0, 0)).steps
+    assert (before["scale"], after["scale"]) == (8.0 * 2 ** (steps // 2), 8.0 * 2 ** (2 * steps // 2))
+
+
 def test_another_seed_gives_other_weights(samples: list[Sample], settings: LesionSettings, tmp_path: Path) -> None:
     short = replace(settings, epochs=1)
     train(samples, short, tmp_path / "a")

@@ -93,6 +93,16 @@ class State:
         self.average.requires_grad_(False)
         self.epoch = self.step = 0
         self.best_epoch, self.best_score = -1, -math.inf
+        self._processes = processes
+
+    @property
+    def scaling(self) -> dict[str, Any]:
+        """How losses are scaled in half precision (`Processes.scaling`)."""
+        return self._processes.scaling
+
+    @scaling.setter
+    def scaling(self, value: dict[str, Any]) -> None:
+        self._processes.scaling = value
 
 
 def fold_name(fold: Fold) -> str:
@@ -219,7 +229,7 @@ def _save(state: State, folder: Path) -> None:
         | with_prefix("average", state.average.state_dict())
         | with_prefix("moments", moments)
     )
-    facts = {key: getattr(state, key) for key in ("epoch", "step", "best_epoch", "best_score")}
+    facts = {key: getattr(state, key) for key in ("epoch", "step", "best_epoch", "best_score", "scaling")}
     save_checkpoint(folder / "last.safetensors", tensors, facts)
 
 

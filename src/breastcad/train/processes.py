@@ -44,6 +44,16 @@ class Processes:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
+    @property
+    def scaling(self) -> dict[str, Any]:
+        """How losses are scaled so that gradients stay in half precision's range, which steps adapt; empty where they are not."""
+        return self._scaler.state_dict()
+
+    @scaling.setter
+    def scaling(self, value: dict[str, Any]) -> None:
+        if value:
+            self._scaler.load_state_dict(value)
+
     def check_batch(self, batch: int, wanted: int) -> None:
         """Refuse a batch that cannot be parted evenly, be it the setting's or smaller because there are fewer samples: InputError."""
         if batch % self.count:
