@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,22 @@ def call(tmp_path: Path, *options: str) -> int:
     with pytest.raises(SystemExit) as stop:
         main(["train", str(tmp_path / "collection"), "--split", str(tmp_path / "split"), "--out", str(tmp_path / "run"), *options])
     return int(stop.value.code or 0)
+
+
+def test_what_needs_no_torch_is_refused_before_it_is_started(tmp_path: Path) -> None:
+    write_collection(tmp_path / "collection", Collection(str(tmp_path), []))
+    place = str(tmp_path / "collection")
+    code = (
+        "import sys\n"
+        "from breastcad.commands import main\n"
+        "try:\n"
+        f"    main(['train', {place!r}, '--split', {str(tmp_path / 'none')!r}, '--out', {str(tmp_path / 'run')!r}])\n"
+        "except SystemExit as stop:\n"
+        "    print(stop.code, 'torch' in sys.modules)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout == "2 False\n"
+    assert "none: is no split" in said.stderr
 
 
 def test_a_split_that_leaks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,20 +79,22 @@ def command(
     happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
     Then: breastcad evaluate RUN.
     """
+    from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
-    from breastcad.train.processes import Processes
-    from breastcad.train.run import check, check_network
     from breastcad.train.tasks import recipe as settings_of
 
-    settings = _changed(settings_of(recipe), network, seed, setting or [])
-    wanted, numbers, sought = _device(device), _numbers(folds), _search(search or [], trials, settings)
-    processes = Processes(wanted)
-    tell = _warn if processes.first else _quiet
-    facts = read_facts((split.parent if split.is_file() else split) / "split.json")
-    rows = _repeated(_checked_rows(read_split(split), facts, tell, searches=sought is not None), seeds)
+    settings, numbers = _changed(settings_of(recipe), network, seed, setting or []), _numbers(folds)
+    facts, rows = read_facts((split.parent if split.is_file() else split) / "split.json"), read_split(split)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
+    with bar("starting torch"):  # ten seconds, after what can be refused without it
+        from breastcad.train.processes import Processes
+        from breastcad.train.run import check, check_network
+    wanted, sought = _device(device), _search(search or [], trials, settings)
+    processes = Processes(wanted)
+    tell = _warn if processes.first else _quiet
+    rows = _repeated(_checked_rows(rows, facts, tell, searches=sought is not None), seeds)
     check(given, rows, settings, numbers, patches=windows)
     check_network(settings, sought)
     jobs = _said(jobs, processes, wanted)
