@@ -86,7 +86,7 @@ def train_side_by_side(
     folds : sequence of int
     jobs : int
     members : int, optional
-        Networks that a fold trains.
+        Networks that a fold trains, in all its repeats.
     progress : callable, optional
         Called after each epoch with a text, how many were trained, and how many there are at most.
 

@@ -133,7 +133,8 @@ def _train(
         jobs = min(aside[0] or _jobs(run, wanted), len(wanted))
         if jobs > 1:
             say(f"{len(wanted)} folds, {jobs} side by side", err=True)
-            aside[1](wanted, jobs, members=settings.members, progress=progress)
+            networks = settings.members * len({row.repeat for row in run.split})
+            aside[1](wanted, jobs, members=networks, progress=progress)
         problems = train_run(run, **inputs) or (read_left_out(run) if jobs > 1 else [])
         left = undone_folds(run)
         largest = None if left or settings.task != "lesion" or not first else export_run(run)
