@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -397,6 +398,23 @@ def test_folds_side_by_side_say_what_one_after_the_other_say(files: list[str], t
         assert said.out.endswith(f"Next: breastcad evaluate {tmp_path / name}\n")
     tables = [(tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "two")]
     assert tables[0] == tables[1]
+
+
+def test_the_time_of_folds_side_by_side_is_reckoned_from_every_network_they_train(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def stopped(words: list[str], folds: list[int], jobs: int, *, members: int, progress: object) -> None:
+        asked.append((folds, jobs, members))
+        raise InputError("stopped before the first")
+
+    monkeypatch.setattr("breastcad.commands.train.train_side_by_side", stopped)
+    place = files.index("--folds")
+    call = [*files[:place], *files[place + 2 :], "--setting", "members=2", "--seeds", "3", "--jobs", "2"]
+    with pytest.raises(SystemExit):
+        main([*call, "--out", str(tmp_path / "run")])
+    assert asked == [([0, 1], 2, 2 * 3)], capsys.readouterr().err
 
 
 @pytest.mark.slow
