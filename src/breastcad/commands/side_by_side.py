@@ -125,21 +125,25 @@ class _Epochs:
         """Return what takes the lines of a fold that begins now."""
         from breastcad.train.run_folder import duration
 
-        began, told = time.monotonic(), 0
+        began = time.monotonic()
+        told: list[float] = []
         with self._lock:
             self._begun += 1
 
         def tell(line: str) -> None:
-            nonlocal told
             found = OF_AN_EPOCH.match(line)
             if not found:
                 return
-            told += 1
+            told.append(time.monotonic())
             all_of_fold = int(found[1]) * self._members
             with self._lock:
-                rounds = -(-(self._folds - self._begun) // self._jobs)  # of folds that wait
-                left = (time.monotonic() - began) / told * (all_of_fold * (1 + rounds) - told)
-                say(line.replace(" left at most", f" left for this fold, {duration(left)} for all, at most"))
+                left = " left for this fold"
+                if len(told) > 1:  # before the first epoch a process starts and images are looked at
+                    first, seconds = told[0] - began, (told[-1] - told[0]) / (len(told) - 1)
+                    waiting = -(-(self._folds - self._begun) // self._jobs)  # rounds of folds
+                    all_left = seconds * (all_of_fold - len(told)) + waiting * (first + seconds * (all_of_fold - 1))
+                    left += f", {duration(all_left)} for all,"
+                say(line.replace(" left at most", f"{left} at most"))
                 self._done += 1
                 if self._progress:
                     text = f"training {self._folds} folds, {self._jobs} side by side"
