@@ -247,6 +247,7 @@ def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
             return [row[:-1] for row in csv.reader(stream)]
 
     assert tried("whole") == tried("parts")
+    assert not list(tmp_path.glob("*/search/**/*.safetensors"))  # of trials that are done
     assert len(tried("whole")) == 3
     with pytest.raises(InputError, match="another --search or --trials"):
         train_run(begin(tmp_path / "whole", SMALL, split), [collection], patches=patches, search=replace(search, trials=3))

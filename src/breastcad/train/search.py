@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -144,6 +145,7 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
         if study is not None:
             study.tell(trial, score)
             _keep(run, study, search, fold)
+            rmtree(folder / f"trial{done}", ignore_errors=True)  # weights of trials would fill a disk, and are not used again
     if study is not None:
         _keep(run, study, search, fold)  # again: a kill may have come between telling and keeping
     best = processes.from_first(study.best_params if study is not None else {})
