@@ -9,7 +9,7 @@ from PIL import Image
 from breastcad.core.errors import ReadError
 from breastcad.evaluate.figures import Options
 from breastcad.evaluate.learning_curves import learning_curves
-from breastcad.evaluate.pictures import roc_panel, roc_panels, write_pictures
+from breastcad.evaluate.pictures import Curve, roc_panel, roc_panels, write_pictures
 from breastcad.evaluate.run_figures import evaluated, figures
 
 
@@ -50,7 +50,7 @@ def test_a_classifier_has_its_counts_drawn_and_the_level_in_the_name_where_there
 def test_several_runs_share_one_axis_and_a_name_has_one_line(tmp_path) -> None:
     draw = np.random.default_rng(2)
     labels = draw.random(50) < 0.5
-    curves = [(name, labels, labels + draw.normal(size=50)) for name in ("one", "other")]
+    curves = [Curve(name, labels, labels + draw.normal(size=50)) for name in ("one", "other")]
     roc_panel(tmp_path / "one.png", "two runs", curves)
     roc_panels(tmp_path / "two.png", "two runs", [("a", curves), ("b", curves[1:])])
     with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
@@ -59,7 +59,7 @@ def test_several_runs_share_one_axis_and_a_name_has_one_line(tmp_path) -> None:
     with pytest.raises(ValueError, match="there are no curves to draw"):
         roc_panel(tmp_path / "none.png", "none", [])
     with pytest.raises(ValueError, match="must hold both classes"):
-        roc_panel(tmp_path / "none.png", "none", [("one", [1, 1], [1, 2])])
+        roc_panel(tmp_path / "none.png", "none", [Curve("one", [1, 1], [1, 2])])
     assert not (tmp_path / "none.png").exists()
 
 

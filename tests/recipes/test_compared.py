@@ -131,9 +131,11 @@ def test_roc_curves_are_of_the_test_windows_of_what_is_asked(make_run: MakeRun) 
     """Eight windows a set, every other malignant, the k-th at k / 8."""
     run = read_recipe_run(make_run("us", "e5-us", "resnet18", "leave-one-set-out", sets=("bus-bra", "busi"), shortened=True))
     curves = roc_curves([run])
-    assert [name for name, _, _ in curves] == [f"resnet18, leave-one-set-out, tested on {name}, shortened" for name in ("bus-bra", "busi")]
-    assert curves[0][1] == [False, True] * 4
-    assert curves[0][2] == [number / 8 for number in range(8)]
+    assert [curve.name for curve in curves] == [f"resnet18, leave-one-set-out, tested on {name}, shortened" for name in ("bus-bra", "busi")]
+    assert curves[0].labels == [False, True] * 4
+    assert curves[0].scores == [number / 8 for number in range(8)]
+    figure = run.figure("auc malignant against benign", "bus-bra")
+    assert curves[0].interval == (figure.low, figure.high)
 
 
 def test_compare_writes_its_tables_and_pictures(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +171,7 @@ def test_runs_that_differ_in_their_weights_or_their_question_have_other_names(ma
         "ours, efficientnet-lite0, parted as published", "ours, efficientnet-lite0, split patient",
         "ours, efficientnet-lite0 from scratch, split patient",
     ]  # fmt: skip
-    assert [name for name, _, _ in roc_curves(runs[:2])] == [
+    assert [curve.name for curve in roc_curves(runs[:2])] == [
         "efficientnet-lite0, split by patient", "efficientnet-lite0 from scratch, split by patient",
     ]  # fmt: skip
     assert roc_curves(runs)[0][0] == "efficientnet-lite0, split by patient, malignant against benign"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +27,14 @@ from breastcad.evaluate.run_figures import FALSE_MARK_RATES, is_classifier
 from breastcad.evaluate.run_tables import ORIGINALS, RunTables, read_rows, run_at
 from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT, Question, stated
 
-Curve = tuple[str, ArrayLike, ArrayLike]
+
+class Curve(NamedTuple):
+    """A ROC curve to draw: labels (N,) of 0 and 1, or bool, both classes among them; scores (N,) of float; the AUC's interval, if known."""
+
+    name: str
+    labels: ArrayLike
+    scores: ArrayLike
+    interval: tuple[float, float] | None = None
 
 
 def write_pictures(
@@ -136,15 +144,14 @@ def roc_axes(panel: Axes, title: str) -> None:
 
 
 def roc_panel(path: str | Path, title: str, curves: Sequence[Curve]) -> None:
-    """Draw ROC curves of several runs (or of anything) on one axis, with the AUC and n of each in the legend.
+    """Draw ROC curves of several runs (or of anything) on one axis, with the AUC, its interval and n of each in the legend.
 
     Parameters
     ----------
     path : str or Path
         The PNG to write.
     title : str
-    curves : sequence of (name, labels, scores)
-        Labels (N,) of 0 and 1, or bool, both classes among them; scores (N,) of float.
+    curves : sequence of Curve
 
     Raises
     ------
@@ -162,17 +169,18 @@ def roc_panels(path: str | Path, title: str, panels: Sequence[tuple[str, Sequenc
     ValueError
         As `roc_panel` does.
     """
-    names = list(dict.fromkeys(name for _, curves in panels for name, _, _ in curves))
+    names = list(dict.fromkeys(curve.name for _, curves in panels for curve in curves))
     if not names:
         raise ValueError("there are no curves to draw")
     canvas, axes = new_panels(len(panels))
     for panel, (panel_title, curves) in zip(axes, panels, strict=True):
         panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-        for name, labels, scores in curves:
-            truth, values = checked(labels, scores, both_classes=True)
+        for curve in curves:
+            truth, values = checked(curve.labels, curve.scores, both_classes=True)
             false, true, _ = roc_curve(truth, values, drop_intermediate=False)
-            label = f"{name}:\nAUC {roc_auc(truth, values):.2f}, n = {truth.size:,}, {truth.sum():,} positive"
-            panel.plot(false, true, linewidth=1.8, label=label, **line(names.index(name)))
+            interval = " [{:.2f}, {:.2f}]".format(*curve.interval) if curve.interval else ""
+            label = f"{curve.name}:\nAUC {roc_auc(truth, values):.2f}{interval}, n = {truth.size:,}, {truth.sum():,} positive"
+            panel.plot(false, true, linewidth=1.8, label=label, **line(names.index(curve.name)))
         roc_axes(panel, panel_title)
     save(canvas, Path(path), title)
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
 from breastcad.core.files import read_predictions
+from breastcad.evaluate.pictures import Curve
 from breastcad.recipes.compared import figure_name, other_weights
 from breastcad.recipes.runs import WINDOWS, RecipeRun
 
@@ -120,8 +121,8 @@ def _draw(panel: Axes, place: float, bar: Bar) -> None:
     panel.text(max(end, 0) + 0.015, place, f"{bar.value:.2f}  {bar.of}", va="center", fontsize=7.5)
 
 
-def roc_curves(runs: Sequence[RecipeRun]) -> list[tuple[str, list[bool], list[float]]]:
-    """Return a curve a run and set, of test windows: its name, which windows are what is looked for, and the scores.
+def roc_curves(runs: Sequence[RecipeRun]) -> list[Curve]:
+    """Return a curve a run and set, of test windows: which are what is looked for, and the scores; the interval is the run's figure's.
 
     Parameters
     ----------
@@ -138,7 +139,9 @@ def roc_curves(runs: Sequence[RecipeRun]) -> list[tuple[str, list[bool], list[fl
             scores = [row.probability.get(score, 1 - row.probability.get("normal", 0.0)) for row in rows]
             labels = [row.label in positive for row in rows]
             if 0 < sum(labels) < len(labels):
-                found.append((_curve_name(run, set_name, run.question if len(asked) > 1 else ""), labels, scores))
+                name = _curve_name(run, set_name, run.question if len(asked) > 1 else "")
+                figure = run.figure(f"auc {run.question}", set_name)
+                found.append(Curve(name, labels, scores, figure and (figure.low, figure.high)))
     return found
 
 
