@@ -46,7 +46,8 @@ def test_a_run_against_itself_does_not_differ(classifier_run) -> None:
     found, _ = compared_runs(classifier_run, classifier_run, Options(level="patient"))
     assert {(one.difference, one.p, one.z) for one in found} == {(0.0, 1.0, None)}
     text = comparison_table(found)
-    assert "| +0.000 | +0.000 to +0.000 | | 1.0000 | 1.0000 |" in text
+    assert "| +0.000 | | | 1.0000 | 1.0000 |" in text
+    assert "No interval: nothing varies in these samples that it could be made of" in text
     assert "| 0 | 0 | 1.0000 | | |" in text
 
 

@@ -23,6 +23,7 @@ from breastcad.evaluate.calibration import (
     sigmoid,
 )
 from breastcad.evaluate.metrics import expected_calibration_error
+from breastcad.evaluate.weighted import calibration_error
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7, 4.0])
@@ -95,6 +96,18 @@ def test_reliability_by_hand() -> None:
     low, high = reliability([1, 0, 0, 0], [0.9, 0.6, 0.3, 0.1], bins=2)
     assert (low.probability, low.frequency, low.n) == (pytest.approx(0.2), 0.0, 2)
     assert (high.probability, high.frequency, high.n) == (pytest.approx(0.75), 0.5, 2)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 1.0])), min_size=1, max_size=40), st.randoms())
+def test_the_order_of_samples_of_equal_probability_does_not_matter(pairs, random) -> None:
+    """Half of those at 0.5 are positive: right, whether they stand first or not."""
+    other = random.sample(pairs, len(pairs))
+    errors = [expected_calibration_error(*zip(*own, strict=True), bins=4) for own in (pairs, other)]
+    assert errors[0] == pytest.approx(errors[1], abs=1e-12)
+    weighted_errors = [calibration_error(*zip(*own, strict=True), bins=4)(np.ones((1, len(pairs))))[0] for own in (pairs, other)]
+    assert weighted_errors == pytest.approx(errors, abs=1e-12)
+    bins = [[one.frequency for one in reliability(*zip(*own, strict=True), bins=4)] for own in (pairs, other)]
+    assert bins[0] == pytest.approx(bins[1], abs=1e-12)
 
 
 def test_reliability_without_bins_is_refused() -> None:

@@ -231,6 +231,39 @@ def test_kinds_of_findings_are_classes_of_their_own(tmp_path, tables) -> None:
     names = {one.name for one in found.figures}
     assert {"recall of malignant mass", "recall of benign mass", "accuracy of 3 classes"} <= names
     assert "recall of normal" not in names  # there is none
+    assert {one.by for one in found.confusions if one.by.startswith("classes")} == {"classes, highest raw score"}
+
+
+def test_classes_are_called_by_the_probability_where_calibration_turned_the_order_of_raw_scores(tmp_path, tables) -> None:
+    """As a line of traditional CAD may: the raw score of malignant is always the higher, its probability often the lower."""
+
+    def change(row):
+        return replace(row, raw={"benign": -1.0, "malignant": 1.0} if row.raw else {})
+
+    found = evaluated(rewritten(tables.made_up_classifier(tmp_path), change), Options(level="patch"))
+    known = {(one.name, one.set): one for one in found.figures}
+    assert 0 < known["recall of malignant", "all"].value < 1
+    same = known["sensitivity malignant against benign, highest probability", "all"]
+    assert known["recall of malignant", "all"].value == pytest.approx(same.value)
+    assert {one.by for one in found.confusions if one.by.startswith("classes")} == {"classes, highest probability"}
+
+
+def test_figures_of_classes_are_over_all_sets_that_hold_every_class(tmp_path, tables) -> None:
+    classes = ("normal", "benign", "malignant")
+
+    def change(row):
+        return replace(row, label="benign" if row.label == "normal" and row.set == "second" else row.label)
+
+    found = evaluated(rewritten(tables.made_up_classifier(tmp_path, classes=classes), change), Options(level="patch"))
+    assert {one.set for one in found.figures if one.name == "recall of malignant"} == {"first", "second"}
+
+
+def test_a_probability_that_is_always_the_same_has_no_slope_and_is_not_said_to_part_the_classes(tmp_path, tables) -> None:
+    def change(row):
+        return replace(row, probability={"benign": 0.5, "malignant": 0.5})
+
+    found = evaluated(rewritten(tables.made_up_classifier(tmp_path), change), Options(level="patch"))
+    assert any("calibration slope" in said and "or is always the same" in said for said in found.left_out)
 
 
 def test_other_aggregation_gives_other_figures_and_a_recheck_asks_the_same(tmp_path, tables) -> None:

@@ -85,9 +85,9 @@ def test_two_scores_of_one_ranking_do_not_differ() -> None:
     assert delong_test(labels, first, np.exp(first)).p == 1.0
 
 
-def test_a_difference_without_error_is_certain() -> None:
+def test_of_a_difference_without_error_nobody_can_say_how_sure_it_is() -> None:
     compared = delong_test([0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1])
-    assert (compared.difference, compared.standard_error, compared.p) == (1.0, 0.0, 0.0)
+    assert (compared.difference, compared.standard_error, compared.p) == (1.0, 0.0, None)
 
 
 def test_the_interval_stays_within_nought_and_one() -> None:

@@ -190,6 +190,15 @@ def test_readers_who_always_say_one_thing_have_no_kappa() -> None:
     assert between_readers(study([[[1, -1, -1], [1, 1, 1]]], [1, 0, 0])) == ([], [])
 
 
+def test_readers_who_always_agree_have_a_kappa_and_no_interval_of_it() -> None:
+    called = [[1, 1, 1, 0, 0, 0]] * 3
+    pairs, (together,) = between_readers(study([called], [1, 1, 0, 0, 0, 0]))
+    kappa = pairs[0].kappas["none"]
+    assert (kappa.analytic.value, kappa.analytic.low, kappa.analytic.high, kappa.low, kappa.high) == (1.0, None, None, None, None)
+    assert (pairs[0].ac1, together.kappa) == (readers.Rated(1.0, None, None, 6), readers.Rated(1.0, None, None, 6))
+    assert pairs[0].pabak.low < pairs[0].pabak.high == 1.0  # Wilson's, of the share that agrees
+
+
 def test_a_published_study_from_its_table_to_its_p(tmp_path: Path, van_dyke) -> None:
     """Cine against spin echo: F(1, 15.26) = 4.46, p .0517; a missing rating leaves one case out of this analysis, and is told."""
     rows = [

@@ -127,7 +127,8 @@ def _options(level: Level | None, aggregation: Rule | None, specificity: list[fl
     from breastcad.core.errors import InputError
     from breastcad.evaluate.figures import DEFAULT, Options
 
-    shares = tuple(specificity) if specificity else DEFAULT.specificities
+    given = {f"{share:g}": share for share in specificity or DEFAULT.specificities}  # figures are named so: one twice is one
+    shares = tuple(given.values())
     for name, value in (*(("--specificity", share) for share in shares), ("--prevalence", prevalence)):
         if value is not None and not 0 < value < 1:
             raise InputError(f"{name} must lie in (0, 1), got {value}")

@@ -125,7 +125,8 @@ def _places(path: Path, record: type, header: list[str]) -> list[tuple[str, str 
         elif opening:
             places.append((opening, name[len(_OPEN_COLUMNS[opening]) :], str if opening == "extra" else float))
         else:
-            raise ReadError(path, f"has a column '{name}' that is not known here; columns of your own begin with 'x_'")
+            hint = "columns of your own begin with 'x_'" if "extra" in opened else f"take it out; known are: {', '.join(columns)}"
+            raise ReadError(path, f"has a column '{name}' that is not known here; {hint}")
     return places
 
 

@@ -52,7 +52,7 @@ class Comparison:
     low: float
     high: float
     z: float | None
-    p: float
+    p: float | None
     adjusted: float | None
     decisions: dict[str, Rightness]
 
@@ -144,11 +144,12 @@ def _comparison(
 def _rightness(runs: tuple[RunTables, RunTables], question: Question, samples: Sequence[Sample]) -> dict[str, Rightness]:
     """Compare decisions, where each run tested each sample once."""
     wanted = [(sample.set, sample.id) for sample in samples]
+    known = set(wanted)
     called = []
     for run in runs:
         row_of: dict[tuple[str, str], PredictionRow] = {(row.set, row.id): row for row in run.tests}
         rows = [row_of[key] for key in wanted]
-        if sum((row.set, row.id) in set(wanted) for row in run.tests) > len(rows):
+        if sum((row.set, row.id) in known for row in run.tests) > len(rows):
             return {}
         called.append(decided(run, question, rows))
     truth, groups = truth_of(samples, question), [sample.group for sample in samples]
@@ -178,6 +179,7 @@ AUC_NOTE = (
     "AUC of the first run less that of the second on the same samples. Interval: 95 %, over groups. z and p: Obuchowski's for clustered"
     " samples, two-sided; adjusted after Benjamini and Hochberg over the rows."
 )
+STILL_NOTE = " No interval: nothing varies in these samples that it could be made of, so how sure the difference is cannot be said."
 DECISIONS_NOTE = (
     "McNemar p: exact, as if samples were independent. Clustered: Obuchowski's of 1998; adjusted over the rows of one way to decide."
 )
@@ -198,9 +200,15 @@ def comparison_table(found: Sequence[Comparison]) -> str:
         z = "" if one.z is None else f"{one.z:.2f} "
         lines.append(
             f"| {one.question} | {one.set} | {one.level} | {one.n} | {one.positives} | {one.groups} | {one.first:.3f} | {one.second:.3f}"
-            f" | {one.difference:+.3f} | {one.low:+.3f} to {one.high:+.3f} | {z}| {_p(one.p)}| {_p(one.adjusted)}|"
+            f" | {one.difference:+.3f} | {_interval(one)}| {z}| {_p(one.p)}| {_p(one.adjusted)}|"
         )
-    return "\n".join([*lines, "", AUC_NOTE, *_decisions_table(found)]) + "\n"
+    notes = [AUC_NOTE + (STILL_NOTE if any(not _interval(one) for one in found) else "")]
+    return "\n".join([*lines, "", *notes, *_decisions_table(found)]) + "\n"
+
+
+def _interval(one: Comparison) -> str:
+    """Return the interval of a difference; nothing where all resamples agree, which says nothing."""
+    return f"{one.low:+.3f} to {one.high:+.3f} " if one.high > one.low else ""
 
 
 def _decisions_table(found: Sequence[Comparison]) -> list[str]:

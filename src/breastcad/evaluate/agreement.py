@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from breastcad.evaluate.weighted import Statistic
 
 WEIGHTS = ("none", "linear", "quadratic")
+LEAST_HALF = 1e-9
+"""Half of an interval that is shorter is rounding."""
 BANDS = ((0.20, "slight"), (0.40, "fair"), (0.60, "moderate"), (0.80, "high"), (1.0, "almost perfect"))
 """Words for kappa, up to and with the value: as publication E prints them; it has no word for the last, which is Landis and Koch's."""
 
@@ -69,12 +71,16 @@ def kappa_weights(categories: int, weights: str) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Kappa:
-    """Kappa, its standard error, its normal interval (cut at -1 and 1), and the two-sided p of no agreement beyond chance."""
+    """Kappa, its standard error, its normal interval (cut at -1 and 1), and the two-sided p of no agreement beyond chance.
+
+    ``low`` and ``high`` are None where the error is 0 (readers who always agree, or one who always says the same): no variance can be had
+    of these cases, and an interval of no length would say that there is none.
+    """
 
     value: float
     standard_error: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
 
 
@@ -131,7 +137,8 @@ def cohen_kappa(counts: ArrayLike, *, weights: str = "none", level: float = 0.95
     half = NormalDist().inv_cdf((1 + level) / 2) * error
     # Who always says the same agrees as by chance whatever happens: the error is 0, and so is kappa.
     p = 2 * NormalDist().cdf(-abs(value) / null_error) if null_error > 1e-9 else 1.0
-    return Kappa(value, error, max(-1.0, value - half), min(1.0, value + half), p)
+    varies = half > LEAST_HALF
+    return Kappa(value, error, max(-1.0, value - half) if varies else None, min(1.0, value + half) if varies else None, p)
 
 
 def per_cent_agreement(tables: NDArray[np.float64]) -> NDArray[np.float64]:

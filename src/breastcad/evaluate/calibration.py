@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from breastcad.evaluate.metrics import checked
+from breastcad.evaluate.metrics import checked, tie_means
 from breastcad.evaluate.weighted import Statistic
 
 LOWEST_TEMPERATURE = 0.05
@@ -415,5 +415,5 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10) 
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     truth, values = checked(labels, probabilities)
-    parts = np.array_split(np.argsort(values, kind="stable"), min(bins, truth.size))
-    return [ReliabilityBin(float(values[part].mean()), float(truth[part].mean()), int(part.size)) for part in parts]
+    parts, share = np.array_split(np.argsort(values, kind="stable"), min(bins, truth.size)), tie_means(values, truth)
+    return [ReliabilityBin(float(values[part].mean()), float(share[part].mean()), int(part.size)) for part in parts]

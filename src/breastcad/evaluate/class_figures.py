@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from breastcad.core.records import PredictionRow
 from breastcad.evaluate import weighted
 from breastcad.evaluate.calibration import calibration_intercept_statistic, calibration_slope_statistic
-from breastcad.evaluate.classes import called_class, class_names, class_of
+from breastcad.evaluate.classes import called_class, class_names, class_of, have_probabilities
 from breastcad.evaluate.curves import average_precision_statistic, partial_auc_statistic, sensitivity_at_specificity_statistic
 from breastcad.evaluate.decisions import RATES, Rate, of_counts, predictive_values_at, tally
 from breastcad.evaluate.figures import Figure, Options
@@ -32,7 +32,6 @@ from breastcad.evaluate.scopes import (
     both_classes,
     called_by_highest,
     figure_with_interval,
-    names_and_all,
     scope_of,
     stated,
     truth_of,
@@ -42,6 +41,7 @@ from breastcad.evaluate.weighted import Statistic
 
 QUESTIONS = (MALIGNANT_OR_BENIGN, MALIGNANT_OR_NOT, ABNORMAL, LESION, LESION_FOR_MALIGNANT)
 HIGHEST = "highest probability"
+HIGHEST_RAW = "highest raw score"
 THRESHOLD = "validation threshold"
 PARTIAL_FROM = 0.9
 NEVER_CALLED = "a class is not there, or nothing is called it"
@@ -239,7 +239,11 @@ def _hold(found: Evaluation, run: RunTables, question: Question, set_name: str, 
     found.make(scope, f"calibration error {question.name}", weighted.calibration_error(truth, scores), binned, biased=True)
     steep = f"slope of a logistic regression of truth on the logit {what}; 1 is right, below it is too extreme"
     found.make(
-        scope, f"calibration slope {question.name}", calibration_slope_statistic(truth, scores), steep, lacks="the classes part fully"
+        scope,
+        f"calibration slope {question.name}",
+        calibration_slope_statistic(truth, scores),
+        steep,
+        lacks="there is no finite slope: the probability parts the classes fully, or is always the same",
     )
     large = f"intercept of that regression with slope 1, {what}; 0 is right, below it is too high"
     found.make(scope, f"calibration intercept {question.name}", calibration_intercept_statistic(truth, scores), large)
@@ -284,6 +288,8 @@ def decided(run: RunTables, question: Question, rows: Sequence[PredictionRow]) -
 def _sentence_on(by: str) -> str:
     if by == HIGHEST:
         return "called by the label of highest probability (of two: at 0.5)"
+    if by == HIGHEST_RAW:
+        return "called by the class of highest raw score, before calibration (of a network the logit, in the order of its probabilities)"
     return f"each fold at the threshold that gives sensitivity {SENSITIVITY:.2f} on its validation samples of all sets"
 
 
@@ -318,29 +324,36 @@ def _rates(found: Evaluation, scope: Scope, cells: NDArray[np.float64], rates: M
 
 
 def _tell_classes(found: Evaluation, run: RunTables) -> None:
-    """Make precision, recall and F1 of each class, and of more than two the figures over all, by the highest probability."""
+    """Make precision, recall and F1 of each class, and of more than two the figures over all, by what is highest."""
     classes = class_names(run)
     if len(classes) < 2:
         found.miss("figures of each class", "the run has a probability of one class only", run.level)
         return
-    told = [(row, label) for row in run.tests if (label := class_of(row, classes)) is not None]
-    for set_name in names_and_all(row.set for row, _ in told):
-        rows = [(row, own) for row, own in told if set_name in ("all", row.set)]
+    by = HIGHEST if have_probabilities(run.tests, classes) else HIGHEST_RAW
+    for set_name, rows in _told(run.tests, classes).items():
         truth, called = [own for _, own in rows], [called_class(row, classes) for row, _ in rows]
         counts = tally(truth, called, classes)
-        found.confusions.append(Confusion(set_name, run.level, f"classes, {HIGHEST}", classes, counts.tolist()))
+        found.confusions.append(Confusion(set_name, run.level, f"classes, {by}", classes, counts.tolist()))
         cells = np.zeros((len(rows), len(classes), len(classes)))
         cells[np.arange(len(rows)), [classes.index(one) for one in truth], [classes.index(one) for one in called]] = 1
         scope = Scope(set_name, run.level, [row.group for row, _ in rows], len({(row.set, row.id) for row, _ in rows}), None)
         if len(classes) > 2:
-            _rates(found, scope, cells, {name: RATES[name] for name in OVERALL}, f"of {len(classes)} classes", _sentence_on(HIGHEST))
+            _rates(found, scope, cells, {name: RATES[name] for name in OVERALL}, f"of {len(classes)} classes", _sentence_on(by))
         for k, name in enumerate(classes):
             of_class = Scope(set_name, run.level, scope.groups, scope.n, len({(row.set, row.id) for row, one in rows if one == name}))
             # Of two classes, this one against the others, the rates have the names that a share of 0 or 1 is known by.
             own = _one_against_others(cells, k)
-            _rates(
-                found, of_class, own, {rate: RATES[as_named] for rate, as_named in PER_CLASS.items()}, f"of {name}", _sentence_on(HIGHEST)
-            )
+            _rates(found, of_class, own, {rate: RATES[as_named] for rate, as_named in PER_CLASS.items()}, f"of {name}", _sentence_on(by))
+
+
+def _told(rows: Sequence[PredictionRow], classes: Sequence[str]) -> dict[str, list[tuple[PredictionRow, str]]]:
+    """Return the rows of each set with their true class, and under "all" those of all sets that hold every class, if several."""
+    by_set: dict[str, list[tuple[PredictionRow, str]]] = {}
+    for row in sorted(rows, key=lambda row: row.set):
+        if (label := class_of(row, classes)) is not None:
+            by_set.setdefault(row.set, []).append((row, label))
+    whole = [own for own in by_set.values() if {label for _, label in own} == set(classes)]
+    return by_set | ({"all": [one for own in whole for one in own]} if len(whole) > 1 else {})
 
 
 def _one_against_others(cells: NDArray[np.float64], k: int) -> NDArray[np.float64]:

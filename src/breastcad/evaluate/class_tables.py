@@ -24,7 +24,10 @@ DECISIONS = {
     "F1": "f1 {}, " + HIGHEST,
     "MCC": "mcc {}, " + HIGHEST,
 }
-CLASSES_NOTE = "By the highest probability. n: samples of the class, of all; groups: of all. None: nothing was called so: no precision."
+CLASSES_NOTE = (
+    "By the highest probability (classes finer or coarser than labels: raw score). n: samples of the class, of all; groups: of all."
+    " None: nothing was called so: no precision."
+)
 
 
 def class_tables(figures: Sequence[Figure], confusions: Sequence[Confusion]) -> str:

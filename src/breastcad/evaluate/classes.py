@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from breastcad.core.records import LABELS, PredictionRow
 from breastcad.evaluate.run_tables import RunTables
@@ -38,7 +38,12 @@ def class_of(row: PredictionRow, classes: Sequence[str]) -> str | None:
     return next((name for name in classes if any(part in kinds for part in name.split("+"))), None)
 
 
+def have_probabilities(rows: Iterable[PredictionRow], classes: Sequence[str]) -> bool:
+    """Return whether each class is a label with a probability of its own; finer and merged ones ("malignant mass") are none."""
+    return all(name in row.probability for row in rows for name in classes)
+
+
 def called_class(row: PredictionRow, classes: Sequence[str]) -> str:
-    """Return the class of a row's highest logit, or highest probability where it has no logits; of equals the last."""
-    said = row.raw if all(name in row.raw for name in classes) else row.probability
+    """Return the class of a row's highest probability, or of its highest raw score where classes have none; of equals the last."""
+    said = row.probability if have_probabilities([row], classes) else row.raw
     return max(reversed(classes), key=lambda name: said[name])

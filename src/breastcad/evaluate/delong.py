@@ -106,7 +106,8 @@ def delong_interval(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95
 class AucComparison:
     """Two AUCs on the same samples: first minus second, its standard error, z, and the two-sided p of no difference.
 
-    z is None where the standard error is 0.
+    z is None where the standard error is 0; p then is 1.0 if the AUCs are equal, and None if they differ: nothing varies in these samples
+    that could tell how sure that is.
     """
 
     first: float
@@ -114,13 +115,11 @@ class AucComparison:
     difference: float
     standard_error: float
     z: float | None
-    p: float
+    p: float | None
 
 
 def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> AucComparison:
     """Compare the AUCs of two scores of the same samples.
-
-    Where the standard error is 0 (the same ranks, or both fully right), p is 1.0 if the AUCs are equal, else 0.0.
 
     Raises
     ------
@@ -141,5 +140,5 @@ def compared(aucs: NDArray[np.float64], covariance: NDArray[np.float64]) -> AucC
     error = math.sqrt(max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
     first, second = float(aucs[0]), float(aucs[1])
     if error < 1e-12:
-        return AucComparison(first, second, difference, error, None, 1.0 if abs(difference) < 1e-12 else 0.0)
+        return AucComparison(first, second, difference, error, None, 1.0 if abs(difference) < 1e-12 else None)
     return AucComparison(first, second, difference, error, difference / error, 2 * NormalDist().cdf(-abs(difference) / error))

@@ -180,8 +180,9 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, *, b
     """Return the mean distance of stated probability and observed frequency, over bins of equally many samples.
 
     Samples are sorted by probability and cut into `bins` runs whose sizes differ by one at most (fewer runs where there are
-    fewer samples). Bins of equal mass are used since bins of equal width leave most of them nearly empty. The figure is biased
-    upwards in small samples: a perfectly calibrated model does not reach 0.
+    fewer samples); of samples of equal probability each counts as positive by their share, so that the order of samples does not
+    matter. Bins of equal mass are used since bins of equal width leave most of them nearly empty. The figure is biased upwards in
+    small samples: a perfectly calibrated model does not reach 0.
 
     Parameters
     ----------
@@ -209,9 +210,21 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, *, b
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     truth, values = _probabilities(labels, probabilities)
-    order = np.argsort(values, kind="stable")
-    parts = np.array_split(order, min(bins, truth.size))
-    return float(sum(abs(values[part].sum() - truth[part].sum()) for part in parts) / truth.size)
+    parts = np.array_split(np.argsort(values, kind="stable"), min(bins, truth.size))
+    share = tie_means(values, truth)
+    return float(sum(abs(values[part].sum() - share[part].sum()) for part in parts) / truth.size)
+
+
+def tie_means(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return truth (N,) as numbers, for samples of equal value their mean: a bin that cuts through them then holds no order of rows.
+
+    Examples
+    --------
+    >>> tie_means(np.array([0.5, 0.5, 0.9]), np.array([True, False, True])).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    _, tied, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.bincount(tied, truth) / counts)[tied])
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,5 +244,5 @@ def _confusions(confusions: Sequence[Confusion]) -> Canvas | None:
         panel.set_yticks(
             range(len(names)), [f"{name}\n(n = {int(own.sum())})" for name, own in zip(names, counts, strict=True)], fontsize=9
         )
-        panel.set(title=f"{one.set}, by the highest probability", xlabel="called", ylabel="true")
+        panel.set(title=f"{one.set}, by the {one.by.removeprefix('classes, ')}", xlabel="called", ylabel="true")
     return canvas

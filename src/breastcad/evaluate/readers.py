@@ -23,17 +23,18 @@ from breastcad.evaluate.mrmc import Mrmc, analyse
 from breastcad.evaluate.reader_study import BENIGN, MALIGNANT, MISSING, Study
 
 REPEATS = 2000
+LEAST_LENGTH = 1e-9
 RATES = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _TURNED = {"sensitivity": "specificity", "specificity": "sensitivity", "ppv": "npv", "npv": "ppv", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A number with its 95 % interval, of ``n`` cases."""
+    """A number with its 95 % interval, of ``n`` cases; ``low`` and ``high`` are None where nothing varies, as those of `Area`."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
@@ -74,8 +75,8 @@ class KappaFound:
     """A kappa: by Fleiss, Cohen and Everitt's error (cases as independent), and its bootstrap over patients; the word for it."""
 
     analytic: agreement.Kappa
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     band: str
 
 
@@ -142,7 +143,12 @@ def _bootstrapped(statistic: weighted.Statistic, patients: NDArray[np.str_], see
         found = cluster_bootstrap(statistic, patients, generator(seed, "readers", *path), repeats=REPEATS)
     except UndefinedFigure:
         return None
-    return Rated(found.value, found.low, found.high, len(patients))
+    return Rated(found.value, *_ends(found.low, found.high), len(patients))
+
+
+def _ends(low: float, high: float) -> tuple[float | None, float | None]:
+    """Return an interval's ends; none where it has no length but rounding: nothing varies that it could be made of."""
+    return (low, high) if high - low > LEAST_LENGTH else (None, None)
 
 
 def against_truth(study: Study, *, seed: int = 0) -> list[ReaderFigures]:
@@ -200,8 +206,7 @@ def _area(study: Study, c: int, r: int) -> Area | None:
     except ValueError:  # a class is in one patient only
         return None
     value, low, high = found
-    varies = high - low > 1e-9  # less is rounding
-    return Area(value, low if varies else None, high if varies else None, int(read.sum()))
+    return Area(value, *_ends(low, high), int(read.sum()))
 
 
 def between_readers(study: Study, *, seed: int = 0) -> tuple[list[PairAgreement], list[AllReaders]]:
@@ -249,7 +254,7 @@ def _pair(
             kappas[weights] = KappaFound(analytic, spread.low, spread.high, agreement.band(analytic.value))
     agreed = _share(study, _placed(both, one == other), both, seed, *path, "agreed")
     assert agreed is not None  # there are two cases at least
-    low, high = ((size * share - 1) / (size - 1) for share in (agreed.low, agreed.high))
+    low, high = (None if share is None else (size * share - 1) / (size - 1) for share in (agreed.low, agreed.high))
     counts = table.astype(np.float64)
     return [
         PairAgreement(

@@ -179,11 +179,10 @@ def _decisions(run: RunTables) -> list[Figure]:
     if None in chosen:
         return []
     called = np.array([row.probability[MALIGNANT.of] for row in rows]) >= np.array(chosen, dtype=np.float64)
-    found: list[Figure] = []
-    for set_name in names_and_all(row.set for row in rows):
-        own = [i for i, row in enumerate(rows) if set_name in ("all", row.set)]
-        found += _rates(run, set_name, [rows[i] for i in own], called[own])
-    return found
+    of_set = {name: [i for i, row in enumerate(rows) if row.set == name] for name in sorted({row.set for row in rows})}
+    both = [own for own in of_set.values() if len({rows[i].label in MALIGNANT.positive for i in own}) == 2]
+    of_set |= {"all": [i for own in both for i in own]} if len(both) > 1 else {}
+    return [figure for name, own in of_set.items() for figure in _rates(run, name, [rows[i] for i in own], called[own])]
 
 
 def _rates(run: RunTables, set_name: str, rows: list[PredictionRow], called: NDArray[np.bool_]) -> list[Figure]:
@@ -225,7 +224,8 @@ def _closer_looks(run: RunTables) -> list[Figure]:
 
 def _closer_look(run: RunTables, set_name: str, said: list[tuple[LesionRow, float]]) -> list[Figure]:
     truth = np.array([row.pathology == "malignant" for row, _ in said], dtype=bool)
-    scope = Scope(set_name, run.level, [row.group for row, _ in said], len(said), int(truth.sum()))
+    lesions = {(row.set, row.image_id, row.lesion_id): row.pathology == "malignant" for row, _ in said}
+    scope = Scope(set_name, run.level, [row.group for row, _ in said], len(lesions), sum(lesions.values()))
     how = (
         "area under the ROC curve of the logit of malignancy from a closer look at the box given of each lesion, of the fold that tested"
         " on it; a lesion's own pathology; n and positives are lesions"

@@ -50,7 +50,7 @@ class SubgroupTest:
     level: str
     subgroup: str
     difference: float
-    p: float
+    p: float | None
     adjusted: float | None
 
 
@@ -243,7 +243,9 @@ def subgroup_tests_table(tests: Sequence[SubgroupTest]) -> str:
     """Return tests as a Markdown table."""
     lines = ["| question | set | level | subgroup | AUC less the rest's | p | adjusted p |", "|---|---|---|---|---:|---:|---:|"]
     for one in tests:
-        shown = f"{one.difference:+.3f} | {one.p:.4f} | {'' if one.adjusted is None else f'{one.adjusted:.4f} '}|"
+        shown = (
+            f"{one.difference:+.3f} | {'' if one.p is None else f'{one.p:.4f} '}| {'' if one.adjusted is None else f'{one.adjusted:.4f} '}|"
+        )
         lines.append(f"| {one.question} | {one.set} | {one.level} | {one.subgroup} | {shown}")
     note = "p: two-sided, over groups; adjusted after Benjamini and Hochberg over the rows."
     return "\n".join([*lines, "", note]) + "\n"

@@ -104,9 +104,15 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, *, bins: int 
     truth, values = checked(labels, probabilities)
     order = np.argsort(values, kind="stable")
     excess = values[order] - truth[order]
+    starts = np.flatnonzero(np.diff(values[order], prepend=-np.inf))  # the first of each run of ties
+    lengths = np.diff(starts, append=truth.size)
 
     def one(weights: NDArray[np.float64]) -> float:
-        drawn = np.repeat(excess, weights[order].astype(np.int64))
+        counts = weights[order]
+        own = excess
+        if starts.size < excess.size:  # a bin may cut through ties: each stands for all of them
+            own = np.repeat(divide(np.add.reduceat(counts * excess, starts), np.add.reduceat(counts, starts), otherwise=0.0), lengths)
+        drawn = np.repeat(own, counts.astype(np.int64))
         if drawn.size == 0:
             return float("nan")
         return float(sum(abs(part.sum()) for part in np.array_split(drawn, min(bins, drawn.size))) / drawn.size)

@@ -5,7 +5,7 @@ What is counted and how is in `evaluate.readers`; here is how it is said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from breastcad import __version__
@@ -124,6 +124,11 @@ def _interval(low: float | None, high: float | None, sign: str = "") -> str:
     return NOTHING if low is None or high is None else f"{low:{sign}.3f} to {high:{sign}.3f}"
 
 
+def _not_said(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return what must stand below rows (or sentences) in which a figure has no interval."""
+    return [NOT_SAID] if any(f"({NOTHING})" in cell for row in rows for cell in row) else []
+
+
 def _p(p: float | None) -> str:
     if p is None:
         return NOTHING
@@ -168,9 +173,8 @@ def _areas(study: Study, figures: Sequence[ReaderFigures]) -> Section:
     rows = tuple((*_name(study, one.condition, one.reader), str(one.area.n), _told(one.area)) for one in figures if one.area)
     how = "Obuchowski's over patients" if study.several else "DeLong's"
     words = "Area under the empirical ROC curve of the ratings: how often a malignant case is rated above a benign one, ties counting half."
-    notes = [f"Intervals: 95 %, {how}."]
-    notes += [NOT_SAID] if any(one.area and one.area.low is None for one in figures) else []
-    return Section("Area under each reader's curve", (words,), _heads(study, "n", "area"), rows, len(_heads(study)), tuple(notes))
+    notes = (f"Intervals: 95 %, {how}.", *_not_said(rows))
+    return Section("Area under each reader's curve", (words,), _heads(study, "n", "area"), rows, len(_heads(study)), notes)
 
 
 def _kappa(found: KappaFound | None, *, over_patients: bool = False) -> str:
@@ -178,7 +182,7 @@ def _kappa(found: KappaFound | None, *, over_patients: bool = False) -> str:
     if found is None:
         return NOTHING
     low, high = (found.low, found.high) if over_patients else (found.analytic.low, found.analytic.high)
-    return f"{found.analytic.value:.3f} ({low:.3f} to {high:.3f}), {found.band}"
+    return f"{found.analytic.value:.3f} ({_interval(low, high)}), {found.band}"
 
 
 def _agreement(study: Study, pairs: Sequence[PairAgreement], together: Sequence[AllReaders]) -> list[Section]:
@@ -193,7 +197,8 @@ def _agreement(study: Study, pairs: Sequence[PairAgreement], together: Sequence[
             " independent; over patients: that of a bootstrap, to be preferred where they have several cases. Where nearly all cases are"
             " of one class, kappa is low whatever the agreement: PABAK and AC1 stand beside it, and how uneven classes (prevalence index)"
             " and readers (bias index) are.",
-            *(_of_all(study, one) for one in together),
+            *(of_all := [_of_all(study, one) for one in together]),
+            *_not_said([*rows, of_all]),
         )
         found.append(Section("Readers against one another", (), heads, rows, len(_heads(study)), notes))
     if steps:
@@ -201,14 +206,15 @@ def _agreement(study: Study, pairs: Sequence[PairAgreement], together: Sequence[
         kappas = ("kappa" if weights == "none" else f"kappa, {weights} weights" for weights in WEIGHTS)
         words = f"On the {len(steps[0].categories)} steps of the scale. Weighted, readers a step apart agree more than those far apart."
         heads = _heads(study, "n", "agreed", *kappas)
-        found.append(Section("Readers against one another, step by step", (words,), heads, scale, len(_heads(study))))
+        notes = tuple(_not_said(scale))
+        found.append(Section("Readers against one another, step by step", (words,), heads, scale, len(_heads(study)), notes))
     return found
 
 
 def _of_decisions(pair: PairAgreement) -> tuple[str, ...]:
     kappa = pair.kappas.get("none")
     indices = [NOTHING if one is None else f"{one:+.3f}" for one in (pair.prevalence_index, pair.bias_index)]
-    resampled = f"{kappa.low:.3f} to {kappa.high:.3f}" if kappa else NOTHING
+    resampled = _interval(kappa.low, kappa.high) if kappa else NOTHING
     return str(pair.n), _told(pair.agreed), _kappa(kappa), resampled, _told(pair.pabak), _told(pair.ac1), *indices
 
 
