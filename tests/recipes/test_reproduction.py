@@ -67,7 +67,9 @@ def test_what_another_call_made_in_a_prepared_folder_is_refused_and_more_is_adde
     def step(name: str, word: str) -> Step:
         return Step(("split", word), tmp_path / name / "split.json")
 
+    keep_steps(tmp_path, [step("split", "tipo")])  # which was refused, and made nothing
     keep_steps(tmp_path, [step("split", "a")])
+    write_text(tmp_path / "split" / "split.json", "{}")
     keep_steps(tmp_path, [step("split", "a"), step("windows-split", "b"), Step(("train",))])
     with pytest.raises(
         InputError, match=r"split' was made otherwise \(steps.json beside it says how\); name another folder with --prepared"

@@ -38,6 +38,7 @@ from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train import run as run_module  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.images import named_images  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.processes import Processes  # noqa: E402
 from breastcad.train.run import check, check_network, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
@@ -182,7 +183,6 @@ def test_whole_images_without_windows(collection: Collection, split: list[SplitR
 def test_a_lesion_network_refuses_windows_and_a_class_that_is_absent_is_said(
     collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
 ) -> None:
-    from breastcad.train.lesion_settings import LesionSettings
 
     with pytest.raises(InputError, match="takes whole images, not windows; leave --patches out"):
         check([collection], split, LesionSettings(), patches=patches)
@@ -224,62 +224,30 @@ def test_a_batch_that_processes_cannot_part_evenly_is_refused() -> None:
         two.check_batch(5, 8)
 
 
-def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
-    collection: Collection, groups: dict[tuple[str, str], str], patches: list[PatchRow], tmp_path: Path
+def test_what_killed_writers_left_is_removed_and_stops_no_run(
+    collection: Collection, split: list[SplitRow], patches: list[PatchRow], tmp_path: Path
 ) -> None:
-    split = nested(collection.images, groups, folds=2, inner_folds=2, seed=1, validation_share=0.4)
-    search = Search((("rate", "1e-4..1e-2"), ("batch", "2,4")), 2)
-    search.check(SMALL)
-    whole = begin(tmp_path / "whole", SMALL, split)
-    train_run(whole, [collection], [0], patches=patches, search=search)
-
-    def kill(text: str, done: int, total: int) -> None:
-        if (tmp_path / "parts" / "search.csv").is_file():  # one of two was tried
-            raise Killed
-
-    with pytest.raises(Killed):
-        train_run(begin(tmp_path / "parts", SMALL, split, kill), [collection], [0], patches=patches, search=search)
-    (tmp_path / "parts" / "search.csv").unlink()  # a kill between telling the study and keeping the row
-    train_run(begin(tmp_path / "parts", SMALL, split), [collection], [0], patches=patches, search=search)
-
-    def tried(name: str) -> list[list[str]]:
-        with open(tmp_path / name / "search.csv", encoding="utf-8") as stream:
-            return [row[:-1] for row in csv.reader(stream)]
-
-    assert tried("whole") == tried("parts")
-    assert not list(tmp_path.glob("*/search/**/*.safetensors"))  # of trials that are done
-    assert len(tried("whole")) == 3
-    with pytest.raises(InputError, match="another --search or --trials"):
-        train_run(begin(tmp_path / "whole", SMALL, split), [collection], patches=patches, search=replace(search, trials=3))
-    plain = begin(tmp_path / "plain", SMALL, [row for row in split if not row.inner])
-    with pytest.raises(InputError, match="no inner folds to choose settings on; make them with breastcad split --kind nested"):
-        train_run(plain, [collection], [0], patches=patches, search=search)
+    left = [tmp_path / "run" / ".split.csv.1.part", tmp_path / "run" / "checkpoints" / "repeat0-fold0" / ".last.safetensors.1.part"]
+    left[0].parent.mkdir()
+    left[0].touch()
+    run = begin(tmp_path / "run", replace(SMALL, epochs=1), split)
+    left[1].parent.mkdir(parents=True)
+    left[1].touch()
+    train_run(run, [collection], [0], patches=patches)
+    assert not left[1].exists()
 
 
-@pytest.mark.parametrize(
-    ("space", "trials", "words"),
-    [
-        ((("rate", "1e-3"),), 2, "KEY=LOW..HIGH or KEY=A,B,C"),
-        ((("rate", "1e-5..1e-2"), ("rate", "1e-4,1e-3")), 2, "--search names 'rate' twice"),
-        ((("speed", "1..2"),), 2, "unknown setting 'speed'"),
-        ((("batch", "0..4"),), 2, "'batch' must be at least 1"),
-        ((("rate", "1e-4..1e-2"),), 0, "--trials must be at least 1"),
-        ((("rate", "1e-2..1e-4"),), 2, "the lower end first, got 'rate=1e-2..1e-4'"),
-        ((("network", "c-table-1..resnet18"),), 2, "takes ranges of numbers"),
-        ((("rows", "50,64"),), 2, "cannot choose 'rows'"),
-        ((("classes", "benign,malignant"),), 2, "cannot choose 'classes'"),
-    ],
-)
-def test_a_search_that_cannot_be_is_refused(space: tuple[tuple[str, str], ...], trials: int, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        Search(space, trials).check(SMALL)
-
-
-def test_a_search_is_refused_for_what_stages_give_and_for_a_network_that_there_is_not() -> None:
-    with pytest.raises(InputError, match="the setting 'stages' gives it for each stage"):
-        Search((("rate", "1e-4..1e-2"),), 2).check(replace(SMALL, stages="head:1:1e-3 all:2:1e-4"))
-    with pytest.raises(InputError, match="unknown classifier 'resnet81'"):
-        check_network(SMALL, Search((("network", "c-table-1,resnet81"),), 2))
+def test_a_fold_that_validates_one_class_chooses_by_the_loss_and_says_so(
+    collection: Collection, split: list[SplitRow], patches: list[PatchRow], tmp_path: Path
+) -> None:
+    label = {image.image_id: image.label for image in collection.images}
+    one = [replace(row, part="train") if row.part == "validation" and label[row.id] == "malignant" else row for row in split]
+    run = begin(tmp_path / "run", replace(SMALL, epochs=2), one)
+    said: list[str] = []
+    run.tell = said.append
+    train_run(run, [collection], [0], patches=patches)
+    assert said[0] == "fold 0: its validation part has one class only, so epochs are chosen by the loss"
+    assert read_json(tmp_path / "run" / "checkpoints" / "repeat0-fold0" / "fold.json")["chosen_by"] == "loss"
 
 
 def test_a_network_that_cannot_be_built_is_refused_before_a_folder_is_bound_to_it(

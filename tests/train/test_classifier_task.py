@@ -77,6 +77,9 @@ def test_focal_loss_by_hand_and_without_its_exponent_cross_entropy() -> None:
     logits = torch.log(torch.tensor([[0.8, 0.2]]))
     shares, ones = torch.tensor([[1.0, 0.0]]), torch.ones(2)
     assert float(classification_loss(logits, shares, ones, gamma=2.0)) == pytest.approx(0.04 * -math.log(0.8), rel=1e-5)
+    sure = torch.tensor([[0.0, 40.0]], requires_grad=True)
+    classification_loss(sure, torch.tensor([[0.0, 1.0]]), ones, gamma=0.5).backward()
+    assert torch.isfinite(sure.grad).all()
     assert float(classification_loss(logits, shares, ones)) == pytest.approx(-math.log(0.8), rel=1e-5)
 
 

@@ -141,7 +141,7 @@ def roc_curves(runs: Sequence[RecipeRun]) -> list[Curve]:
             if 0 < sum(labels) < len(labels):
                 name = _curve_name(run, set_name, run.question if len(asked) > 1 else "")
                 figure = run.figure(f"auc {run.question}", set_name)
-                found.append(Curve(name, labels, scores, figure and (figure.low, figure.high)))
+                found.append(Curve(name, labels, scores, (figure.low, figure.high) if figure else None))
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
+from breastcad.patches.methods import METHODS
+from breastcad.patches.settings import settings_of
 from breastcad.recipes.recipe import SPLITS, Recipe
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.tasks import recipe as start_settings
@@ -64,13 +66,17 @@ def checked(recipe: Recipe, given: Sequence[Given], choice: Choice) -> Classifie
     Raises
     ------
     InputError
-        If the recipe has no such split or network, a set is none of it, or a setting cannot be.
+        If the recipe has no such split or network, a set is none of it, or a setting, of the windows too, cannot be.
     """
     if choice.split not in SPLITS:
         raise InputError(f"--split must be one of {', '.join(SPLITS)}, got '{choice.split}'")
     if recipe.held_against(choice.network) is None and choice.network not in recipe.networks:
         known = ", ".join((*recipe.networks, *recipe.stands_in))
         raise InputError(f"recipe '{recipe.key}' has no network '{choice.network}'; there are: {known}")
+    for name in ("seed", "network"):
+        if name in (choice.changes or {}):
+            raise InputError(f"--setting cannot give the {name} of a reproduction; give it with --{name}")
+    settings_of(METHODS[recipe.patches["method"]].kind, [f"{name}={value}" for name, value in window_settings(recipe, choice).items()])
     needed = {need.set for need in recipe.data}
     for one in given:
         if other := sorted(one.sets - needed):
@@ -139,14 +145,26 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
     }.get(choice.split, ("--kind", "kfold", "--folds", str(recipe.folds_of(sets, "patient"))))
     paths = [str(one.path) for one in given]
     steps.append(Step(("split", *paths, *kind, *common, "--out", str(split)), split / "split.json"))
-    settings = recipe.patch_settings(choice.split, shortened=choice.shortened) | dict(choice.patch_changes or {})
-    windows = ("--method", str(recipe.patches["method"]), *setting_words(settings), "--split", str(split), "--seed", str(choice.seed))
+    windows = (
+        "--method",
+        str(recipe.patches["method"]),
+        *setting_words(window_settings(recipe, choice)),
+        "--split",
+        str(split),
+        "--seed",
+        str(choice.seed),
+    )
     steps.append(Step(("patches", *map(str, images), *windows, "--overwrite", "--out", str(patches)), patches / "patches.json"))
     if choice.split == "published":
         copied = ("--patches", str(patches), "--window-copies", str(copies), "--folds", folds, "--allow-leaks")
         made = folder / "windows-split"
         steps.append(Step(("split", *map(str, images), *copied, *common, "--out", str(made)), made / "split.json"))
     return steps
+
+
+def window_settings(recipe: Recipe, choice: Choice) -> dict[str, Any]:
+    """Return the settings of the windows."""
+    return recipe.patch_settings(choice.split, shortened=choice.shortened) | dict(choice.patch_changes or {})
 
 
 def places(recipe: Recipe, folder: Path, choice: Choice) -> tuple[Path, Path]:

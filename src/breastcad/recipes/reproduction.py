@@ -144,10 +144,10 @@ def keep_steps(prepared: Path, steps: Sequence[Step]) -> None:
         Naming what was made otherwise.
     """
     known: dict[str, list[str]] = read_json(prepared / STEPS) if (prepared / STEPS).is_file() else {}
-    wanted = {step.makes.relative_to(prepared).parent.as_posix(): list(step.words) for step in steps if step.makes is not None}
-    for name, words in wanted.items():
-        if known.get(name, words) != words:
+    wanted = {step.makes.relative_to(prepared).parent.as_posix(): (list(step.words), step.makes) for step in steps if step.makes}
+    for name, (words, made) in wanted.items():
+        if known.get(name, words) != words and made.is_file():
             raise InputError(
                 f"'{prepared / name}' was made otherwise ({STEPS} beside it says how); name another folder with --prepared, or remove it"
             )
-    write_json(prepared / STEPS, known | wanted)
+    write_json(prepared / STEPS, known | {name: words for name, (words, _) in wanted.items()})

@@ -22,6 +22,7 @@ from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_sof
 from breastcad.train.images import Named, check_folds, check_modality, images_digest, named_images
 from breastcad.train.loop import Fold, fold_name
 from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, train_member
+from breastcad.train.search import SEARCH
 from breastcad.train.wholes import Whole, breast_of, labels_of_wholes, with_wholes
 from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
 
@@ -61,13 +62,19 @@ def check_windows(
 def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None, cache: Cache | None) -> tuple[list[Window], list[str]]:
     """Read the windows that the split names; return them, and a sentence for each image that cannot be read."""
     settings = cast(ClassifierSettings, run.settings)
-    named, rows = _named(collections, run.split, patches, settings.copies)
-    part_of = [_parts(run.split, fold) for fold in sorted({(row.repeat, row.outer) for row in run.split})]
+    named, windows = _named(collections, run.split, patches, settings.copies)
+    inner = run.inner if (run.folder / SEARCH).is_file() else []  # who validates in an outer fold may train in its inner ones
+    part_of = [
+        _parts([row for row in rows if row.inner == number], fold)
+        for rows in (run.split, inner)
+        for fold in sorted({(row.repeat, row.outer) for row in rows})
+        for number in sorted({row.inner for row in rows if (row.repeat, row.outer) == fold})
+    ]
 
     def wanted(row: PatchRow, copy: int) -> str | None:
         return next((part for one in part_of if (part := one(row, copy))), None)
 
-    return load_windows(named, rows, wanted, settings, run.progress, groups=_groups(run.split, rows, settings), cache=cache)
+    return load_windows(named, windows, wanted, settings, run.progress, groups=_groups(run.split, windows, settings), cache=cache)
 
 
 def _parted(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> dict[str, list[Window]]:
@@ -98,6 +105,9 @@ def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> 
     settings = cast(ClassifierSettings, run.settings)
     parts = _parted(windows, run.split, settings, fold)
     tasks = [make_task(windows, run.split, replace(settings, seed=settings.seed + member), fold) for member in range(settings.members)]
+    chosen_by = tasks[0].chosen_by
+    if chosen_by != settings.choose_by and run.tell:
+        run.tell(f"{fold_name(fold)}: its validation part has one class only, so epochs are chosen by the {chosen_by}")
     networks: list[Any] = [train_member(run, task, fold, member, LOG_COLUMNS) for member, task in enumerate(tasks)]
     if not writes:
         return
@@ -117,6 +127,8 @@ def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> 
         "samples": {part: dict(sorted(Counter("+".join(names[one.target]) for one in own).items())) for part, own in parts.items()},
         "trained_on": sorted({one.row.set for one in parts["train"]}),
     }
+    if chosen_by != settings.choose_by:
+        facts["chosen_by"] = chosen_by
     if tasks[0].normalisation is not None:
         facts["normalisation"] = tasks[0].normalisation.to_dict()
     write_json(folder_of(run, fold) / "fold.json", facts)

@@ -23,6 +23,8 @@ from breastcad.train.optimisers import make_optimiser, rate_share
 from breastcad.train.processes import Processes
 from breastcad.train.windows import Window
 
+LEAST_UNSURE = 1e-6
+"""Below this 1 - p is rounding; at 0 the slope of a power below 1 is infinite."""
 LOG_COLUMNS = ("accuracy", "precision", "sensitivity", "f1", "auc")
 
 
@@ -35,6 +37,8 @@ class ClassifierTask:
     settings : ClassifierSettings
     fold : (int, int)
         Repeat and outer fold; enter every random draw.
+
+    Where validation windows are of one class there is no AUC: ``chosen_by`` then is the loss.
     """
 
     def __init__(self, train: list[Window], validation: list[Window], settings: ClassifierSettings, fold: Fold) -> None:
@@ -48,6 +52,8 @@ class ClassifierTask:
         self.patient_until = self.epochs - self.stages[-1].epochs
         self.normalisation = fit_normalisation(train, settings)
         self._weights = class_weights(train, self.classes, settings)
+        one_class = len({window.target for window in validation}) < 2
+        self.chosen_by = "loss" if one_class and settings.choose_by == "auc" else settings.choose_by
         self._number = fold[0] * 1000 + fold[1]
         self._epoch = 0
         self._answers: list[tuple[NDArray[Any], NDArray[Any]]] = []
@@ -116,9 +122,8 @@ class ClassifierTask:
             return math.nan, {}
         entropy = -log_softmax(logits)[np.arange(targets.size), targets]
         figures = {"loss": float(entropy.mean()), **class_figures(logits, targets)}
-        auc = figures.get("auc", figures["accuracy"])
-        scores = {"loss": -figures["loss"], "last": float(self._epoch), "accuracy": figures["accuracy"], "auc": auc}
-        return scores[self.settings.choose_by], figures
+        scores = figures | {"loss": -figures["loss"], "last": float(self._epoch)}
+        return scores[self.chosen_by], figures
 
 
 def make_network(settings: ClassifierSettings, repeat: int = 0, normalisation: Normalisation | None = None) -> ClassifierNetwork:
@@ -179,7 +184,7 @@ def classification_loss(logits: Tensor, shares: Tensor, weights: Tensor, *, smoo
     """
     logarithms = torch.log_softmax(logits, dim=1)
     wanted = shares * (1 - smoothing) + smoothing / logits.shape[1]
-    sure = (1 - logarithms.exp()) ** gamma if gamma else 1.0
+    sure = (1 - logarithms.exp()).clamp(min=LEAST_UNSURE) ** gamma if gamma else 1.0
     return (-(wanted * sure * logarithms).sum(1) * (shares @ weights)).mean()
 
 

@@ -199,9 +199,11 @@ def _run_epoch(state: State, task: Task, processes: Processes, progress: Progres
 
 
 def _diverged(state: State, task: Task, what: str) -> Diverged:
+    staged = bool(getattr(task.settings, "stages", ""))
+    key, rate = ("stages", task.rate(max(state.step - 1, 0))) if staged else ("rate", task.settings.rate)
     return Diverged(
         f"{fold_name(task.fold)}, epoch {state.epoch + 1}: {what} is not finite, so the training came to nothing at the rate "
-        f"{task.settings.rate:g}; give a lower one with --setting rate=..., and another folder with --out"
+        f"{rate:.3g}; give a lower one with --setting {key}=..., and another folder with --out"
     )
 
 

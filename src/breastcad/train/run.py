@@ -7,13 +7,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import ModuleType
 
-import torch
-
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.train import classical_run, classifier_run, lesion_run
+from breastcad.train.advice import advice
 from breastcad.train.classical_settings import DEEP, ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
@@ -21,7 +20,7 @@ from breastcad.train.deep_features import network_features
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
 from breastcad.train.search import Search, searched
-from breastcad.train.settings import NetworkSettings, Settings
+from breastcad.train.settings import Settings
 
 KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run, "classical": classical_run}
 """Each kind of training has ``check``, ``load``, ``make_task`` and ``train_fold``."""
@@ -152,19 +151,11 @@ def _train(
 
 @contextmanager
 def _advice(settings: Settings) -> Iterator[None]:
-    """Turn the end of memory, and a batch of one where its statistics are needed, into advice."""
+    """Turn what `advice` knows into a refusal."""
     try:
         yield
     except (MemoryError, RuntimeError, ValueError) as error:
-        if "more than 1 value per channel" in str(error):
-            raise InputError(
-                "this network learns from the statistics of a batch, which one sample has not; give batch=2 or more"
-            ) from error
-        full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not full:
+        why = advice(error, settings)
+        if why is None:
             raise
-        batch = f"a batch of {settings.batch} at " if isinstance(settings, NetworkSettings) else ""
-        raise InputError(
-            f"memory ran out with {batch}{settings.rows} x {settings.cols}; a run goes on with its own settings only, so name another "
-            "folder with --out, and give a smaller batch=, smaller rows= and cols=, or a smaller --network"
-        ) from error
+        raise InputError(why) from error

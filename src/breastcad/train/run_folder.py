@@ -115,7 +115,7 @@ def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: 
             raise InputError(
                 f"'{folder}' holds a run with another split; give the same one to continue it, or name another folder with --out"
             )
-    elif {path.name for path in folder.iterdir()} - BEFORE_SETTINGS:
+    elif {path.name for path in folder.iterdir() if path.suffix != ".part"} - BEFORE_SETTINGS:
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:
         write_split(folder, split, split_facts)
@@ -194,6 +194,8 @@ def alone(run: Run, fold: tuple[int, int]) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, timeout=0):
+            for left in folder.glob("**/.*.part"):  # of a writer that was killed: nobody else writes here
+                left.unlink(missing_ok=True)
             yield
     except Timeout as error:
         raise InputError(

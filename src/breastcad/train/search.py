@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from breastcad.core.records import SplitRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.checkpoint import load_checkpoint
+from breastcad.train.advice import advice
 from breastcad.train.loop import Diverged, Fold, Task, fold_name, train_network
 from breastcad.train.processes import Processes
 from breastcad.train.settings import Settings, flat, with_values
@@ -38,9 +40,11 @@ WIDE = 10.0
 
 NOT_SOUGHT = (
     "model_id", "modality", "pipeline", "rows", "cols", "classes", "copies", "copies_policy", "aggregation", "choose_by", "members", "seed",
-    "shortened", "threads",
+    "shortened", "threads", "abnormal_share", "score_floor", "mark_level", "max_marks", "model_folds", "outline",
 )  # fmt: skip
-"""What all trials have alike: samples are loaded once, and scores are to compare."""
+"""What all trials have alike, since samples are loaded once and scores are to compare; or what changes no score."""
+OF_ONE_FILE = ("network", "normalisation")
+"""What networks of a lesion run must have alike: one model file holds those of several folds."""
 OF_STAGES = ("rate", "epochs")
 OF_NETWORKS = ("network", "head", "hidden", "channels", "attention", "weights")
 
@@ -58,6 +62,8 @@ class Search:
             raise InputError(f"--trials must be at least 1, got {self.trials}")
         if getattr(settings, "choose_by", "") == "last":
             raise InputError("--search compares by validation, so 'choose_by' cannot be last; choose auc, loss or accuracy")
+        if settings.task == "classical":
+            raise InputError("--search is for networks; traditional CAD chooses its parameters with --setting search=inner")
         names = [name for name, _ in self.space]
         for name, text in self.space:
             if names.count(name) > 1:
@@ -69,14 +75,16 @@ class Search:
                 _range(name, text)
 
     def networks(self, settings: Settings) -> list[Settings]:
-        """Return settings with each value that another network would be built by."""
-        named = [(name, value) for name, text in self.space if name in OF_NETWORKS for value in _ends(name, text)]
-        return [with_values(settings, [one]) for one in named]
+        """Return settings of each network that would be built: of all values together that another would be built by."""
+        named = [[(name, value) for value in _ends(name, text)] for name, text in self.space if name in OF_NETWORKS]
+        return [with_values(settings, list(values)) for values in itertools.product(*named)]
 
 
 def _check_name(name: str, settings: Settings) -> None:
     if name in NOT_SOUGHT:
-        raise InputError(f"--search cannot choose '{name}': it is the same in all trials; give it with --setting")
+        raise InputError(f"--search cannot choose '{name}': it is the same in all trials, or changes no score; give it with --setting")
+    if name in OF_ONE_FILE and settings.task == "lesion":
+        raise InputError(f"--search cannot choose '{name}' of lesion networks: the model file holds those of several folds, alike in it")
     if name in OF_STAGES and bool(getattr(settings, "stages", None)):
         raise InputError(f"--search cannot choose '{name}': the setting 'stages' gives it for each stage; leave one of them out")
 
@@ -141,7 +149,8 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
     study = _study(folder, fold) if processes.first else None
     while (done := processes.from_first(_completed(study))) < search.trials:
         trial, settings = processes.from_first(_asked(study, search, run.settings, fold, done) if study else (0, run.settings))
-        score = _score(run, folder / f"trial{done}", rows, samples, settings, fold, make_task)
+        score = _score(run, folder / f"trial{done}", rows, samples, settings, fold, make_task, processes)
+        processes.wait()  # until all have read their weights
         if study is not None:
             study.tell(trial, score)
             _keep(run, study, search, fold)
@@ -189,9 +198,16 @@ def _suggested(trial: optuna.Trial, name: str, text: str, like: Any) -> Any:
 
 
 def _score(
-    run: Run, folder: Path, rows: Sequence[SplitRow], samples: list[Any], settings: Settings, fold: Fold, make_task: Callable[..., Task]
+    run: Run,
+    folder: Path,
+    rows: Sequence[SplitRow],
+    samples: list[Any],
+    settings: Settings,
+    fold: Fold,
+    make_task: Callable[..., Task],
+    processes: Processes,
 ) -> float:
-    """Return the mean over the inner folds of the best validation score; what diverges is worse than all that does not."""
+    """Return the mean over the inner folds of the best validation score; what diverges or does not fit is worse than all else."""
     scores = []
     for inner in sorted({row.inner for row in rows}):
         task = make_task(samples, [row for row in rows if row.inner == inner], settings, fold)
@@ -199,6 +215,13 @@ def _score(
         try:
             train_network(task, place, device=run.device, report=lambda row: None, progress=run.progress)
         except Diverged:
+            return -math.inf
+        except (MemoryError, RuntimeError, ValueError) as error:
+            why = advice(error, settings)
+            if why is None or processes.count > 1:  # the others would wait for this one
+                raise
+            if run.tell:
+                run.tell(f"{fold_name(fold)}, {folder.name} of the search counts as worst: {why}")
             return -math.inf
         scores.append(float(load_checkpoint(place / "best.safetensors")[1]["score"]))
     return math.fsum(scores) / len(scores)

@@ -147,14 +147,23 @@ def _replaced(part: Any, whole: str, path: list[str], value: Any) -> Any:
 def _converted(name: str, value: Any, like: Any) -> Any:
     """Turn a value (perhaps text of the command line) into the type of the present one."""
     if isinstance(value, str) and not isinstance(like, str):
-        value = _number(value) if isinstance(like, float) else yaml.safe_load(value)
-    if isinstance(like, tuple) and isinstance(value, list) and len(value) == len(like):
-        return tuple(float(v) for v in value)
+        value = _number(value) if isinstance(like, float) else _from_yaml(value)
+    numbers = isinstance(value, list) and all(type(one) in (int, float) for one in value)
+    if isinstance(like, tuple) and numbers and len(value) == len(like):
+        return tuple(map(float, value))
     if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(like):
         raise InputError(f"setting '{name}' must be {type(like).__name__}, e.g. {like!r}, got '{value}'")
     return value
+
+
+def _from_yaml(text: str) -> Any:
+    """Return what a text stands for, else the text."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
 
 
 def _number(text: str) -> Any:
