@@ -154,6 +154,8 @@ def test_a_trial_that_does_not_fit_into_memory_is_the_worst_and_the_search_goes_
     run.tell = said.append
     train_run(run, [collection], [0], patches=patches, search=Search((("batch", "2,4"),), 4))
     scores = {row["batch"]: row["score"] for row in csv.DictReader((tmp_path / "run" / "search.csv").read_text().splitlines())}
+    assert said[0].startswith("fold 0, trial 1 of 4: batch=") or "counts as worst" in said[0]
+    assert sum(" of 4: batch=" in one and one.endswith(" on its inner folds") for one in said) == 4
     assert scores["4"] == "-inf"
     assert float(scores["2"]) > 0
     assert any("of the search counts as worst: memory ran out with a batch of 4 at 50 x 50" in one for one in said)

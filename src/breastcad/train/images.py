@@ -50,7 +50,7 @@ def check_modality(named: Iterable[Named], modality: str) -> None:
     if other:
         raise InputError(
             f"the images of '{other.set}' are of the modality {other.modality}, and the settings are for {modality}; "
-            "choose another with --recipe, or other collections"
+            f"choose another recipe of lesion networks, give a classifier --setting modality={other.modality}, or take other collections"
         )
 
 

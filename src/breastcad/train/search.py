@@ -153,6 +153,9 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
         processes.wait()  # until all have read their weights
         if study is not None:
             study.tell(trial, score)
+            if run.tell:
+                values = ", ".join(f"{name}={value}" for name, value in study.trials[-1].params.items())
+                run.tell(f"{fold_name(fold)}, trial {done + 1} of {search.trials}: {values}: {score:.3f} on its inner folds")
             _keep(run, study, search, fold)
             rmtree(folder / f"trial{done}", ignore_errors=True)  # weights of trials would fill a disk, and are not used again
     if study is not None:
