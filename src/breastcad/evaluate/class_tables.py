@@ -46,7 +46,8 @@ def class_tables(figures: Sequence[Figure], confusions: Sequence[Confusion]) -> 
     fitted = sorted({one.name.split()[3] for one in figures if one.name.startswith("ppv at prevalence ")})
     valued = [(which, share) for share in fitted for which in ("PPV", "NPV")]
     decisions = DECISIONS | {f"{which} at {share}": f"{which.lower()} at prevalence {share} {{}}, {HIGHEST}" for which, share in valued}
-    parts = [_wide(figures, ranking), _wide(figures, decisions), LEVELS_NOTE, "", _classes(figures)]
+    note = LEVELS_NOTE + (" –: all resamples agree, which says nothing." if any(one.low == one.high for one in figures) else "")
+    parts = [_wide(figures, ranking), _wide(figures, decisions), note, "", _classes(figures)]
     parts += [confusion_table(one) for one in confusions if one.by.startswith("classes") and one.set != "all" and len(one.classes) > 2]
     return "\n".join(parts)
 
@@ -85,7 +86,9 @@ def _table(head: str, columns: dict[str, str], found: dict[tuple[str, str, str],
 
 
 def _number(figure: Figure | None) -> str:
-    return "none" if figure is None else f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    if figure is None:
+        return "none"
+    return f"{figure.value:.3f} ({f'{figure.low:.3f} to {figure.high:.3f}' if figure.low < figure.high else '–'})"
 
 
 def confusion_table(confusion: Confusion) -> str:
