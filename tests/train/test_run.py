@@ -169,7 +169,7 @@ def test_image_that_no_collection_has_is_named(collection: Collection) -> None:
 def test_run_ends_with_predictions_and_a_model(
     collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
-    short = replace(settings, epochs=1, normalisation="z-score")
+    short = replace(settings, epochs=1, normalisation="z-score", model_id="us-lesion")
     run = open_run(tmp_path / "run", short, split, {"seed": 1}, device=CPU, progress=quiet)
     assert train_run(run, [collection]) == []
     assert export_run(run) < 0.05
@@ -180,6 +180,7 @@ def test_run_ends_with_predictions_and_a_model(
     assert len(read_lesions(tmp_path / "run" / "lesions.csv")) == len(collection.findings)
     facts = read_metadata(tmp_path / "run" / "model.onnx")
     assert facts["folds"] == 2
+    assert facts["id"] == "us-lesion-run"  # not to be taken for the bundled one
     assert facts["classes"] == ["normal", "benign", "malignant"]
     image = Path(collection.root) / str(collection.images[0].path)
     said = breastcad.analyze(image, model=tmp_path / "run", modality="US")

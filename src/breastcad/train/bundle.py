@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,9 +11,9 @@ import breastcad
 from breastcad.core.files import read_predictions
 from breastcad.core.records import PredictionRow
 from breastcad.evaluate.metrics import confusion, threshold_for_sensitivity
-from breastcad.models.catalogue import RUN_MODEL
+from breastcad.models.catalogue import RUN_MODEL, bundled
 from breastcad.models.export import export_networks
-from breastcad.models.metadata import FORMAT, checked
+from breastcad.models.metadata import FIELDS, FORMAT, checked
 from breastcad.train.lesion_run import trained_networks
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.run_folder import Run
@@ -34,7 +35,7 @@ def export_run(run: Run) -> float:
     settings, path = cast(LesionSettings, run.settings), run.folder / RUN_MODEL
     metadata: dict[str, Any] = {
         "format": FORMAT,
-        "id": settings.model_id,
+        "id": own_id(settings.model_id, run.folder),
         "version": breastcad.__version__,
         "modality": settings.modality,
         "input": {"pipeline": settings.pipeline, "rows": settings.rows, "cols": settings.cols},
@@ -58,6 +59,21 @@ def export_run(run: Run) -> float:
     if settings.normalisation != "fixed":  # the graph has it; here it can be read
         metadata["normalisation"] = [fold["normalisation"] for fold in facts]
     return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols))
+
+
+def own_id(model_id: str, folder: Path) -> str:
+    """Return the id of a run's model: the setting's, but none of a bundled model, whose card and figures are not the run's.
+
+    It then has the run folder's name behind it, where that can be said; a run folder of the very name is where a bundled model is made.
+
+    Examples
+    --------
+    >>> own_id("us-lesion", Path("runs/clinic")), own_id("us-lesion", Path("runs/us-lesion")), own_id("mine", Path("runs/clinic"))
+    ('us-lesion-clinic', 'us-lesion', 'mine')
+    """
+    name = folder.resolve().name
+    with_name = f"{model_id}-{name}" if FIELDS["id"].fits(f"{model_id}-{name}") else f"{model_id}-own"
+    return model_id if model_id not in bundled() or name == model_id else with_name
 
 
 SEEN = {"US": "B-mode ultrasound of the breast", "MG": "scanned film mammograms"}
