@@ -163,7 +163,7 @@ def test_a_contradiction_is_blamed_on_the_table_that_it_is_in(tmp_path: Path) ->
         ("case reader rating\n1 A 7", {"threshold": float("nan")}, "--threshold must be a finite number, got nan"),
         ("case reader rating\n1 A 7", {"threshold": float("inf")}, "--threshold must be a finite number, got inf"),
         ("case rating\n1 7", {}, "lacks the column 'reader'"),
-        ("case reader rating mood\n1 A 7 good", {}, "has a column 'mood' that is not known here"),
+        ("case reader rating mood\n1 A 7 good", {}, "has a column 'mood' that is not known here; take it out; known are: "),
     ],
 )
 def test_what_says_nothing_or_two_things_is_refused(tmp_path: Path, text, options, said) -> None:
