@@ -310,3 +310,42 @@ def threshold_for_sensitivity(labels: ArrayLike, scores: ArrayLike, sensitivity:
     # 0.55 * 100 is 55.00000000000001 in floating point: a hair is taken off before rounding up.
     needed = max(1, int(np.ceil(sensitivity * positives.size - 1e-9)))
     return float(positives[needed - 1])
+
+
+def threshold_for_specificity(labels: ArrayLike, scores: ArrayLike, specificity: float) -> float:
+    """Return the lowest threshold at which at least a given share of the negatives is called negative.
+
+    Choose it on validation data; on the data that it was chosen on, its sensitivity flatters.
+
+    Parameters
+    ----------
+    labels : (N,) array_like of 0 and 1, or bool
+        At least one negative.
+    scores : (N,) array_like of float
+    specificity : float
+        In (0, 1].
+
+    Returns
+    -------
+    float
+        The next number above the score of a negative; score >= threshold is called positive.
+
+    Raises
+    ------
+    ValueError
+        As `checked` does, if there is no negative, or if `specificity` lies outside (0, 1].
+
+    Examples
+    --------
+    >>> threshold = threshold_for_specificity([0, 0, 0, 0, 1], [.1, .2, .4, .8, .6], 0.75)
+    >>> 0.4 < threshold < 0.400001
+    True
+    """
+    if not 0 < specificity <= 1:
+        raise ValueError(f"specificity must lie in (0, 1], got {specificity}")
+    truth, values = checked(labels, scores)
+    if truth.all():
+        raise ValueError(f"a threshold for specificity needs at least one negative, all {truth.size} labels are 1")
+    negatives = np.sort(values[~truth])
+    needed = max(1, int(np.ceil(specificity * negatives.size - 1e-9)))
+    return float(np.nextafter(negatives[needed - 1], np.inf))
