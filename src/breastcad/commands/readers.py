@@ -69,7 +69,8 @@ def command(
     from breastcad.core.files import output_folder, write_json, write_text
     from breastcad.evaluate.reader_study import read_study
     from breastcad.evaluate.readers import against_truth, between_readers, compare_conditions
-    from breastcad.report.readers_page import as_page, as_text, sections
+    from breastcad.report.readers_page import sections
+    from breastcad.report.sections import as_page, as_text
 
     if ratings is None:
         raise InputError("name the table of ratings; breastcad readers --help shows its form")
@@ -83,7 +84,7 @@ def command(
         say(line)
     if folder is not None:
         write_json(folder / "readers.json", _content(title, study, seed, [figures, pairs, together, compared]))
-        write_text(folder / "readers.html", as_page(title, parts))
+        write_text(folder / "readers.html", as_page(title, parts, "readers.json"))
         say(f"Written: {folder}")
 
 

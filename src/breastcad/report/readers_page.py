@@ -6,33 +6,18 @@ What is counted and how is in `evaluate.readers`; here is how it is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from breastcad import __version__
-from breastcad.core.records import NOTICE
 from breastcad.evaluate.agreement import WEIGHTS
 from breastcad.evaluate.mrmc import Difference, Estimate, MrmcAnalysis
 from breastcad.evaluate.reader_study import BENIGN, MALIGNANT, Study
 from breastcad.evaluate.readers import RATES, AllReaders, Area, Compared, KappaFound, PairAgreement, Rated, ReaderFigures
-from breastcad.report.html import environment
+from breastcad.report.sections import Section
 
 NOTHING = "–"
 NOT_SAID = (
     f"Where {NOTHING} stands for an interval or p, nothing varies in these ratings that it could be made of (as with an area of 1.000):"
     " how sure the figure is cannot be said from these cases."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading, sentences, and a table of texts, whose columns from ``numbers`` on are set to the right; notes stand below it."""
-
-    title: str
-    words: tuple[str, ...] = ()
-    header: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    numbers: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def sections(
@@ -62,45 +47,6 @@ def sections(
         found += _agreement(study, pairs, together)
     found += [Section("Conditions and readers compared", (compared + ".",))] if isinstance(compared, str) else _compared(study, compared)
     return found
-
-
-def as_text(title: str, parts: Sequence[Section]) -> str:
-    """Return sections as Markdown.
-
-    Examples
-    --------
-    >>> print(as_text("Made-up", [Section("One", ("Said.",), ("reader", "n"), (("A", "3"),), 1)]))
-    # Made-up
-    <BLANKLINE>
-    ## One
-    <BLANKLINE>
-    Said.
-    <BLANKLINE>
-    | reader | n |
-    |---|---:|
-    | A | 3 |
-    <BLANKLINE>
-    Research use only. Not a diagnosis.
-    <BLANKLINE>
-    """
-    found = [f"# {title}"]
-    for part in parts:
-        found += [f"## {part.title}", *part.words]
-        if part.rows:
-            signs = ["---:" if place >= part.numbers else "---" for place in range(len(part.header))]
-            lines = [_row(part.header), f"|{'|'.join(signs)}|", *map(_row, part.rows)]
-            found.append("\n".join(lines))
-        found += part.notes
-    return "\n\n".join([*found, NOTICE]) + "\n"
-
-
-def as_page(title: str, parts: Sequence[Section]) -> str:
-    """Return sections as an HTML page that opens alone."""
-    return environment().get_template("readers.html.j2").render(title=title, parts=parts, notice=NOTICE, version=__version__)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _several_conditions(study: Study) -> bool:
