@@ -109,11 +109,10 @@ def fit_conformal(
         raise ValueError(f"on must be one of {', '.join(FITTED_ON)}, got '{on}'")
     strange = np.where(truth, 1 - values, values)
     women = np.asarray(clusters)
-    parts = [~truth, truth] if by_class else [np.ones_like(truth)] * 2
-    chosen = [_chosen(strange[part], women[part], generator, on) for part in (parts if by_class else parts[:1])]
-    limits = [conformal_quantile(own, coverage) for own in chosen] * (1 if by_class else 2)
-    sizes = [own.size for own in chosen] * (1 if by_class else 2)
-    return ConformalThresholds(limits[0], limits[1], (sizes[0], sizes[1]))
+    parts = [~truth, truth] if by_class else [np.ones_like(truth)]
+    chosen = [_chosen(strange[part], women[part], generator, on) for part in parts]
+    limits = [conformal_quantile(own, coverage) for own in chosen]
+    return ConformalThresholds(limits[0], limits[-1], (chosen[0].size, chosen[-1].size))
 
 
 def _chosen(strange: NDArray[np.float64], women: NDArray, generator: np.random.Generator, on: str) -> NDArray[np.float64]:

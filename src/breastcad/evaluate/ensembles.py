@@ -75,8 +75,8 @@ def ensemble(folders: Sequence[str | Path], how: str, *, rounds: int = ROUNDS) -
     Raises
     ------
     ReadError, InputError
-        As `run_tables.read_rows` does, if the runs' splits differ, they label a row differently, share no test row, or tell different labels;
-        for "greedy" also if a fold has no validation rows of both classes.
+        As `run_tables.read_rows` does, if the runs' splits differ, they label a row differently, share no test row, or tell different
+        labels; for "greedy" also if a fold has no validation rows of both classes.
 
     References
     ----------
@@ -261,4 +261,4 @@ def _logit_mean(shares: Shares, weights: Shares) -> Shares:
 def _votes(shares: Shares, weights: Shares) -> Shares:
     """Return the share of members for which each label is the likeliest (of equals the last, the worse)."""
     called = shares.shape[1] - 1 - shares[:, ::-1].argmax(axis=1)
-    return np.bincount(called, weights, minlength=shares.shape[1])
+    return np.bincount(called, weights, minlength=shares.shape[1]).astype(np.float64)

@@ -16,8 +16,8 @@ HEADS = {
 }
 WORDS = {
     CALIBRATION: (
-        "Brier: mean squared error. Calibration error: mean distance of stated probability and share seen, ten bins, biased upwards in small"
-        " samples. Slope: 1 is right, below it too sure. Intercept: 0 is right, above it too low. Log loss: nats a sample."
+        "Brier: mean squared error. Calibration error: mean distance of stated probability and share seen, ten bins, biased upwards in"
+        " small samples. Slope: 1 is right, below it too sure. Intercept: 0 is right, above it too low. Log loss: nats a sample."
     ),
     CONFORMAL: (
         "Both: the model does not tell. The promise is of women like those of validation, on average over such draws: it breaks where"
@@ -71,7 +71,7 @@ def _section(found: Certainty, tried: Tried, set_name: str, part: str) -> Sectio
         f"{title}: {question.name}, {set_name}",
         (f"{counts[:1].upper()}{counts[1:]}.{said} {WORDS[part]}",),
         (first, *(AS_SHOWN.get(column, column) for column in columns)),
-        tuple((one.name, *(_cell(one.figures.get(column)) for column in columns)) for one in lines),
+        tuple((one.name, *(cell(one.figures.get(column)) for column in columns)) for one in lines),
         1,
         tuple(notes),
     )
@@ -85,7 +85,8 @@ def _few(lines: list[Line]) -> str:
     return f"In a fold or more there were too few validation rows of a class to leave its label out of any set: {'; '.join(found)}."
 
 
-def _cell(figure: Figure | None) -> str:
+def cell(figure: Figure | None) -> str:
+    """Return a figure with its interval; a dash where there is none, or where all resamples agree."""
     if figure is None:
         return NOTHING
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})" if figure.high > figure.low else f"{figure.value:.3f} ({NOTHING})"
