@@ -77,7 +77,7 @@ def command(
             readers_specificity=readers_specificity,
             progress=lambda text, done, total: update(done, total, text),
         )
-    remarks = remarks_of(run)
+    remarks = [*(["MADE-UP DATA, no result"] if is_made_up(run) else []), *remarks_of(run)]
     title = f"How sure: {'; '.join([run.resolve().name, *remarks])}"
     written = certainty_pictures(found, folder, title)
     parts = certainty_sections(found)
@@ -88,6 +88,15 @@ def command(
     for line in as_text(title, certainty_sections(found, brief=True)).splitlines():
         say(line)
     say(f"Written: {folder}")
+
+
+def is_made_up(run: Path) -> bool:
+    """Return whether a run says that its data are made up: a recipe's, or an ensemble of such."""
+    from breastcad.core.files import read_facts, read_yaml
+
+    recipe, settings = run / "recipe.json", run / "settings.yaml"
+    said = read_facts(recipe) if recipe.is_file() else read_yaml(settings) if settings.is_file() else {}
+    return bool(said.get("made_up"))
 
 
 def _content(title: str, run: Path, found: Certainty, remarks: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastcad.commands.certainty import is_made_up
 from breastcad.commands.options import Out, Overwrite
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _settings(runs: list[Path], how: How, found: Ensemble) -> str:
     settings: dict[str, Any] = {"task": "classifier"} if classifier else {}
     settings |= {"model_id": "ensemble", "ensemble": how.value, "runs": found.members}
     settings |= {"shortened": any(bool(one.get("shortened")) for one in given)}
+    settings |= {"made_up": True} if any(is_made_up(run) for run in runs) else {}
     rules = {one.get("aggregation") for one in given}
     settings |= {"aggregation": rules.pop()} if len(rules) == 1 and rules != {None} else {}
     return yaml.safe_dump(settings, sort_keys=False)
