@@ -122,7 +122,9 @@ def test_classes_that_part_fully_and_scores_that_are_all_equal_give_finite_numbe
     assert apply(equal, [0.0]) == pytest.approx([expected], abs=0.04)
 
 
-@pytest.mark.parametrize(("method", "remark"), [("temperature", "highest temperature"), ("platt", "share of positives"), ("isotonic", "share")])
+@pytest.mark.parametrize(
+    ("method", "remark"), [("temperature", "highest temperature"), ("platt", "share of positives"), ("isotonic", "share")]
+)
 def test_logits_that_point_the_wrong_way_are_told(method: str, remark: str) -> None:
     assert remark in str(fit(method, [3, 2, 1, 0.5], [0, 0, 1, 1]).remark)
 

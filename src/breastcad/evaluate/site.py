@@ -93,7 +93,7 @@ def site_report(units: Sequence[Unit], *, sensitivity: float = 0.9, limits: Limi
         If there are no units.
     """
     if not units:
-        raise ValueError("a site's report needs at least one labelled unit")
+        raise ValueError("there are no labelled units to report on")
     site = _Site(units)
     found = SiteReport(
         len(units),
