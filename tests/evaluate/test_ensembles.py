@@ -105,7 +105,7 @@ def test_runs_that_do_not_fit_together_are_refused(classifier_run: Path, tmp_pat
     with pytest.raises(InputError, match=r"the splits of .* differ in 1 rows: what one tests the other may have trained on"):
         ensemble([classifier_run, other], "mean")
     (other / "split.csv").unlink()
-    with pytest.raises(InputError, match="'other' has no split.csv"):
+    with pytest.raises(InputError, match=r"'other' has no split\.csv"):
         ensemble([classifier_run, other], "mean")
     labelled = copy_of(classifier_run, tmp_path / "labelled", lambda row: replace(row, label="benign"))
     with pytest.raises(InputError, match="another label or group"):

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from breastcad.evaluate.calibration import reliability
-from breastcad.evaluate.calibrators import apply
-from breastcad.evaluate.drawing import GREY, MARKERS, legend_below, line, new_panels, save
+from breastcad.evaluate.drawing import GREY, MARKERS, line, new_panels, save
 from breastcad.evaluate.figures import Figure
-from breastcad.evaluate.fold_scores import logit
 from breastcad.evaluate.operating_points import TRAVEL_NOTE
 from breastcad.evaluate.pictures import Curve, roc_panel
 from breastcad.evaluate.site import Limits, SiteReport
@@ -20,6 +18,8 @@ from breastcad.report.certainty_page import NOTHING, cell
 from breastcad.report.sections import Section
 
 SHOWN_AT_MOST = 50
+LEAST_A_BIN = 10
+"""Exams a bin of the reliability picture has at least: of one exam it is 0 or 1."""
 PLURALS = {"image": "images (files)", "breast": "breasts", "exam": "exams"}
 AS_SHOWN = {
     "sensitivity": "sensitivity: of 100 cancers so many are called",
@@ -163,19 +163,9 @@ def validation_pictures(units: Sequence[Unit], found: SiteReport, out: Path, tit
     roc_panel(out / "roc.png", title, [Curve("P(malignant)", truth, stated, (area.low, area.high))])
     canvas, (panel,) = new_panels(1)
     panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-    said = {"as it is": stated} | {f"{name}, fitted on these": apply(one, logit(stated)) for name, one in found.recalibrations.items()}
-    for number, (name, values) in enumerate(said.items()):
-        bins = reliability(truth, values)
-        panel.plot(
-            [one.probability for one in bins],
-            [one.frequency for one in bins],
-            marker=MARKERS[number],
-            markersize=5,
-            label=name,
-            **line(number),
-        )
-    panel.set(xlabel="stated probability of malignant", ylabel="share malignant, ten bins of equal size")
+    bins = reliability(truth, stated, bins=max(2, min(10, found.n // LEAST_A_BIN)))
+    panel.plot([one.probability for one in bins], [one.frequency for one in bins], marker=MARKERS[0], markersize=5, **line(0))
+    panel.set(xlabel="stated probability of malignant", ylabel=f"share malignant, {len(bins)} bins of equal size")
     panel.set(title=f"n = {found.n}, {found.positives} malignant, {found.women[0]} women", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    legend_below(panel)
     save(canvas, out / "reliability.png", title)
     return {"ROC curve": out / "roc.png", "Stated probability against what was seen": out / "reliability.png"}
