@@ -57,11 +57,10 @@ def command(
     from breastcad.commands.progress import bar
     from breastcad.commands.saying import say
     from breastcad.core.errors import InputError
-    from breastcad.core.files import output_folder, write_json, write_text
+    from breastcad.core.files import output_folder, write_json
     from breastcad.evaluate.certainty import certainty
-    from breastcad.evaluate.certainty_pictures import certainty_pictures
     from breastcad.report.certainty_page import certainty_sections
-    from breastcad.report.sections import as_page, as_text
+    from breastcad.report.sections import as_text
 
     if not run.is_dir():
         raise InputError(f"no such run folder: '{run}'; breastcad train makes one")
@@ -79,15 +78,24 @@ def command(
         )
     remarks = [*(["MADE-UP DATA, no result"] if is_made_up(run) else []), *remarks_of(run)]
     title = f"How sure: {'; '.join([run.resolve().name, *remarks])}"
-    written = certainty_pictures(found, folder, title)
-    parts = certainty_sections(found)
     write_json(folder / "certainty.json", _content(title, run, found, remarks))
-    write_text(folder / "certainty.md", as_text(title, parts))
-    pictures = {name: path.read_bytes() for name, path in written.items()}
-    write_text(folder / "certainty.html", as_page(title, parts, "certainty.json", pictures=pictures))
+    _write_pages(folder, title, found)
     for line in as_text(title, certainty_sections(found, brief=True)).splitlines():
         say(line)
     say(f"Written: {folder}")
+
+
+def _write_pages(folder: Path, title: str, found: Certainty) -> None:
+    """Write certainty.md, the pictures, and certainty.html, which holds them."""
+    from breastcad.core.files import write_text
+    from breastcad.evaluate.certainty_pictures import certainty_pictures
+    from breastcad.report.certainty_page import certainty_sections
+    from breastcad.report.sections import as_page, as_text
+
+    parts = certainty_sections(found)
+    pictures = {name: path.read_bytes() for name, path in certainty_pictures(found, folder, title).items()}
+    write_text(folder / "certainty.md", as_text(title, parts))
+    write_text(folder / "certainty.html", as_page(title, parts, "certainty.json", pictures=pictures))
 
 
 def is_made_up(run: Path) -> bool:

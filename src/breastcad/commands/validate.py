@@ -72,19 +72,14 @@ def command(
         If the exams are too few to certify, or no row of the table can be used.
     """
     from breastcad.commands.saying import say
-    from breastcad.core.errors import AnswerNo, InputError
+    from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder
     from breastcad.evaluate.site import Limits, site_report
     from breastcad.evaluate.site_labels import site_labels
     from breastcad.report.sections import as_text
     from breastcad.report.validation_page import validation_sections
 
-    for name, share in (("--sensitivity", sensitivity), ("--half-width", half_width)):
-        if not 0 < share < 1:
-            raise InputError(f"{name} must lie in (0, 1), got {share}")
-    ready = [path for path in paths if (path / "findings.json").is_file()]
-    if ready and len(ready) < len(paths):
-        raise InputError("give analyses (folders with findings.json) or images to be analysed, not both")
+    ready = _ready(paths, sensitivity, half_width)
     folder = output_folder(out, overwrite=overwrite)
     analyses = _analyses(paths, ready, folder, model, modality and modality.value)
     read = site_labels(labels, analyses, model=model if ready else None)
@@ -100,6 +95,19 @@ def command(
     say(f"Written: {folder}")
     if found.reasons:
         raise AnswerNo(f"not certified: {'; '.join(found.reasons)}")
+
+
+def _ready(paths: list[Path], sensitivity: float, half_width: float) -> list[Path]:
+    """Return the paths that are analyses, all or none; refuse a share that is none."""
+    from breastcad.core.errors import InputError
+
+    for name, share in (("--sensitivity", sensitivity), ("--half-width", half_width)):
+        if not 0 < share < 1:
+            raise InputError(f"{name} must lie in (0, 1), got {share}")
+    ready = [path for path in paths if (path / "findings.json").is_file()]
+    if ready and len(ready) < len(paths):
+        raise InputError("give analyses (folders with findings.json) or images to be analysed, not both")
+    return ready
 
 
 def _analyses(paths: list[Path], ready: list[Path], folder: Path, model: str | None, modality: str | None) -> list[Analysis]:
