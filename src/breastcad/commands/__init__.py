@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Look for what fools a model's maker: leaks, near-duplicates, shortcuts."),
     "split": ("split", "Part a collection by patient and duplicate group."),
     "leak-demo": ("leak_demo", "Show what a leak is worth: one classifier on rotated copies, parted by copy and by patient."),
+    "sequence-demo": ("sequence_demo", "Show what earlier exams add, on made-up data: networks over all exams and on the last film."),
     "preprocess": ("preprocess", "Run a named pipeline on images: filters, contrast, breast, pectoral muscle, overlays."),
     "patches": ("patches", "Cut windows from the images of a collection: a table, no copies."),
     "augment": ("augment", "Write augmented copies of a collection's images, their parents and parameters recorded."),

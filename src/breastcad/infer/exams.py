@@ -38,8 +38,8 @@ class Place:
     """What is known of an image's place in an exam: what its images share (never written), its special words, its `fingerprint`."""
 
     exam: str
-    special: frozenset[str] = frozenset()
-    pixels: str = ""
+    special: frozenset[str]
+    pixels: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _counting(views: Sequence[View], said: _Said) -> list[View]:
     first: dict[str | tuple[str, int | None], View] = {}
     kept = []
     for view in views:
-        keys = [(view.result.sha256, view.result.frame), *([view.place.pixels] if view.place.pixels else [])]
+        keys: list[str | tuple[str, int | None]] = [(view.result.sha256, view.result.frame), view.place.pixels]
         before = next((first[key] for key in keys if key in first), None)
         reason = _same_as(before, view) if before else _alone(view)
         if reason is None:
