@@ -140,7 +140,7 @@ def _date(generator: np.random.Generator, breast: Field, mass: _Mass, diameter_p
     grain = generator.standard_normal(breast.shape, dtype=np.float32)
     shown, inside = mass.on(breast, diameter_px) if diameter_px > 0 else (breast, np.zeros(breast.shape, bool))
     moved = cv2.getRotationMatrix2D((breast.shape[1] / 2, breast.shape[0] / 2), turn, scale)
-    moved[:, 2] += shift
+    moved[:, 2] = moved[:, 2] + shift
     size = breast.shape[::-1]
     film = cv2.warpAffine(shown, moved, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     film = np.clip(np.float32(gain) * np.clip(film, 0, 1) ** np.float32(gamma) + np.float32(0.012) * grain, 0, 1)

@@ -24,7 +24,7 @@ from breastcad.phantom.growing import GrowingBreast
 from breastcad.phantom.pictures import grey_levels
 from breastcad.train.loop import train_network
 from breastcad.train.sequence_settings import JOINERS, SequenceSettings
-from breastcad.train.sequence_task import Sequence_, SequenceTask, predict
+from breastcad.train.sequence_task import BreastSequence, SequenceTask, predict
 
 Progress = Callable[[str, int, int], None]
 WOMEN, SEEDS, EPOCHS = 440, 3, 20
@@ -75,9 +75,7 @@ def show_sequences(
     seeds, epochs : int
         How many networks of each kind; how long each is trained.
     """
-    samples = [
-        Sequence_(str(k), str(k), np.stack([grey_levels(film) for film in one.films]), one.days, one.label) for k, one in enumerate(breasts)
-    ]
+    samples = [_sample(str(number), one) for number, one in enumerate(breasts)]
     ends = [round(len(samples) * share) for share in np.cumsum(SHARES)]
     train, validation, test = samples[: ends[0]], samples[ends[0] : ends[1]], samples[ends[1] :]
     masses = [one for one in test if one.label != "normal"]
@@ -94,6 +92,10 @@ def show_sequences(
         name: {label: sum(one.label == label for one in own) for label in ("malignant", "benign", "normal")} for name, own in parts.items()
     }
     return SequencesShown([_shown(joiner, said, masses, seed) for joiner in JOINERS], counts, settings, seeds)
+
+
+def _sample(name: str, one: GrowingBreast) -> BreastSequence:
+    return BreastSequence(name, name, np.stack([grey_levels(film) for film in one.films]), one.days, one.label)
 
 
 def settings_of(settings: SequenceSettings, joiner: str, seed: int) -> SequenceSettings:
@@ -114,16 +116,16 @@ def _trained(task: SequenceTask, name: str, progress: Progress) -> Any:
         return train_network(task, Path(folder), device=torch.device("cpu"), report=lambda row: None, progress=tell)
 
 
-def _said_with(network: Any, samples: Sequence[Sequence_], most: int, settings: SequenceSettings) -> NDArray[np.float64]:
+def _said_with(network: Any, samples: Sequence[BreastSequence], most: int, settings: SequenceSettings) -> NDArray[np.float64]:
     """Return logits of samples of which at most so many earlier exams are shown."""
-    shorter = [
-        Sequence_(one.id, one.group, one.films[-most - 1 :], [day - one.days[-most - 1 :][0] for day in one.days[-most - 1 :]], one.label)
-        for one in samples
-    ]
+    shorter = []
+    for one in samples:
+        days = one.days[-most - 1 :]
+        shorter.append(replace(one, films=one.films[-most - 1 :], days=[day - days[0] for day in days]))
     return predict([network], shorter, settings, torch.device("cpu"), lambda text, at, total: None)
 
 
-def _shown(joiner: str, said: dict[str, list[dict[int, NDArray[np.float64]]]], masses: Sequence[Sequence_], seed: int) -> Shown:
+def _shown(joiner: str, said: dict[str, list[dict[int, NDArray[np.float64]]]], masses: Sequence[BreastSequence], seed: int) -> Shown:
     truth, groups = np.array([one.label == "malignant" for one in masses]), [one.group for one in masses]
     mean = {name: np.mean([own[4] for own in found], axis=0) for name, found in said.items()}
     by_exams = {most: _auc(truth, np.mean([own[most] for own in said[joiner]], axis=0)) for most in range(5)}

@@ -27,7 +27,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(slots=True)
-class Sequence_:
+class BreastSequence:
     """One breast over its exams: ``films`` (T, H, W) uint8 in the order of their ``days``, the last being the present one."""
 
     id: str
@@ -42,7 +42,7 @@ class SequenceTask:
 
     Parameters
     ----------
-    train, validation : list of Sequence_
+    train, validation : list of BreastSequence
     settings : SequenceSettings
     fold : (int, int)
         Repeat and outer fold; enter every random draw.
@@ -50,7 +50,7 @@ class SequenceTask:
 
     patient_until = 0
 
-    def __init__(self, train: list[Sequence_], validation: list[Sequence_], settings: SequenceSettings, fold: Fold) -> None:
+    def __init__(self, train: list[BreastSequence], validation: list[BreastSequence], settings: SequenceSettings, fold: Fold) -> None:
         self.train, self.validation, self.settings, self.fold = train, validation, settings, fold
         self.batch, self.epochs = min(settings.batch, len(train)), settings.epochs
         self.steps = len(train) // self.batch
@@ -81,13 +81,13 @@ class SequenceTask:
             own = order[start : start + self.batch][rank::count]
             yield stacked([self._augmented(int(k), epoch) for k in own])
 
-    def _augmented(self, k: int, epoch: int) -> Sequence_:
+    def _augmented(self, k: int, epoch: int) -> BreastSequence:
         """Return a sample, all its films turned over or none, with earlier films left out now and then."""
         draw, one = generator(self.settings.seed, "augment", self._number, epoch, k), self.train[k]
         kept = np.append(draw.random(len(one.days) - 1) >= self.settings.left_out, True)
         films = one.films[kept][:, :: -1 if draw.random() < 0.5 else 1, :: -1 if draw.random() < 0.5 else 1]
         days = np.array(one.days)[kept]
-        return Sequence_(one.id, one.group, films, (days - days[0]).tolist(), one.label)
+        return BreastSequence(one.id, one.group, films, (days - days[0]).tolist(), one.label)
 
     def loss(self, network: nn.Module, batch: Batch, processes: Processes) -> Tensor:
         """Return the mean loss of a batch."""
@@ -110,7 +110,7 @@ class SequenceTask:
         return -loss, {"loss": loss, **({"auc": roc_auc(truth, logits)} if 0 < truth.sum() < truth.size else {})}
 
 
-def stacked(samples: Sequence[Sequence_]) -> Batch:
+def stacked(samples: Sequence[BreastSequence]) -> Batch:
     """Return samples as one batch, shorter ones filled up with films that are not seen."""
     longest = max(len(one.days) for one in samples)
     films = np.zeros((len(samples), longest, *samples[0].films.shape[1:]), np.float32)
@@ -124,7 +124,11 @@ def stacked(samples: Sequence[Sequence_]) -> Batch:
 
 @torch.no_grad()
 def predict(
-    networks: Sequence[SequenceNetwork], samples: Sequence[Sequence_], settings: SequenceSettings, device: torch.device, progress: Progress
+    networks: Sequence[SequenceNetwork],
+    samples: Sequence[BreastSequence],
+    settings: SequenceSettings,
+    device: torch.device,
+    progress: Progress,
 ) -> NDArray[np.float64]:
     """Return the logit of malignant of each sample, the mean over networks: (N,) float64."""
     found: list[NDArray[Any]] = []
