@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import PredictionRow
-from breastcad.evaluate.aggregation import RULES, aggregated, aggregated_probabilities, aggregated_rows
+from breastcad.evaluate.aggregation import RULES, aggregated, aggregated_probabilities, aggregated_rows, breast_probability
 
 SHARES = st.lists(st.floats(0.001, 1), min_size=3, max_size=3)
 
@@ -37,8 +37,24 @@ def test_the_mean_is_the_mean_of_each_label(parts) -> None:
 
 
 def test_rules_by_hand() -> None:
-    """Of .5 and .2: the highest .5; the mean .35; noisy-or 1 - .5 * .8 = .6."""
-    assert [aggregated([0.5, 0.2], rule) for rule in RULES] == pytest.approx([0.5, 0.35, 0.6])
+    """Of .5 and .2: the highest .5; the mean .35; noisy-or 1 - .5 * .8 = .6; odds 1 and 1/4, their geometric mean 1/2: .333."""
+    assert [aggregated([0.5, 0.2], rule) for rule in RULES] == pytest.approx([0.5, 0.35, 0.6, 1 / 3])
+
+
+@given(st.floats(0, 1), st.sampled_from(sorted(RULES)))
+def test_of_one_each_rule_is_itself(probability: float, rule: str) -> None:
+    assert aggregated([probability], rule) == pytest.approx(probability, abs=1.1e-9)
+
+
+def test_a_repeated_view_does_not_count_double() -> None:
+    """CC twice .2, MLO .6: the CC once .2, the mean .4; with unknown views they would be three, and the mean a third of 1."""
+    assert breast_probability([("CC", 0.2), ("MLO", 0.6), ("CC", 0.2)], "mean") == pytest.approx(0.4)
+    assert breast_probability([(None, 0.2), (None, 0.6), (None, 0.2)], "mean") == pytest.approx(1 / 3)
+
+
+def test_two_different_films_of_one_view_are_their_mean_logit_whatever_the_rule() -> None:
+    """Odds 1/4 and 4, their geometric mean 1: .5; noisy-or over the views .5 and .5 is .75."""
+    assert breast_probability([("CC", 0.2), ("CC", 0.8), ("MLO", 0.5)], "noisy-or") == pytest.approx(0.75)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
@@ -115,7 +131,7 @@ def test_what_cannot_be_aggregated_is_refused() -> None:
         aggregated_rows([*some_rows(), row("image", "lost", 0.5)], "max")
     with pytest.raises(ValueError, match="probabilities of the same labels, the first has malignant"):
         aggregated_probabilities([{"malignant": 0.5}, {"benign": 0.5}], "max")
-    with pytest.raises(ValueError, match="rule must be one of max, mean, noisy-or, got 'median'"):
+    with pytest.raises(ValueError, match="rule must be one of max, mean, noisy-or, mean-logit, got 'median'"):
         aggregated([0.5], "median")
     with pytest.raises(ValueError, match=r"one row of at least one, got shape \(0,\)"):
         aggregated([], "max")

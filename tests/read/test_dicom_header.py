@@ -56,6 +56,26 @@ def test_caveats_are_said(put: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("tags", "special"),
+    [
+        ({}, []),
+        ({"ViewPosition": "MLOID"}, ["implant displaced"]),
+        ({"ViewPosition": "CCM", "PatientSex": "M"}, ["male", "magnification"]),
+        ({"BreastImplantPresent": "YES", "PartialView": "YES"}, ["implant", "partial"]),
+        ({"SeriesDescription": "Surgical specimen"}, ["specimen"]),
+        ({"AnatomicRegionSequence": [cases.code("G-8310")]}, ["specimen"]),
+        ({"ViewCodeSequence": [cases.code("127457009")]}, ["specimen"]),
+        (
+            {"ViewCodeSequence": [cases.code("399162004", ViewModifierCodeSequence=[cases.code("R-102D7"), cases.code("1")])]},
+            ["spot compression"],
+        ),
+    ],
+)
+def test_what_is_special_of_a_picture(put: Any, tags: dict[str, Any], special: list[str]) -> None:
+    assert read(put, **tags).special == special
+
+
 @pytest.mark.quirk("DCM-Q5")
 @pytest.mark.parametrize(
     ("elements", "side"),

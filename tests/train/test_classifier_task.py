@@ -14,6 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.core.records import ImageRow, PatchRow  # noqa: E402
+from breastcad.evaluate.aggregation import labels_of_wholes  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.train.classifier_batches import epoch_batches, epoch_order  # noqa: E402
 from breastcad.train.classifier_run import by_label, fit_softmax_temperature, prediction_rows  # noqa: E402
@@ -21,7 +22,6 @@ from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.classifier_task import ClassifierTask, class_figures, class_weights, classification_loss, log_softmax  # noqa: E402
 from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.optimisers import make_optimiser, rate_share  # noqa: E402
-from breastcad.train.wholes import labels_of_wholes  # noqa: E402
 from breastcad.train.windows import WHOLE, Window, class_of, sample_id  # noqa: E402
 
 pytestmark = pytest.mark.train

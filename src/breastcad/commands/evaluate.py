@@ -30,6 +30,7 @@ class Rule(StrEnum):
     max = "max"
     mean = "mean"
     noisy_or = "noisy-or"
+    mean_logit = "mean-logit"
 
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: predictions.csv, and marks.csv with lesions.csv.")]

@@ -225,7 +225,8 @@ class Picture:
     has visible colour, else None. ``spacing_mm`` is (row, column); ``spacing_at`` says ``"detector"``, ``"object"`` or None.
     ``private`` holds strings that must not be written anywhere (patient ID, name, UIDs). ``warnings`` are sentences for the result.
     ``regions`` are the boxes [row0, col0, row1, col1) of 2D tissue that an ultrasound file names; the rest is screen.
-    ``other_part`` is the part of the body that the file says it shows, where that is not the breast.
+    ``other_part`` is the part of the body that the file says it shows, where that is not the breast. ``special`` are the words
+    (`read.dicom_header.special_of`) for what sets the picture apart from a plain view of a woman's breast: implant, magnification, ...
     """
 
     pixels: NDArray[np.float32]
@@ -246,6 +247,7 @@ class Picture:
     private: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     regions: list[tuple[int, int, int, int]] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
 
 
 # ---- findings.json, version 1: what an analysis says ----
@@ -331,12 +333,28 @@ class ImageResult:
 
 
 @dataclass(slots=True)
+class LeftOut:
+    """An image of an exam that does not count for its breast, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(slots=True)
 class ExamResult:
-    """Views of one exam, joined: the worst probability a breast."""
+    """Images of one exam, of one modality, joined to breasts and, in ``woman``, to the woman.
+
+    ``rule`` names how (`evaluate.aggregation.RULES`): that for the views of a breast under ``views``, for the breasts under ``breasts``.
+    """
 
     exam: str
     breasts: dict[str, dict[str, float]]
     images: list[str]
+    modality: str = ""
+    rule: dict[str, str] = field(default_factory=dict)
+    woman: dict[str, float] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,28 +1,39 @@
-"""From windows to images, breasts and patients: one probability of several."""
+"""From windows to images, breasts and patients: one probability of several, and what a whole is and is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from breastcad.core.errors import InputError
-from breastcad.core.records import PredictionRow
+from breastcad.core.records import ImageRow, PredictionRow, worst_label
 
 ROUNDING = 1e-6
 """How far beyond 0 or 1 a probability may lie that was a sum or difference of others."""
+
+
+SUREST = 1 - 1e-9
+"""The furthest from one half that a probability counts where logits are averaged: the logit of 1 has no end."""
 
 
 def _noisy_or(probabilities: NDArray[np.float64]) -> float:
     return float(1 - np.prod(1 - probabilities))
 
 
+def _mean_logit(probabilities: NDArray[np.float64]) -> float:
+    kept = np.clip(probabilities, 1 - SUREST, SUREST)
+    return float(1 / (1 + np.exp(-np.log(kept / (1 - kept)).mean())))
+
+
 RULES: dict[str, Callable[[NDArray[np.float64]], float]] = {
     "max": lambda probabilities: float(probabilities.max()),
     "mean": lambda probabilities: float(probabilities.mean()),
     "noisy-or": _noisy_or,
+    "mean-logit": _mean_logit,
 }
 
 
@@ -34,7 +45,8 @@ def aggregated(probabilities: ArrayLike, rule: str) -> float:
     probabilities : (N,) array_like of float
         In [0, 1], at least one.
     rule : str
-        ``max``: the highest; ``mean``: their mean; ``noisy-or``: 1 - prod(1 - p), at least one if all were independent.
+        ``max``: the highest; ``mean``: their mean; ``noisy-or``: 1 - prod(1 - p), at least one if all were independent;
+        ``mean-logit``: the probability whose logit is the mean of theirs (their odds' geometric mean).
 
     Raises
     ------
@@ -48,7 +60,7 @@ def aggregated(probabilities: ArrayLike, rule: str) -> float:
     Examples
     --------
     >>> [round(aggregated([0.5, 0.2], rule), 6) for rule in RULES]
-    [0.5, 0.35, 0.6]
+    [0.5, 0.35, 0.6, 0.333333]
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got '{rule}'")
@@ -58,6 +70,38 @@ def aggregated(probabilities: ArrayLike, rule: str) -> float:
     if not ((values >= -ROUNDING) & (values <= 1 + ROUNDING)).all():
         raise ValueError("probabilities must be finite and lie in [0, 1]")
     return RULES[rule](np.clip(values, 0, 1))
+
+
+def breast_probability(films: Sequence[tuple[str | None, float]], rule: str) -> float:
+    """Return one probability of a breast from its films, those of one view joined first, so that a repeated CC does not count double.
+
+    Parameters
+    ----------
+    films : sequence of (view, probability)
+        At least one. Films of one view are joined by the mean of their logits, whatever the rule; one whose view is None is a view
+        of its own.
+    rule : str
+        One of `RULES`, for the views.
+
+    Raises
+    ------
+    ValueError
+        As `aggregated` does.
+
+    Examples
+    --------
+    >>> breast_probability([("CC", 0.2), ("CC", 0.2), ("MLO", 0.6)], "mean")
+    0.4
+    """
+    return aggregated(by_view(films), rule)
+
+
+def by_view(films: Sequence[tuple[str | None, float]]) -> list[float]:
+    """Return the probability of each view of a breast, as `breast_probability` joins them, in the order of the first film of each."""
+    views: dict[str | int, list[float]] = {}
+    for number, (view, probability) in enumerate(films):
+        views.setdefault(number if view is None else view, []).append(probability)
+    return [own[0] if len(own) == 1 else aggregated(own, "mean-logit") for own in views.values()]
 
 
 def aggregated_probabilities(parts: Sequence[Mapping[str, float]], rule: str) -> dict[str, float]:
@@ -153,3 +197,27 @@ def _level_of(level: str, wholes: Sequence[PredictionRow], made: Mapping[str, Se
             raise InputError(f"predictions.csv has nothing below the {level} '{row.id}' of '{row.set}' that it could be made of")
         found.append(replace(row, raw={}, probability=aggregated_probabilities([part.probability for part in parts], rule)))
     return found
+
+
+# ---- wholes: what they are called, and their labels ----
+
+Whole = tuple[str, str, str]
+"""Level (image, breast or patient), set and name."""
+
+
+def breast_of(image: ImageRow) -> str | None:
+    """Return patient/side of an image's breast; None where one of them is not known."""
+    return f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
+
+
+def labels_of_wholes(images: Iterable[ImageRow]) -> dict[Whole, str]:
+    """Return the label of each image, breast and patient: the worst of its images', whatever part they are in.
+
+    Where windows are parted at random, a woman has windows in several parts and folds, and in each the same label.
+    """
+    found: dict[Whole, list[str]] = defaultdict(list)
+    for image in images:
+        for level, name in (("image", image.image_id), ("breast", breast_of(image)), ("patient", image.patient_id)):
+            if name:
+                found[level, image.set, name].append(image.label)
+    return {whole: worst_label(labels) for whole, labels in found.items()}

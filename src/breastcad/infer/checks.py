@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,17 @@ DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtract
 USUAL_SIDE = {"R": "right", "L": "left"}
 # First value of Patient Orientation (0020,0020): where the rows lead to. To the front: the chest wall is left.
 ORIENTED_SIDE = {"A": "left", "P": "right"}
+# What a file says of its picture, the word that a model's `not_seen` has for it, and how a sentence names it.
+UNSEEN_SPECIAL = {
+    "magnification": ("magnification", "a magnification view"),
+    "implant": ("implants", "a breast with an implant"),
+    "male": ("men", "a man's breast"),
+}
+UNSEEN_TYPES = {
+    "synthetic-2d": ("synthetic views", "a synthetic view"),
+    "subtracted": ("contrast-enhanced", "a contrast-enhanced image"),
+}
+_SIDE_IN_DOUBT = re.compile(r"laterality (contradictory|says|is [LR])\b")
 
 
 def is_two_valued(pixels: NDArray[np.float32]) -> bool:
@@ -58,6 +70,8 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     breast : (H, W) ndarray of bool or None
         The breast of a mammogram; None for ultrasound.
     """
+    if "specimen" in picture.special:
+        return "abstained: the file says that it shows a specimen, tissue that was taken out, and not a breast"
     shown = _shown(picture)
     low, high = np.percentile(shown.reshape(-1)[:: max(1, shown.size // 100_000)], (1, 99))
     if high - low < FLAT_SPREAD:
@@ -82,9 +96,28 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
     facts : mapping
         The model's metadata.
     """
-    if picture.modality not in ("MG", "US") or picture.modality == facts["modality"]:
-        return None
-    return f"abstained: the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
+    if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
+        return (
+            f"abstained: the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
+        )
+    shown = {word: UNSEEN_SPECIAL[word] for word in picture.special if word in UNSEEN_SPECIAL}
+    if "implant displaced" in picture.special:  # such a view pushes the implant out of the picture
+        shown.pop("implant", None)
+    for word, what in [*shown.values(), *([UNSEEN_TYPES[picture.image_type]] if picture.image_type in UNSEEN_TYPES else [])]:
+        if re.search(rf"\b{word}\b", facts["not_seen"]):
+            return f"abstained: the file says that it shows {what}; the model {facts['id']} has not seen {word}"
+    return None
+
+
+def side_in_doubt(warnings: Sequence[str]) -> bool:
+    """Say whether one of an image's warnings is that its laterality contradicts other tags or the picture.
+
+    Examples
+    --------
+    >>> side_in_doubt(["laterality contradictory: (0020,0062) 'Image Laterality' says L, (0020,0060) 'Laterality' R; L was taken"])
+    True
+    """
+    return any(_SIDE_IN_DOUBT.search(warning) for warning in warnings)
 
 
 def _shown(picture: Picture) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import breastcad
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Picture, Skipped
 from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings
-from breastcad.infer.exams import View, join_exams
+from breastcad.infer.exams import Place, View, fingerprint, join_exams
 from breastcad.infer.image import HEAT_MAP_OF, look
 from breastcad.infer.inputs import InputFile, is_cbis_crop_or_mask, known_reason, list_files
 from breastcad.infer.modality import guess_modality
@@ -65,7 +65,7 @@ class Run:
         self._model, self._modality, self._exam = model, modality, exam
         self._models: dict[str, Model] = {}
         self._names = Names()
-        self._exam_of: dict[str, str] = {}
+        self._place_of: dict[str, Place] = {}
         self.meanwhile: Callable[[], None] | None = None
         self._results = self._all()
 
@@ -97,7 +97,7 @@ class Run:
         for item in skipped:
             item.source = self._names.source(item.source)
         models = [model.used for model in self._used_models()]
-        views = [View(self._exam_of[image.image], image) for image in images if image.image in self._exam_of]
+        views = [View(self._place_of[image.image], image) for image in images if image.image in self._place_of]
         identity = _identity(images, models, self._exam)
         return Analysis(SCHEMA, breastcad.__version__, identity, NOTICE, models, list(images), join_exams(views), list(skipped))
 
@@ -228,10 +228,9 @@ class Run:
         return Analysed(result, picture, file.path, picture.frame, looked.heat_map, HEAT_MAP_OF, looked.masks)
 
     def _note_exam(self, file: InputFile, picture: Picture, image_id: str) -> None:
-        if self._exam == "folder":
-            self._exam_of[image_id] = str(file.path.resolve().parent)
-        elif picture.exam_key is not None:
-            self._exam_of[image_id] = picture.exam_key
+        exam = str(file.path.resolve().parent) if self._exam == "folder" else picture.exam_key
+        if exam is not None:
+            self._place_of[image_id] = Place(exam, frozenset(picture.special), fingerprint(picture.pixels))
 
 
 class NotForAnalysis(InputError):

@@ -209,7 +209,7 @@ def _describe(picture: Picture, dataset: Dataset, frame: int) -> None:
     picture.spacing_mm, picture.spacing_at = header.spacing_of(dataset, frame, picture.modality, notes)
     picture.regions = header.regions_of(dataset, rows, cols, notes)
     picture.manufacturer = text(dataset, "Manufacturer")
-    picture.other_part = header.other_part_of(dataset)
+    picture.other_part, picture.special = header.other_part_of(dataset), header.special_of(dataset)
     picture.patient_orientation = header.patient_orientation_of(dataset)
     picture.patient_key, picture.exam_key = header.keys_of(dataset, notes)
     header.note_caveats(dataset, notes)

@@ -21,7 +21,26 @@ Region = tuple[int, int, int, int]
 _VIEW_CODES = {
     **{"399162004": "CC", "R-10242": "CC", "399368009": "MLO", "R-10226": "MLO", "399260004": "ML", "R-10224": "ML"},
     **{"399352003": "LM", "R-10228": "LM", "399099002": "LMO", "R-10230": "LMO", "399196006": "FB", "R-10244": "FB"},
+    **{"399188001": "SIO", "R-102D0": "SIO", "441555000": "ISO", "R-40AAA": "ISO"},
+    **{"399192008": "XCCL", "R-1024A": "XCCL", "399101009": "XCCM", "R-1024B": "XCCM"},
 }
+# Tissue specimen from breast, of CID 4014 too; by SNOMED CT and RT.
+_SPECIMEN = frozenset({"127457009", "G-8310"})
+# View modifiers of PS3.16 CID 4015, by SNOMED CT and RT code.
+_MODIFIERS = {
+    **{"399163009": "magnification", "R-102D6": "magnification", "399055006": "spot compression", "R-102D7": "spot compression"},
+    **{"399209000": "implant displaced", "R-102D5": "implant displaced", "399110001": "tangential", "R-102C2": "tangential"},
+    **{"399161006": "cleavage", "R-102D2": "cleavage", "399011000": "axillary tail", "R-102D1": "axillary tail"},
+    **{
+        "442580003": "axillary tissue",
+        "R-40AB2": "axillary tissue",
+        "441752004": "anterior compression",
+        "P2-00161": "anterior compression",
+    },
+    **{"442593008": "infra-mammary fold", "R-40ABE": "infra-mammary fold"},
+    **{code: "rolled" for code in ("414493004", "R-102CA", "399197002", "R-102D3", "399226006", "R-102D4", "415670009", "R-102C9")},
+}
+_MODIFIED_WORDS = {"CCID": "implant displaced", "MLOID": "implant displaced", "CCM": "magnification", "MLOM": "magnification"}
 _VIEW_WORDS = {word: word for word in ("CC", "MLO", "ML", "LM", "LMO", "FB", "SIO", "ISO", "XCC", "XCCL", "XCCM", "AT", "CV")}
 _VIEW_WORDS |= {"CCID": "CC", "MLOM": "MLO", "MLOID": "MLO", "CCM": "CC"}
 _SIDE_AND_VIEW = re.compile(r"(?<![A-Z])(?:(RIGHT|LEFT|R|L)[\s_-]*)?(XCCL|XCCM|CC|MLO|LMO|ML|LM)(?![A-Z])")
@@ -111,9 +130,36 @@ def note_caveats(dataset: Dataset, notes: Note) -> None:
             notes.append(sentence)
     if (part := other_part_of(dataset)) is not None:
         notes.append(f"{named('BodyPartExamined')} says {part}, not the breast")
-    for code in items(dataset, "ViewCodeSequence")[:1]:
-        for modifier in items(code, "ViewModifierCodeSequence") + items(dataset, "ViewModifierCodeSequence"):
-            notes.append(f"a special view: {(text(modifier, 'CodeMeaning') or 'modifier without a meaning').lower()}")
+    for modifier in _view_modifiers(dataset):
+        notes.append(f"a special view: {(text(modifier, 'CodeMeaning') or 'modifier without a meaning').lower()}")
+
+
+def special_of(dataset: Dataset) -> list[str]:
+    """Return the words for what sets the picture apart from a plain view of a woman's breast, each once.
+
+    Returns
+    -------
+    list of str
+        ``"specimen"``, ``"male"``, ``"implant"``, ``"partial"``, and those of `_MODIFIERS` that its view codes, or its view position, name.
+    """
+    codes = [text(code, "CodeValue") or "" for code in items(dataset, "ViewCodeSequence")[:1]]
+    codes += [text(code, "CodeValue") or "" for code in items(dataset, "AnatomicRegionSequence")]
+    words = [word.upper() for keyword in ("ViewPosition", "SeriesDescription", "ProtocolName") for word in texts(dataset, keyword)]
+    found = []
+    if _SPECIMEN & set(codes) or items(dataset, "SpecimenDescriptionSequence") or any("SPECIMEN" in word for word in words):
+        found.append("specimen")
+    for keyword, said, word in (("PatientSex", "M", "male"), ("BreastImplantPresent", "YES", "implant"), ("PartialView", "YES", "partial")):
+        if (text(dataset, keyword) or "").upper() == said:
+            found.append(word)
+    modifiers = [text(code, "CodeValue") or "" for code in _view_modifiers(dataset)]
+    found += [_MODIFIERS[code] for code in modifiers if code in _MODIFIERS]
+    found += [_MODIFIED_WORDS[word.upper()] for word in texts(dataset, "ViewPosition") if word.upper() in _MODIFIED_WORDS]
+    return list(dict.fromkeys(found))
+
+
+def _view_modifiers(dataset: Dataset) -> list[Dataset]:
+    within = [modifier for code in items(dataset, "ViewCodeSequence")[:1] for modifier in items(code, "ViewModifierCodeSequence")]
+    return within + items(dataset, "ViewModifierCodeSequence")
 
 
 # ---- side and view ----
@@ -152,6 +198,8 @@ def view_of(dataset: Dataset, notes: Note) -> str | None:
     """
     said = []
     for code in items(dataset, "ViewCodeSequence")[:1]:
+        if text(code, "CodeValue") in _SPECIMEN:
+            continue
         found = _VIEW_CODES.get(text(code, "CodeValue") or "")
         if found is None:
             notes.append(f"{named('ViewCodeSequence')} holds a code that is not known here; other tags were asked")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError
 from breastcad.core.records import PARTS, PredictionRow
+from breastcad.evaluate.aggregation import breast_of
 from breastcad.evaluate.calibration import fit_line, sigmoid
 from breastcad.models import classical
 from breastcad.models.classical_parameters import Parameters
@@ -24,7 +25,6 @@ from breastcad.train.classical_settings import ClassicalSettings
 from breastcad.train.classifier_run import by_label
 from breastcad.train.feature_table import FeatureTable, Key, looked_up
 from breastcad.train.loop import Fold
-from breastcad.train.wholes import breast_of
 from breastcad.train.windows import Window
 
 MODEL = "model.skops"

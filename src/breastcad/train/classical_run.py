@@ -8,13 +8,14 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
+from breastcad.evaluate.aggregation import Whole, labels_of_wholes
 from breastcad.train import classifier_run
 from breastcad.train.classical import train_classical_fold
 from breastcad.train.classical_settings import ClassicalSettings
 from breastcad.train.feature_table import FeatureTable, load_table
 from breastcad.train.loop import Fold
 from breastcad.train.run_folder import Run, folder_of
-from breastcad.train.wholes import Whole, labels_of_wholes, with_wholes
+from breastcad.train.wholes import with_wholes
 
 FEATURES = "features.csv"
 

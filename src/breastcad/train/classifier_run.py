@@ -16,6 +16,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
 from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow
 from breastcad.datasets.cache import Cache
+from breastcad.evaluate.aggregation import Whole, breast_of, labels_of_wholes
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_softmax, predict
@@ -23,7 +24,7 @@ from breastcad.train.images import Named, check_folds, check_modality, images_di
 from breastcad.train.loop import Fold, fold_name
 from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, train_member
 from breastcad.train.search import SEARCH
-from breastcad.train.wholes import Whole, breast_of, labels_of_wholes, with_wholes
+from breastcad.train.wholes import with_wholes
 from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
 
 PartOf = Callable[[PatchRow, int], str | None]
@@ -225,7 +226,7 @@ def prediction_rows(
 ) -> list[PredictionRow]:
     """Return rows of predictions.csv: of windows, then of images, breasts and patients as the settings' rule puts them together.
 
-    A whole's label is that of `labels` (`wholes.labels_of_wholes` of all images of the run), by default of the images here; without a
+    A whole's label is that of `labels` (`aggregation.labels_of_wholes` of all images of the run), by default of the images here; without a
     patient, or a side, there is no row of one.
     """
     names = settings.class_names()

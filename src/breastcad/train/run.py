@@ -11,7 +11,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
-from breastcad.train import classical_run, classifier_run, lesion_run
+from breastcad.train import classical_run, classifier_run, lesion_run, sequence_run
 from breastcad.train.advice import advice
 from breastcad.train.classical_settings import DEEP, ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
@@ -22,7 +22,7 @@ from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_o
 from breastcad.train.search import Search, searched
 from breastcad.train.settings import Settings
 
-KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run, "classical": classical_run}
+KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run, "classical": classical_run, "sequence": sequence_run}
 """Each kind of training has ``check``, ``load``, ``make_task`` and ``train_fold``."""
 
 

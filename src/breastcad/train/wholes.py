@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from breastcad.core.records import ImageRow, PredictionRow, worst_label
-from breastcad.evaluate.aggregation import aggregated_rows
-
-Whole = tuple[str, str, str]
-"""Level (image, breast or patient), set and name."""
-
-
-def labels_of_wholes(images: Iterable[ImageRow]) -> dict[Whole, str]:
-    """Return the label of each image, breast and patient: the worst of its images', whatever part they are in.
-
-    Where windows are parted at random, a woman has windows in several parts and folds, and in each the same label.
-    """
-    found: dict[Whole, list[str]] = defaultdict(list)
-    for image in images:
-        for level, name in (("image", image.image_id), ("breast", breast_of(image)), ("patient", image.patient_id)):
-            if name:
-                found[level, image.set, name].append(image.label)
-    return {whole: worst_label(labels) for whole, labels in found.items()}
+from breastcad.core.records import PredictionRow
+from breastcad.evaluate.aggregation import Whole, aggregated_rows
 
 
 def with_wholes(rows: Sequence[PredictionRow], labels: Mapping[Whole, str], rule: str) -> list[PredictionRow]:
@@ -34,7 +18,7 @@ def with_wholes(rows: Sequence[PredictionRow], labels: Mapping[Whole, str], rule
     rows : sequence of PredictionRow
         Each says its image; its breast and patient, where they are known.
     labels : mapping
-        From `labels_of_wholes`, of all images of the run.
+        From `evaluate.aggregation.labels_of_wholes`, of all images of the run.
     rule : str
         One of `evaluate.aggregation.RULES`.
 
@@ -58,8 +42,3 @@ def _whole(key: Whole, first: PredictionRow, label: str) -> PredictionRow:
     level, _, name = key
     breast = first.breast if level in ("image", "breast") else None
     return replace(first, id=name, level=level, label=label, raw={}, probability={}, image=None, breast=breast, kind=None)
-
-
-def breast_of(image: ImageRow) -> str | None:
-    """Return patient/side of an image's breast; None where one of them is not known."""
-    return f"{image.patient_id}/{image.laterality}" if image.patient_id and image.laterality else None
