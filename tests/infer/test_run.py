@@ -22,8 +22,9 @@ import breastcad
 from breastcad.core.errors import InputError
 from breastcad.core.files import read_analysis, write_analysis
 from breastcad.core.records import ImageResult, Skipped
-from breastcad.infer import run as run_module
-from breastcad.infer.run import FRAMES_AT_MOST, analyze, analyze_files
+from breastcad.infer import pictures as pictures_module
+from breastcad.infer.pictures import FRAMES_AT_MOST
+from breastcad.infer.run import analyze, analyze_files
 from breastcad.models import catalogue
 
 MakeModel = Callable[..., Path]
@@ -148,7 +149,7 @@ def test_a_reader_that_breaks_in_a_way_nobody_foresaw_stops_nothing(
 ) -> None:
     for name in ("a", "b", "c"):
         write_png(tmp_path / f"{name}.png", scan())
-    whole = run_module.open_picture
+    whole = pictures_module.open_picture
 
     def broken(path: Path, frame: int | None = None) -> object:
         if path.name == "b.png":
@@ -157,7 +158,7 @@ def test_a_reader_that_breaks_in_a_way_nobody_foresaw_stops_nothing(
             raise PermissionError(13, "Permission denied")
         return whole(path, frame)
 
-    monkeypatch.setattr(run_module, "open_picture", broken)
+    monkeypatch.setattr(pictures_module, "open_picture", broken)
     found = analyze(tmp_path, model=tiny_model("US"))
     assert [image.source for image in found.images] == ["a.png"]
     assert [item.reason for item in found.skipped] == ["cannot be read (KeyError)", "cannot be opened (Permission denied)"]
@@ -184,7 +185,7 @@ def test_a_file_in_a_folder_that_may_not_be_entered_stops_nothing(
 def test_a_picture_that_breaks_the_model_stops_nothing(tmp_path: Path, tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         write_png(tmp_path / f"{name}.png", scan())
-    whole, calls = run_module.look, []
+    whole, calls = pictures_module.look, []
 
     def broken(*arguments: Any) -> object:
         calls.append(arguments)
@@ -192,7 +193,7 @@ def test_a_picture_that_breaks_the_model_stops_nothing(tmp_path: Path, tiny_mode
             raise OverflowError("JANE DOE")
         return whole(*arguments)
 
-    monkeypatch.setattr(run_module, "look", broken)
+    monkeypatch.setattr(pictures_module, "look", broken)
     found = analyze(tmp_path, model=tiny_model("US"))
     assert [(image.image, image.source) for image in found.images] == [("0000", "a.png"), ("0001", "c.png")]
     assert [(item.source, item.reason) for item in found.skipped] == [("b.png", "cannot be analysed (OverflowError)")]
@@ -202,7 +203,7 @@ def test_an_interrupt_passes_through(tmp_path: Path, tiny_model: MakeModel, monk
     def interrupted(*arguments: Any) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module, "look", interrupted)
+    monkeypatch.setattr(pictures_module, "look", interrupted)
     with pytest.raises(KeyboardInterrupt):
         analyze(write_png(tmp_path / "a.png", scan()), model=tiny_model("US"))
 
