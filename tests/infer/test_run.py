@@ -23,6 +23,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import read_analysis, write_analysis
 from breastcad.core.records import ImageResult, Skipped
 from breastcad.infer import pictures as pictures_module
+from breastcad.infer import run as run_module
 from breastcad.infer.pictures import FRAMES_AT_MOST
 from breastcad.infer.run import analyze, analyze_files
 from breastcad.models import catalogue
@@ -185,7 +186,7 @@ def test_a_file_in_a_folder_that_may_not_be_entered_stops_nothing(
 def test_a_picture_that_breaks_the_model_stops_nothing(tmp_path: Path, tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         write_png(tmp_path / f"{name}.png", scan())
-    whole, calls = pictures_module.look, []
+    whole, calls = run_module.look, []
 
     def broken(*arguments: Any) -> object:
         calls.append(arguments)
@@ -193,7 +194,7 @@ def test_a_picture_that_breaks_the_model_stops_nothing(tmp_path: Path, tiny_mode
             raise OverflowError("JANE DOE")
         return whole(*arguments)
 
-    monkeypatch.setattr(pictures_module, "look", broken)
+    monkeypatch.setattr(run_module, "look", broken)
     found = analyze(tmp_path, model=tiny_model("US"))
     assert [(image.image, image.source) for image in found.images] == [("0000", "a.png"), ("0001", "c.png")]
     assert [(item.source, item.reason) for item in found.skipped] == [("b.png", "cannot be analysed (OverflowError)")]
@@ -203,7 +204,7 @@ def test_an_interrupt_passes_through(tmp_path: Path, tiny_model: MakeModel, monk
     def interrupted(*arguments: Any) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pictures_module, "look", interrupted)
+    monkeypatch.setattr(run_module, "look", interrupted)
     with pytest.raises(KeyboardInterrupt):
         analyze(write_png(tmp_path / "a.png", scan()), model=tiny_model("US"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,10 +155,7 @@ def tiles_along(windows: int, count: int, places: int, halo: tuple[int, int]) ->
     """
     ends = [round(k * windows / count) for k in range(count + 1)]
     whole = windows - 1 + places
-    return [
-        Tile(first, last, max(0, first - halo[0]), min(whole, last - 1 + places + halo[1]))
-        for first, last in zip(ends, ends[1:], strict=False)
-    ]
+    return [Tile(first, last, max(0, first - halo[0]), min(whole, last - 1 + places + halo[1])) for first, last in pairwise(ends)]
 
 
 def plan(windows: Lattice, places: tuple[int, int], halo: tuple[int, int], pixels: float) -> tuple[list[Tile], list[Tile]]:
@@ -230,7 +228,7 @@ def _by_tiles(
     halo = (0, 0) if model.halo is None else (model.halo.before, model.halo.after)
     pixels = max(0.0, memory_mib - RESERVE_MIB) * 2**20 / (BUFFERS * float(model.facts["grid"]["bytes_a_pixel"]))
     tiles = plan(windows, model.places, halo, pixels)
-    down, across = (_Axis(own, *rest, model.stride) for own, *rest in zip(tiles, model.places, model.window, strict=True))
+    down, across = (_Axis(own, *side, model.stride) for own, side in zip(tiles, zip(model.places, model.window, strict=True), strict=True))
     said = np.empty((model.facts["folds"], len(model.classes), windows.rows, windows.cols), np.float32)
     for number, (row, col) in enumerate(((row, col) for row in tiles[0] for col in tiles[1]), start=1):
         found = model.window_logits(film[down.span(row), across.span(col)])

@@ -33,6 +33,7 @@ class WindowModel(Graph):
 
     Attributes
     ----------
+    modality : str
     classes : list of str
     window : (int, int)
         Rows and columns of a window, in network pixels.
@@ -55,6 +56,7 @@ class WindowModel(Graph):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "windows")
         facts = self.facts
+        self.modality: str = facts["modality"]
         self.classes: list[str] = facts["classes"]
         self.window: tuple[int, int] = facts["window"]["rows"], facts["window"]["cols"]
         self.stride: int = facts["grid"]["stride"]
@@ -112,7 +114,7 @@ class WindowModel(Graph):
             raise InputError(f"the model {self.facts['id']} was trained on windows of many sizes; say how large a film is with --scale")
         if max(size) > LONGEST_FILM_PX:
             raise InputError(f"the film would have {size[0]} x {size[1]} network pixels, at most {LONGEST_FILM_PX} a side are taken")
-        seen = pixels
+        seen: NDArray[Any] = pixels
         if size != pixels.shape and rule["filter"] == "area":
             seen = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA)
         elif size != pixels.shape:

@@ -79,6 +79,7 @@ _POINT = _named(
     name=_LINE, of=_one_of("malignant", "abnormal"), threshold=_SHARE, sensitivity=_SHARE, specificity=_SHARE, prevalence=_SHARE
 )
 
+
 def _or_none(one: Kind) -> Kind:
     return Kind(f"{one.words}, or null", lambda value: value is None or one.fits(value), lambda value: one.parts(value) if value else ())
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from breastcad.models.classifier_network import ClassifierNetwork
-from breastcad.models.export import refuse_difference, largest_difference, write_halved
+from breastcad.models.export import largest_difference, refuse_difference, write_halved
 
 OUTPUTS = ("logits", "class_maps", "window_logits")
 FARTHEST = 80
@@ -88,7 +88,7 @@ def map_grid(network: ClassifierNetwork) -> MapGrid:
         raise ValueError(f"the last map of '{network.spec.family}' does not grow by one place every {STRIDES[-1]} pixels or less")
     rows, cols = network.features(torch.zeros(1, 1, *network.shape)).shape[2:]
     reaches = [_reach(network, stride, side, other, axis) for side, axis in zip(network.shape, (2, 3), strict=True)]
-    halo = None if None in reaches else cast("tuple[int, int]", tuple(max(pair) for pair in zip(*reaches, strict=True)))  # type: ignore[arg-type]
+    halo = None if None in reaches else cast("tuple[int, int]", tuple(max(pair) for pair in zip(*reaches, strict=True)))
     return MapGrid(stride, int(rows), int(cols), halo, _bytes_a_pixel(network))
 
 
@@ -167,7 +167,7 @@ def _at_each_place(layers: list[nn.Module], features: Tensor) -> Tensor:
 
 
 def export_windows(path: str | Path, networks: list[list[ClassifierNetwork]], metadata: dict[str, Any], grid: MapGrid) -> float:
-    """Write classifiers as one .onnx that takes images of any size, and compare it with them; nothing is written where they differ too much.
+    """Write classifiers as one .onnx that takes images of any size; nothing is written where it differs from them too much.
 
     Parameters
     ----------
