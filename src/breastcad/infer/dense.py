@@ -173,7 +173,7 @@ def plan(windows: Lattice, places: tuple[int, int], halo: tuple[int, int], pixel
     Raises
     ------
     InputError
-        If even the tiles of single windows are larger.
+        If even the tiles of single windows are larger, or tiles so small compute more than the windows one by one.
     """
     choices = [
         [_Axis(tiles_along(count, parts, own, halo), own, side, windows.stride) for parts in _parts(count)]
@@ -184,6 +184,11 @@ def plan(windows: Lattice, places: tuple[int, int], halo: tuple[int, int], pixel
         least = choices[0][-1].longest * choices[1][-1].longest
         raise InputError(f"a tile of {pixels:,.0f} network pixels is all that the memory allows, but the least is {least:,}; allow more")
     rows, cols = min(fitting, key=lambda pair: pair[0].total * pair[1].total)
+    if rows.total * cols.total > max(windows.rows * windows.cols * windows.window[0] * windows.window[1], rows.longest * cols.longest):
+        raise InputError(
+            f"tiles of at most {pixels:,.0f} network pixels are all that the memory allows, and compute more than window by window would; "
+            "allow more, or set --how windows"
+        )
     return rows.tiles, cols.tiles
 
 
