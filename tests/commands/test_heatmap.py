@@ -18,14 +18,13 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def films(run: Call, tmp_path: Path) -> Path:
+def films(tmp_path: Path) -> Path:
     """Two made-up films, and a file that is none."""
-    assert run("phantom", "mini-mias", "--n", 2, "--out", tmp_path / "set")[0] == 0
     folder = tmp_path / "films"
     folder.mkdir()
-    for number, path in enumerate(sorted((tmp_path / "set").rglob("*.pgm"))[:2]):
-        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        assert cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(pixels, (200, 240), interpolation=cv2.INTER_AREA))
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 256, (240, 200)).astype(np.uint8)
+        assert cv2.imwrite(str(folder / f"{number}.png"), cv2.GaussianBlur(pixels, (9, 9), 0))
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return folder
 

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.classifier_network import ClassifierNetwork, build_classifier  # noqa: E402
 from breastcad.models.window_export import MapGrid, Windows, export_windows, map_grid, pools  # noqa: E402
 
@@ -33,12 +34,17 @@ def sane(name: str, side: int, **settings: Any) -> ClassifierNetwork:
 class Small(nn.Module):
     """Stands for a `ClassifierNetwork`: two convolutions, with pooling in between, and a head that pools."""
 
-    def __init__(self, padding: int, *, squeezes: bool = False) -> None:
+    def __init__(self, padding: int, *, squeezes: bool = False, hidden: bool = False) -> None:
         super().__init__()
         self.shape, self.spec = (24, 28), SimpleNamespace(smallest=12, family="small")
         self.layers = nn.Sequential(nn.Conv2d(1, 8, 3, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, 2, padding))
         self.squeezes = squeezes
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(8, 3))
+        between = [nn.Linear(8, 8), nn.ReLU()] if hidden else []
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *between, nn.Dropout(0.2), nn.Linear(8, 3))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.features(image))
+        return logits
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
         found = self.layers(image)
@@ -62,13 +68,37 @@ def test_a_map_that_does_not_grow_evenly_is_refused() -> None:
         map_grid(network.eval())  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def lite() -> ClassifierNetwork:
-    """EfficientNet-Lite0 for windows of 112 pixels, of which its fifth halving makes 4 places of 7: it pads otherwise than for 128."""
-    return sane("efficientnet-lite0", 112, channels=3)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_window_logits_are_the_head_over_each_window_s_places(hidden: bool, tmp_path: Path) -> None:
+    """Without padding a window's places are the same within a larger image: window [i, j] is the image cut at (4 i, 4 j)."""
+    networks: Any = [[Small(0, hidden=hidden).eval(), Small(0, hidden=hidden).eval()]]
+    assert export_windows(tmp_path / "model.onnx", networks, {"a": 1}, map_grid(networks[0][0])) < 0.01
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    image = np.random.default_rng(0).random((1, 1, 24 + 12, 28 + 8), dtype=np.float32)
+    with torch.no_grad():
+        logits, maps, windows = Windows(networks, map_grid(networks[0][0]))(torch.from_numpy(image))
+        for i in range(4):
+            for j in range(3):
+                cut = torch.from_numpy(image[:, :, 4 * i : 4 * i + 24, 4 * j : 4 * j + 28])
+                mean = (networks[0][0](cut) + networks[0][1](cut)) / 2
+                assert torch.allclose(windows[:, 0, :, i, j], mean, atol=1e-5)
+    assert torch.allclose(maps.mean((3, 4)), logits, atol=1e-5) == (not hidden)
+    for given, wanted in zip(session.run(None, {"image": image}), (logits, maps, windows), strict=True):
+        assert np.abs(given - wanted.numpy()).max() < 0.01
 
 
-def test_a_model_file_says_what_its_networks_say(lite: ClassifierNetwork, tmp_path: Path) -> None:
+def test_a_file_that_differs_from_its_networks_is_not_written(tmp_path: Path) -> None:
+    network: Any = Small(0).eval()
+    torch.nn.init.constant_(network.layers[3].weight, 1e5)  # more than half precision holds
+    with pytest.raises(InputError, match=r"outputs differ from the networks' by .*; it was not written"):
+        export_windows(tmp_path / "model.onnx", [[network]], {}, map_grid(network))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_model_file_says_what_its_networks_say(tmp_path: Path) -> None:
+    """Of windows of 112 pixels EfficientNet-Lite0's fifth halving makes 4 places of 7: it pads otherwise than for 128."""
+    lite = sane("efficientnet-lite0", 112, channels=3)
     grid = map_grid(lite)
     assert (grid.stride, grid.rows, grid.cols) == (32, 4, 4)
     other = sane("efficientnet-lite0", 112, channels=3, head="pool-hidden", hidden=16)
@@ -83,13 +113,6 @@ def test_a_model_file_says_what_its_networks_say(lite: ClassifierNetwork, tmp_pa
     assert np.abs(logits[:, 1] - (both[0] + both[1]) / 2).max() < 0.02
     one = session.run(None, {"image": image[:, :, :112, :112]})
     assert np.abs(one[0] - one[2][:, :, :, 0, 0]).max() < 1e-4  # of an image of one window they are the same, whatever the head
-
-
-def test_the_mean_of_class_maps_is_the_logits(lite: ClassifierNetwork) -> None:
-    with torch.no_grad():
-        logits, maps, windows = Windows([[lite]], map_grid(lite))(torch.rand(2, 1, 112 + 64, 112 + 96))
-    assert torch.allclose(maps.mean((3, 4)), logits, atol=1e-4)
-    assert torch.allclose(windows[0, 0, :, 1, 2], maps[0, 0, :, 1:5, 2:6].mean((1, 2)), atol=1e-4)
 
 
 def test_heads_that_flatten_do_not_pool() -> None:

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.commands import main  # noqa: E402
-from breastcad.core.files import read_collection, read_patches  # noqa: E402
+from breastcad.core.files import read_collection, read_patches, read_predictions  # noqa: E402
 from breastcad.core.records import Collection, ImageRow, PatchRow  # noqa: E402
 from breastcad.infer.dense import window_logits  # noqa: E402
 from breastcad.infer.windows import WindowModel  # noqa: E402
@@ -63,14 +63,12 @@ def test_a_training_ends_with_a_model_file_that_draws_heat_maps(tmp_path: Path, 
     assert call(*train, "--out", tmp_path / "run") == 0
     assert "heat maps of films: breastcad heatmap" in capsys.readouterr().out
     model = WindowModel(tmp_path / "run" / "model.onnx")
-    assert model.facts["film"] == {"filter": "bilinear", "rows": 256, "cols": 256}
+    assert model.facts["film"] == {"filter": "bilinear", "scale": 0.25}  # all films are of 1024 x 1024
     assert (model.facts["folds"], model.classes, model.facts["trained_on"]) == (2, ["normal", "lesion"], ["mini-mias"])
-    assert "| a film is | resized to 256 x 256 |" in (tmp_path / "run" / "model.md").read_text(encoding="utf-8")
+    assert "| a film is | by 0.25 network pixels a pixel |" in (tmp_path / "run" / "model.md").read_text(encoding="utf-8")
     image = read_collection(made).images[0]
     film = model.film(open_picture(Path(read_collection(made).root) / str(image.path), None).pixels)
     said = window_logits(model, film, how="windows", stride=64)
-    from breastcad.core.files import read_predictions
-
     rows = {row.id: row for row in read_predictions(tmp_path / "run" / "predictions.csv") if row.level == "patch" and row.part == "test"}
     found = [
         (said[rows[one.sample_id].outer, :, round(one.row / one.height), round(one.col / one.width)], rows[one.sample_id])

@@ -22,8 +22,8 @@ from breastcad.models.classifier_network import ClassifierNetwork
 from breastcad.models.export import largest_difference, refuse_difference, write_halved
 
 OUTPUTS = ("logits", "class_maps", "window_logits")
-FARTHEST = 80
-"""So many places of the last map are looked at on either side, to see how far its values depend on the image."""
+FARTHEST = (16, 48, 144)
+"""So many places of the last map are looked at on either side, to see how far they see; more where that is too few."""
 STRIDES = (1, 2, 4, 8, 16, 32, 64)
 WINDOWS_CHECKED = 3
 """The model file is compared with the networks on images that hold so many windows downwards, and so many less one across."""
@@ -78,8 +78,8 @@ def map_grid(network: ClassifierNetwork) -> MapGrid:
     Examples
     --------
     >>> from breastcad.models.classifier_network import build_classifier
-    >>> map_grid(build_classifier("vgg16", 2, rows=64, cols=96).eval())
-    MapGrid(stride=32, rows=2, cols=3, halo=(3, 3), bytes_a_pixel=256.0)
+    >>> map_grid(build_classifier("resnet18", 2, rows=64, cols=96).eval())
+    MapGrid(stride=32, rows=2, cols=3, halo=(7, 6), bytes_a_pixel=64.0)
     """
     side, other = min(network.shape), max(network.spec.smallest, 1)
     sizes = {more: network.features(torch.zeros(1, 1, side + more, other)).shape[2] for more in (0, *STRIDES, *(2 * s for s in STRIDES))}
@@ -87,26 +87,28 @@ def map_grid(network: ClassifierNetwork) -> MapGrid:
     if stride is None:
         raise ValueError(f"the last map of '{network.spec.family}' does not grow by one place every {STRIDES[-1]} pixels or less")
     rows, cols = network.features(torch.zeros(1, 1, *network.shape)).shape[2:]
-    reaches = [_reach(network, stride, side, other, axis) for side, axis in zip(network.shape, (2, 3), strict=True)]
+    reaches = [
+        next((found for far in FARTHEST if (found := _reach(network, stride, far, side, other, axis))), None)
+        for side, axis in zip(network.shape, (2, 3), strict=True)
+    ]
     halo = None if None in reaches else cast("tuple[int, int]", tuple(max(pair) for pair in zip(*reaches, strict=True)))
     return MapGrid(stride, int(rows), int(cols), halo, _bytes_a_pixel(network))
 
 
-def _reach(network: ClassifierNetwork, stride: int, side: int, other: int, axis: int) -> tuple[int, int] | None:
-    """Return how many places after a cut, and before one, see beyond it along an axis; None where all do."""
+def _reach(network: ClassifierNetwork, stride: int, far: int, side: int, other: int, axis: int) -> tuple[int, int] | None:
+    """Return how many places after a cut, and before one, see beyond it along an axis; None where all do that are looked at."""
     shape = [1, 1, other, other]
-    shape[axis] = side + 2 * FARTHEST * stride
-    image, whole = torch.zeros(shape), network.features(torch.zeros(shape)).shape[axis]
-    within = whole - 2 * FARTHEST  # places of a window
-    clean = []
-    for cut in (slice(0, FARTHEST * stride), slice(side + FARTHEST * stride, None)):
-        image.zero_()
+    shape[axis] = side + 2 * far * stride
+    found = []
+    for cut in (slice(0, far * stride), slice(side + far * stride, None)):
+        image = torch.zeros(shape)
         image[(slice(None),) * axis + (cut,)] = torch.nan
         seen = network.features(image).isnan().any(1)[0].any(3 - axis)
         if seen.all():
             return None
-        clean.append((~seen).nonzero()[:, 0])
-    return max(0, int(clean[0][0]) - FARTHEST), max(0, FARTHEST + within - 1 - int(clean[1][-1]))
+        clean = (~seen).nonzero()[:, 0]
+        found.append(int(clean[0]) - far if not found else len(seen) - far - 1 - int(clean[-1]))
+    return max(0, found[0]), max(0, found[1])
 
 
 def _bytes_a_pixel(network: ClassifierNetwork) -> float:
