@@ -1,13 +1,11 @@
 """A film's heat map in one pass against window by window: time, memory and agreement, as Markdown.
 
     python benchmarks/dense.py [NETWORK...] [--share 0.05] [--memory 2048]
-    python benchmarks/dense.py --run RUN --collections COLLECTION... --patches FOLDER
 
 The film is made up: 4096 x 3328 pixels, 11,956 windows of 224 at stride 32, of which a random share is looked at alone and the time scaled.
-Weights are random (EfficientNet-Lite0's are ImageNet's), with statistics of batch normalisation from made-up films, so that outputs vary. Each
-way runs in a process of its own; beside the pass stands a bare one of onnxruntime over as many pixels: a tile without its seams.
-With ``--run`` the networks of a real run are asked of their own test windows both ways, each at the place nearest to it on the map, and
-its AUC is printed. Needs the extra [train].
+Weights are random (EfficientNet-Lite0's are ImageNet's), with statistics of batch normalisation from made-up films, so that outputs vary
+(`dense_networks.py` writes them). Each way runs in a process of its own, without torch; beside the pass stands a bare one of onnxruntime
+over as many pixels: a tile without its seams. Needs the extra [train].
 """
 
 from __future__ import annotations
@@ -47,32 +45,6 @@ def made_up(shape: tuple[int, int], *path: object) -> NDArray[np.float32]:
     return film
 
 
-def write_model(name: str, path: Path) -> None:
-    """Write a network of windows, its batch normalisation used to made-up films."""
-    import torch
-
-    from breastcad.models.classifier_network import build_classifier
-    from breastcad.models.window_export import export_windows, map_grid
-
-    torch.manual_seed(0)
-    weights = "imagenet" if name == "efficientnet-lite0" else "none"
-    network = build_classifier(name, 3, rows=WINDOW, cols=WINDOW, channels=3, weights=weights, dropout=0.0)
-    torch.nn.init.normal_(network.head[-1].weight, std=0.1)
-    film = made_up((1024, 1024), "statistics")
-    cuts = generator(0, "dense", "cuts").integers(0, 1024 - WINDOW, (8, 4, 2))
-    with torch.no_grad():
-        for batch in cuts if any(isinstance(one, torch.nn.BatchNorm2d) for one in network.modules()) else ():
-            network(torch.from_numpy(np.stack([film[r : r + WINDOW, c : c + WINDOW] for r, c in batch])[:, None]))
-    network.eval()
-    grid = map_grid(network)
-    halo = None if grid.halo is None else {"before": grid.halo[0], "after": grid.halo[1]}
-    own = {"stride": grid.stride, "rows": grid.rows, "cols": grid.cols, "halo": halo, "bytes_a_pixel": grid.bytes_a_pixel}
-    facts = {"format": 1, "kind": "windows", "id": name, "version": "0", "modality": "MG", "classes": ["a", "b", "c"], "grid": own}
-    facts |= {"window": {"rows": WINDOW, "cols": WINDOW}, "film": {"filter": "bilinear", "scale": 1.0}, "head": "pool", "folds": 1}
-    facts |= {"members": 1, "temperature": [1.0], "trained_on": [], "seen": "none", "not_seen": "all", "warnings": [], "shortened": False}
-    export_windows(path, [[network]], facts, grid)
-
-
 def peak_mib() -> float:
     """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -110,7 +82,8 @@ def compare(name: str, share: float, memory: float) -> str:
     """Return a network's row of the table."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        subprocess.run([sys.executable, __file__, "--write", name, str(folder / "model.onnx")], check=True)
+        writer = Path(__file__).with_name("dense_networks.py")
+        subprocess.run([sys.executable, str(writer), "--write", name, str(folder / "model.onnx")], check=True)
         for how in ("dense", "windows"):
             words = ["--way", how, str(folder / "model.onnx"), str(folder / f"{how}.npz"), "--share", str(share), "--memory", str(memory)]
             subprocess.run([sys.executable, __file__, *words], check=True)
@@ -125,91 +98,20 @@ def compare(name: str, share: float, memory: float) -> str:
     )
 
 
-def effect_on_auc(folder: Path, collections: list[Path], patches: Path, most: int) -> None:
-    """Print the AUC of a run's own test windows, looked at alone and read from the map of a pass over their film."""
-    import torch
-
-    from breastcad.core.files import read_collection, read_patches, read_split, read_yaml
-    from breastcad.evaluate.metrics import roc_auc
-    from breastcad.read import open_picture
-    from breastcad.train.run_folder import Run
-    from breastcad.train.tasks import from_dict
-    from breastcad.train.window_bundle import export_classifier
-
-    settings = from_dict(read_yaml(folder / "settings.yaml"))
-    given, rows = [read_collection(one) for one in collections], read_patches(patches / "patches.csv")
-    split = [row for row in read_split(folder) if row.inner == 0]
-    fold = min(row.outer for row in split)
-    if not (folder / "model.onnx").is_file():
-        export_classifier(Run(folder, settings, split, torch.device("cpu"), lambda *_: None), given, rows, folds=[fold])
-    model = WindowModel(folder / "model.onnx")
-    tested = {(row.set, row.id) for row in split if row.outer == fold and row.part == "test"}
-    paths = {(i.set, i.image_id): Path(one.root) / str(i.path) for one in given for i in one.images if i.present}
-    of_film: dict[tuple[str, str], list[object]] = {}
-    for row in rows:
-        if {(row.set, row.image_id), (row.set, row.sample_id)} & tested and row.label in ("benign", "malignant"):
-            of_film.setdefault((row.set, row.image_id), []).append(row)
-    films = sorted(of_film)
-    films = [films[one] for one in np.sort(generator(0, "dense", "films").permutation(len(films))[:most])]
-    column = dense.answers(model.classes)["malignant"]
-    truth: list[bool] = []
-    said: dict[str, list[float]] = {"alone": [], "pass": [], "nearest alone": []}
-    for film_id in films:
-        pixels = open_picture(paths[film_id], None).pixels
-        film = model.film(pixels)
-        whole, windows = dense.window_logits(model, film), dense.lattice(film.shape, model.window, model.stride)  # type: ignore[arg-type]
-        corners, places = [], []
-        for row in of_film[film_id]:
-            top, left = row.row * film.shape[0] / pixels.shape[0], row.col * film.shape[1] / pixels.shape[1]  # type: ignore[attr-defined]
-            place = [min(round(at / model.stride), count - 1) for at, count in ((top, windows.rows), (left, windows.cols))]
-            corners.append([min(round(at), side - own) for at, side, own in zip((top, left), film.shape, model.window, strict=True)])
-            places.append(place)
-            truth.append(row.label == "malignant")  # type: ignore[attr-defined]
-        for name, at in (("alone", corners), ("nearest alone", [[k * model.stride for k in place] for place in places])):
-            cuts = np.stack([film[r : r + model.window[0], c : c + model.window[1]] for r, c in at])[:, None]
-            logits = np.moveaxis(model.image_logits(cuts), 0, -1)
-            said[name] += dense.probabilities(logits, model.facts["temperature"])[column].sum(0).tolist()
-        dense_map = dense.probabilities(whole, model.facts["temperature"])[column].sum(0)
-        said["pass"] += [float(dense_map[r, c]) for r, c in places]
-    rank = spearmanr(said["nearest alone"], said["pass"]).statistic
-    print(
-        f"{model.facts['id']}{' (shortened training)' if model.facts['shortened'] else ''}, fold {fold}: malignant against benign, ", end=""
-    )
-    print(f"{len(truth)} test windows ({sum(truth)} malignant) of {len(films)} films\n\n| windows looked at | AUC |\n|---|---|")
-    words = {"alone": "alone, where they were cut", "nearest alone": "alone, at the nearest place of the map", "pass": "in one pass, there"}
-    for name, text in words.items():
-        print(f"| {text} | {roc_auc(truth, said[name]):.3f} |")
-    apart = np.abs(np.subtract(said["nearest alone"], said["pass"]))
-    print(
-        f"\nProbabilities at the same places: largest difference {apart.max():.3f}, mean {apart.mean():.3f}, rank correlation {rank:.3f}."
-    )
-
-
 def main() -> None:
     """Print the table, or do one part of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}; all without")
     parser.add_argument("--share", type=float, default=0.05, help="of the windows, looked at alone")
     parser.add_argument("--memory", type=float, default=dense.MEMORY_MIB, help="MiB that the pass may use")
-    parser.add_argument("--run", type=Path, help="a finished run of a classifier, for the effect on AUC")
-    parser.add_argument("--collections", type=Path, nargs="+")
-    parser.add_argument("--patches", type=Path)
-    parser.add_argument("--films", type=int, default=60, help="of the run's test part, drawn")
-    parser.add_argument("--write", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.write:
-        write_model(given.write[0], Path(given.write[1]))
-    elif given.way:
+    if given.way:
         one_way(Path(given.way[1]), given.way[0], given.share, given.memory, Path(given.way[2]))
-    elif given.run:
-        effect_on_auc(given.run, given.collections, given.patches, given.films)
     else:
-        print(
-            f"{platform.machine()}, {os.cpu_count()} cores; onnxruntime {onnxruntime.__version__}; a made-up film of {FILM[0]} x {FILM[1]}, ",
-            end="",
-        )
-        print(f"{given.share:.0%} of its windows looked at alone, the time scaled; the pass may use {given.memory:.0f} MiB\n")
+        machine = f"{platform.machine()}, {os.cpu_count()} cores; onnxruntime {onnxruntime.__version__}"
+        shares = f"{given.share:.0%} of its windows looked at alone, the time scaled; the pass may use {given.memory:.0f} MiB"
+        print(f"{machine}; a made-up film of {FILM[0]} x {FILM[1]}, {shares}\n")
         print("| network | one pass, s | window by window, s | ratio | pass by a bare pass | peak, MiB | by window | ", end="")
         print("largest difference of logits | mean | their spread | rank correlation |\n|" + "---|" * 11)
         for name in given.names or NETWORKS:
