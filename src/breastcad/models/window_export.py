@@ -99,7 +99,7 @@ def _reach(network: ClassifierNetwork, stride: int, far: int, side: int, other: 
     """Return how many places after a cut, and before one, see beyond it along an axis; None where all do that are looked at."""
     shape = [1, 1, other, other]
     shape[axis] = side + 2 * far * stride
-    found = []
+    found: list[int] = []
     for cut in (slice(0, far * stride), slice(side + far * stride, None)):
         image = torch.zeros(shape)
         image[(slice(None),) * axis + (cut,)] = torch.nan
