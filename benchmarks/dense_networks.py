@@ -35,7 +35,7 @@ def write_model(name: str, path: Path) -> None:
     torch.manual_seed(0)
     weights = "imagenet" if name == "efficientnet-lite0" else "none"
     network = build_classifier(name, 3, rows=WINDOW, cols=WINDOW, channels=3, weights=weights, dropout=0.0)
-    torch.nn.init.normal_(network.head[-1].weight, std=0.1)
+    torch.nn.init.normal_(network.head[-1].weight, std=0.03)
     film = made_up((1024, 1024), "statistics")
     cuts = generator(0, "dense", "cuts").integers(0, 1024 - WINDOW, (8, 4, 2))
     with torch.no_grad():
