@@ -58,6 +58,86 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def tiny_windows(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a maker of classifiers of windows of 24 x 24 pixels: ``tiny_windows(padding=0, networks=2, **metadata)``.
+
+    Two convolutions of 3 x 3, each with that padding, with pooling in between, make a map at stride 4: 24 pixels become 24 - 2 + 2 p,
+    half of that, and floor((.. + 2 p - 3) / 2) + 1: 5 places without padding, 6 with padding 1. Without padding nothing at a cut is wrong;
+    with it one place is: the first convolution's first row enters the second's first place, its last row the last. Weights are random.
+    """
+    onnx = pytest.importorskip("onnx", reason="model files for tests are made by onnx (extra [train])")
+
+    def make(padding: int = 0, *, networks: int = 2, **metadata: Any) -> Path:
+        path = tmp_path_factory.mktemp("windows") / "model.onnx"
+        graph = _window_graph(onnx, padding, networks)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        facts = {**_window_facts(padding, networks), **metadata}
+        text = json.dumps({key: value for key, value in facts.items() if value is not ...})
+        onnx.helper.set_model_props(model, {"breastcad": text})
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+def _window_facts(padding: int, folds: int) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "kind": "windows",
+        "id": "tiny-windows",
+        "version": "0.0.1",
+        "modality": "MG",
+        "classes": ["normal", "benign", "malignant"],
+        "window": {"rows": 24, "cols": 24},
+        "film": {"filter": "bilinear", "scale": 1.0},
+        "grid": {
+            "stride": 4,
+            "rows": 5 + padding,
+            "cols": 5 + padding,
+            "halo": {"before": padding, "after": padding},
+            "bytes_a_pixel": 32.0,
+        },
+        "head": "pool",
+        "folds": folds,
+        "members": 1,
+        "temperature": [1.0 + fold for fold in range(folds)],
+        "trained_on": ["nothing"],
+        "seen": "scanned film",
+        "not_seen": "anything",
+        "warnings": [],
+        "shortened": False,
+    }
+
+
+def _window_graph(onnx: Any, padding: int, folds: int) -> Any:
+    random, node = np.random.default_rng(5), onnx.helper.make_node
+    shapes = {"first": (8, 1, 3, 3), "second": (8, 8, 3, 3)} | {f"last{fold}": (3, 8, 1, 1) for fold in range(folds)}
+    given = [onnx.numpy_helper.from_array(random.normal(size=shape).astype(np.float32), name) for name, shape in shapes.items()]
+    given.append(onnx.numpy_helper.from_array(np.array([1]), "axis"))
+    pads, places = [padding] * 4, [5 + padding] * 2
+    nodes = [
+        node("Conv", ["image", "first"], ["a"], pads=pads),
+        node("Relu", ["a"], ["b"]),
+        node("MaxPool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", ["c", "second"], ["d"], pads=pads, strides=[2, 2]),
+        node("Relu", ["d"], ["map"]),
+    ]
+    for fold in range(folds):
+        nodes += [
+            node("Conv", ["map", f"last{fold}"], [f"classes{fold}"]),
+            node("AveragePool", [f"classes{fold}"], [f"mean{fold}"], kernel_shape=places),
+            node("Unsqueeze", [f"mean{fold}", "axis"], [f"windows{fold}"]),
+            node("ReduceMean", [f"classes{fold}"], [f"pooled{fold}"], axes=[2, 3], keepdims=0),
+            node("Unsqueeze", [f"pooled{fold}", "axis"], [f"image{fold}"]),
+        ]
+    for name, parts in (("window_logits", "windows"), ("logits", "image")):
+        nodes.append(node("Concat", [f"{parts}{fold}" for fold in range(folds)], [name], axis=1))
+    kind, info = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+    outputs = [info("logits", kind, ["n", folds, 3]), info("window_logits", kind, ["n", folds, 3, "i", "j"])]
+    return onnx.helper.make_graph(nodes, "windows", [info("image", kind, ["n", 1, "rows", "cols"])], outputs, given)
+
+
 def _tiny_facts(modality: str, folds: int, rows: int, cols: int) -> dict[str, Any]:
     point = {"name": "sensitivity 0.90", "of": "malignant", "threshold": 0.3, "sensitivity": 0.9, "specificity": 0.6, "prevalence": 0.35}
     return {

@@ -22,8 +22,10 @@ import breastcad
 from breastcad.core.errors import InputError
 from breastcad.core.files import read_analysis, write_analysis
 from breastcad.core.records import ImageResult, Skipped
+from breastcad.infer import pictures as pictures_module
 from breastcad.infer import run as run_module
-from breastcad.infer.run import FRAMES_AT_MOST, analyze, analyze_files
+from breastcad.infer.pictures import FRAMES_AT_MOST
+from breastcad.infer.run import analyze, analyze_files
 from breastcad.models import catalogue
 
 MakeModel = Callable[..., Path]
@@ -148,7 +150,7 @@ def test_a_reader_that_breaks_in_a_way_nobody_foresaw_stops_nothing(
 ) -> None:
     for name in ("a", "b", "c"):
         write_png(tmp_path / f"{name}.png", scan())
-    whole = run_module.open_picture
+    whole = pictures_module.open_picture
 
     def broken(path: Path, frame: int | None = None) -> object:
         if path.name == "b.png":
@@ -157,7 +159,7 @@ def test_a_reader_that_breaks_in_a_way_nobody_foresaw_stops_nothing(
             raise PermissionError(13, "Permission denied")
         return whole(path, frame)
 
-    monkeypatch.setattr(run_module, "open_picture", broken)
+    monkeypatch.setattr(pictures_module, "open_picture", broken)
     found = analyze(tmp_path, model=tiny_model("US"))
     assert [image.source for image in found.images] == ["a.png"]
     assert [item.reason for item in found.skipped] == ["cannot be read (KeyError)", "cannot be opened (Permission denied)"]

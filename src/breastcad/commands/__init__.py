@@ -25,6 +25,7 @@ from breastcad.core.records import NOTICE
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Analyse real example images and write a report: the first thing to try."),
     "analyze": ("analyze", "Analyse images, folders or DICOM exams; write findings.json, overlays and a report."),
+    "heatmap": ("heatmap", "Draw heat maps of films from a trained classifier of windows."),
     "download": ("download", "Fetch a data set that anyone may fetch, or say how to get it."),
     "import": ("import_", "Read a data set's own folder and write a collection."),
     "phantom": ("phantom", "Write a made-up data set in a real set's own format."),

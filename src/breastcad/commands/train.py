@@ -75,7 +75,7 @@ def command(
     device: Device = DeviceName.auto,
     cache: CacheOption = True,
 ) -> None:
-    """Train a recipe on collections, fold by fold, and write a run folder with its predictions and, of a lesion network, model.onnx.
+    """Train a recipe on collections, fold by fold, and write a run folder: predictions and, but of classical models, model.onnx.
 
     Stopped or killed, the same command goes on after the last whole epoch and ends with the same weights as if nothing had
     happened. Of a nested split the outer folds are trained. On several devices: accelerate launch -m breastcad train ...
@@ -119,7 +119,6 @@ def _train(
     ``inputs`` are `train_run`'s; ``aside`` is how many folds go side by side, if that was said, and what trains them so.
     """
     from breastcad.commands.progress import bar
-    from breastcad.train.bundle import export_run
     from breastcad.train.run import train_run
     from breastcad.train.run_folder import open_run, read_left_out, undone_folds
 
@@ -139,9 +138,29 @@ def _train(
             aside[1](wanted, jobs, members=networks, progress=progress)
         problems = train_run(run, **inputs) or (read_left_out(run) if jobs > 1 else [])
         left = undone_folds(run)
-        largest = None if left or settings.task != "lesion" or not first else export_run(run)
+        exported = None if left or not first else _exported(run, inputs)
     if first:
-        _tell(out, problems, left, largest)
+        _tell(out, problems, left, exported)
+
+
+def _exported(run: Run, inputs: dict[str, Any]) -> str | None:
+    """Write a finished run's model file; return what to say of it, None where there is none to write."""
+    from breastcad.core.errors import InputError
+
+    differ = "outputs differ from the networks' by"
+    if run.settings.task == "lesion":
+        from breastcad.train.bundle import export_run
+
+        return f"model file {run.folder / 'model.onnx'}: {differ} {export_run(run):.4f} (logits, median of four images)"
+    if run.settings.task != "classifier":
+        return None
+    from breastcad.train.window_bundle import export_classifier
+
+    try:
+        largest = export_classifier(run, inputs["collections"], inputs["patches"])
+    except InputError as error:  # the run is whole without it
+        return str(error)
+    return f"model file {run.folder / 'model.onnx'}: {differ} {largest:.4f} (logits); heat maps of films: breastcad heatmap"
 
 
 def _said(jobs: int | None, processes: Processes, device: torch.device) -> int | None:
@@ -229,15 +248,15 @@ def _checked_rows(rows: list[SplitRow], facts: dict[str, Any], tell: Callable[[s
     return rows
 
 
-def _tell(out: Path, problems: list[str], left: list[int], largest: float | None) -> None:
+def _tell(out: Path, problems: list[str], left: list[int], exported: str | None) -> None:
     """Say what was left out, and what to do next."""
     for problem in problems:
         say(f"left out: {problem}", err=True)
     if left:
         typer.echo(f"folds that are left: {', '.join(map(str, left))}. When all are trained, the same command without --folds ends the run")
         return
-    if largest is not None:
-        typer.echo(f"model file {out / 'model.onnx'}: outputs differ from the networks' by {largest:.4f} (logits, median of four images)")
+    if exported is not None:
+        typer.echo(exported)
     typer.echo(f"Next: breastcad evaluate {out}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,26 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import breastcad
-from breastcad.core.errors import InputError, ReadError
+from breastcad.core.errors import InputError
 from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Picture, Skipped
-from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, model_abstention, model_warnings, picture_warnings
 from breastcad.infer.exams import Place, View, fingerprint, join_exams
 from breastcad.infer.image import HEAT_MAP_OF, look
-from breastcad.infer.inputs import InputFile, is_cbis_crop_or_mask, known_reason, list_files
+from breastcad.infer.inputs import InputFile, list_files
 from breastcad.infer.modality import guess_modality
 from breastcad.infer.model import Model
-from breastcad.infer.names import Names
+from breastcad.infer.pictures import MODALITIES, Pictures
 from breastcad.infer.results import Analysed
 from breastcad.models.catalogue import MODEL_OF_MODALITY, bundled, find_model
-from breastcad.read import count_frames, identifiers, open_picture
-from breastcad.read.files import kind_of
 
 SCHEMA = "breastcad-findings/1"
-MODALITIES = ("MG", "US")
 EXAMS = ("study", "folder")
-# Kinds of DICOM object whose modality says too little to be believed: what they show is anybody's guess.
-UNSPECIFIC = frozenset({"OT", "SC", "CR", "DX", "XC", "DOC"})
-FRAMES_AT_MOST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ class Chosen:
     warning: str | None = None
 
 
-class Run:
+class Run(Pictures[Analysed]):
     """One call of `analyze_files`: iterate over it once, then let `assemble` join what came.
 
     Parameters
@@ -61,19 +55,11 @@ class Run:
     """
 
     def __init__(self, files: Sequence[InputFile], model: Model | None, modality: str | None, exam: str) -> None:
-        self.files = list(files)
+        super().__init__(files)
         self._model, self._modality, self._exam = model, modality, exam
         self._models: dict[str, Model] = {}
-        self._names = Names()
         self._place_of: dict[str, Place] = {}
         self.meanwhile: Callable[[], None] | None = None
-        self._results = self._all()
-
-    def __iter__(self) -> Iterator[Analysed | Skipped]:
-        return self._results
-
-    def __next__(self) -> Analysed | Skipped:
-        return next(self._results)
 
     def model_facts(self) -> dict[str, dict[str, Any]]:
         """Return the metadata of the models used so far, by their ids."""
@@ -103,69 +89,6 @@ class Run:
 
     def _used_models(self) -> list[Model]:
         return list(self._models.values())
-
-    def _all(self) -> Iterator[Analysed | Skipped]:
-        count = 0
-        for file in self.files:
-            for item in self._file(file, count):
-                count += isinstance(item, Analysed)
-                yield item
-
-    def _file(self, file: InputFile, count: int) -> Iterator[Analysed | Skipped]:
-        """Give one result a frame of a file, or one reason why there is none."""
-        try:
-            if (reason := known_reason(file)) is not None:
-                self._names.learn(identifiers(file.path))
-                raise NotForAnalysis(reason)
-            if kind_of(file.path) is None:
-                raise NotForAnalysis("not an image")
-            total = count_frames(file.path)
-            sha256 = _sha256(file.path)
-        except Exception as error:  # whatever a damaged file does to a decoder, the others are still analysed
-            yield self._failed(file, error)
-            return
-        frames, cut = _frames(total)
-        for frame in frames:
-            where = "" if frame is None else f"frame {frame}: "
-            try:
-                picture = open_picture(file.path, frame)
-                self._names.learn(picture.private)
-                self._refuse(picture, total)
-            except WholeFileNotForAnalysis as error:
-                yield self._failed(file, error)
-                return
-            except Exception as error:  # as above
-                yield self._failed(file, error, where)
-                continue
-            picture.warnings.extend(cut)
-            try:
-                item = self._analysed(file, picture, sha256, f"{count:04d}")
-            except Exception as error:  # whatever a picture does to a model, the others are still analysed
-                yield self._failed(file, error, where, "analysed")
-                continue
-            yield item
-            count += 1
-
-    def _failed(self, file: InputFile, error: Exception, where: str = "", what: str = "read") -> Skipped:
-        if isinstance(error, ReadError):
-            self._names.learn(error.private)
-        return Skipped(file.argument, self._names.source(file.relative), self._names.text(where + _reason(error, what)))
-
-    def _refuse(self, picture: Picture, frames: int) -> None:
-        """Raise NotForAnalysis for what opens as a picture but must not be analysed as one; `frames` is how many the file holds."""
-        modality = picture.modality
-        if modality is not None and modality not in MODALITIES and modality not in UNSPECIFIC:
-            raise WholeFileNotForAnalysis(f"its modality is {modality}; mammograms (MG) and ultrasound (US) are analysed")
-        if modality not in MODALITIES and picture.other_part is not None:
-            raise WholeFileNotForAnalysis(f"the file says that it shows another part of the body ({picture.other_part})")
-        if modality == "MG" and frames > 1:
-            raise WholeFileNotForAnalysis(f"a mammogram of {frames} frames (tomosynthesis); single projections are analysed")
-        if picture.image_type == "tomosynthesis":
-            raise WholeFileNotForAnalysis("a tomosynthesis slice; single projections are analysed")
-        if is_cbis_crop_or_mask(picture.private):
-            raise WholeFileNotForAnalysis("a mask or a crop (its patient id is that of a CBIS-DDSM finding)")
-        if is_two_valued(picture.pixels) and picture.pixels.max() > picture.pixels.min():
-            raise NotForAnalysis("a mask (it has two grey levels only)")
 
     def _choose(self, picture: Picture) -> Chosen:
         """Choose the modality: the file's tag, else what the caller says, else the model's own, else a guess."""
@@ -231,14 +154,6 @@ class Run:
         exam = str(file.path.resolve().parent) if self._exam == "folder" else picture.exam_key
         if exam is not None:
             self._place_of[image_id] = Place(exam, frozenset(picture.special), fingerprint(picture.pixels))
-
-
-class NotForAnalysis(InputError):
-    """A picture that opens, but is none that is analysed; the message is the reason for `skipped`."""
-
-
-class WholeFileNotForAnalysis(NotForAnalysis):
-    """As `NotForAnalysis`, of a file none of whose frames is analysed."""
 
 
 def analyze_files(
@@ -317,35 +232,6 @@ def analyze(
         else:
             images.append(item.result)
     return run.assemble(images, skipped)
-
-
-def _frames(count: int) -> tuple[list[int | None], list[str]]:
-    """Return which of a file's frames to look at, evenly spaced where there are too many, and a warning where some are left out."""
-    if count <= 1:
-        return [None], []
-    if count <= FRAMES_AT_MOST:
-        return list(range(count)), []
-    chosen: list[int | None] = [round(k * (count - 1) / (FRAMES_AT_MOST - 1)) for k in range(FRAMES_AT_MOST)]
-    return chosen, [f"{FRAMES_AT_MOST} of the file's {count} frames were analysed, evenly spaced"]
-
-
-def _reason(error: Exception, what: str) -> str:
-    """Return why a file was skipped; `what` was tried: read or analysed.
-
-    Of an error that nobody foresaw it is its kind only, since its text may hold anything.
-    """
-    if isinstance(error, ReadError):
-        return error.reason
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, OSError) and what == "read":
-        return f"cannot be opened ({error.strerror or type(error).__name__})"
-    return f"cannot be {what} ({type(error).__name__})"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _identity(images: Sequence[ImageResult], models: Sequence[ModelUsed], exam: str) -> str:

@@ -129,7 +129,7 @@ def _own_metadata(session: onnxruntime.InferenceSession) -> str | None:
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """Return what a model file says of itself.
+    """Return what a model file, of whatever kind, says of itself.
 
     Raises
     ------
@@ -140,12 +140,12 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return metadata_of(open_session(path, read_model(path), optimise=False), path)
 
 
-def metadata_of(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
-    """Return the metadata of a loaded model; `path` is for the message.
+def metadata_of(session: onnxruntime.InferenceSession, path: Path, kind: str | None = None) -> dict[str, Any]:
+    """Return the metadata of a loaded model, of one of `metadata.KINDS` or of any; `path` is for the message.
 
     Raises
     ------
     ReadError
         As `metadata.parsed` does.
     """
-    return metadata.parsed(path, _own_metadata(session))
+    return metadata.parsed(path, _own_metadata(session), kind)

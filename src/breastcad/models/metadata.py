@@ -79,6 +79,11 @@ _POINT = _named(
     name=_LINE, of=_one_of("malignant", "abnormal"), threshold=_SHARE, sensitivity=_SHARE, specificity=_SHARE, prevalence=_SHARE
 )
 
+
+def _or_none(one: Kind) -> Kind:
+    return Kind(f"{one.words}, or null", lambda value: value is None or one.fits(value), lambda value: one.parts(value) if value else ())
+
+
 FIELDS: dict[str, Kind] = {
     "id": _LINE,
     "version": _LINE,
@@ -102,12 +107,42 @@ FIELDS: dict[str, Kind] = {
     "warnings": _several(_text()),
     "shortened": _FLAG,
 }
+_SIDE, _CELLS = _whole(1, LARGEST_SIDE), _whole(0, LARGEST_SIDE)
+WINDOW_FIELDS: dict[str, Kind] = {
+    "id": _LINE,
+    "version": _LINE,
+    "modality": _one_of("US", "MG"),
+    "classes": Kind(
+        f"a list of 2 to {MOST} names, each once",
+        lambda value: isinstance(value, list) and 1 < len(value) <= MOST and all(map(_LINE.fits, value)) and len(set(value)) == len(value),
+    ),
+    "window": _named(rows=_SIDE, cols=_SIDE),
+    "film": _named(("rows", "cols", "scale"), filter=_one_of("bilinear", "area"), rows=_SIDE, cols=_SIDE, scale=_number(1e-3, 1e3)),
+    "grid": _named(
+        stride=_SIDE, rows=_SIDE, cols=_SIDE, halo=_or_none(_named(before=_CELLS, after=_CELLS)), bytes_a_pixel=_number(1, LARGEST_NUMBER)
+    ),
+    "head": _one_of("pool", "pool-hidden"),
+    "folds": _whole(1, MOST),
+    "members": _whole(1, MOST),
+    "temperature": _TEMPERATURES,
+    "trained_on": _several(_LINE),
+    "seen": _text(),
+    "not_seen": _text(),
+    "warnings": _several(_text()),
+    "shortened": _FLAG,
+}
+"""Of a classifier of windows: ``film`` says how a film becomes network pixels (resized to rows x cols, or by scale; neither where its
+windows were of many sizes), ``grid`` how its last map lies on windows: ``stride`` in network pixels, ``rows`` and ``cols`` of a window's
+own map, ``halo`` in places of the map (null where every place sees the whole image), ``bytes_a_pixel`` of the largest layer's output."""
+KINDS: dict[str, dict[str, Kind]] = {"lesion": FIELDS, "windows": WINDOW_FIELDS}
+"""What a model is of: a file that does not say is a lesion model's."""
+_USE = {"lesion": "it is for: breastcad analyze --model", "windows": "it is for: breastcad heatmap"}
 DEFAULTS: dict[str, Any] = {"members": 1, "warnings": []}
 """Files written before a fold could have several networks do not say how many."""
 PER_FOLD = ("temperature", "shift", "marks")
 
 
-def parsed(path: str | Path, text: str | None) -> dict[str, Any]:
+def parsed(path: str | Path, text: str | None, kind: str | None = None) -> dict[str, Any]:
     """Return what the metadata of a model file say; `path` is for the message.
 
     Parameters
@@ -115,11 +150,13 @@ def parsed(path: str | Path, text: str | None) -> dict[str, Any]:
     path : str or Path
     text : str or None
         As the file has them under `KEY`; None where it has none.
+    kind : str, optional
+        One of `KINDS`, which the model must be of.
 
     Raises
     ------
     ReadError
-        If they are missing, no JSON, of another format, or as `checked` does.
+        If they are missing, no JSON, of another format or kind, or as `checked` does.
     """
     if text is None:
         raise ReadError(path, f"has no metadata '{KEY}', so it is no model of breastcad; export one with: breastcad train")
@@ -136,7 +173,12 @@ def parsed(path: str | Path, text: str | None) -> dict[str, Any]:
         raise ReadError(
             path, f"its metadata are of format {reprlib.repr(found)}, but this breastcad reads format {FORMAT}; update breastcad"
         )
-    return checked(path, facts)
+    facts = checked(path, facts)
+    own = facts.get("kind", "lesion")
+    if kind not in (None, own):
+        words = {"lesion": "a model of lesions in whole images", "windows": "a classifier of windows"}
+        raise ReadError(path, f"it is {words[own]}, and {words[str(kind)]} is needed here; {_USE[own]}")
+    return facts
 
 
 def checked(path: str | Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -145,20 +187,33 @@ def checked(path: str | Path, facts: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ReadError
-        If one of `FIELDS` is missing or not of its kind, or numbers that must be one a fold are not. Others are not looked at.
+        If one of the fields of their kind is missing or not what it must be, or numbers that must be one a fold are not. Others are not
+        looked at.
     """
     facts = DEFAULTS | facts
-    for name, kind in FIELDS.items():
+    kind = facts.get("kind", "lesion")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ReadError(path, f"its metadata 'kind' must be {' or '.join(KINDS)}, got {_shown(kind)}; export the model again")
+    for name, one in KINDS[kind].items():
         if name not in facts:
-            raise ReadError(path, f"its metadata lack '{name}', which must be {kind.words}; export the model again")
-        if fault := _fault(kind, name, facts[name]):
+            raise ReadError(path, f"its metadata lack '{name}', which must be {one.words}; export the model again")
+        if fault := _fault(one, name, facts[name]):
             raise ReadError(path, f"its metadata {fault}; export the model again")
-    for name in PER_FOLD:
-        for head, numbers in facts[name].items():
+    lists = {name: facts[name] for name in PER_FOLD} if kind == "lesion" else {"temperature": {"all classes": facts["temperature"]}}
+    for name, heads in lists.items():
+        for head, numbers in heads.items():
             if len(numbers) != facts["folds"]:
                 reason = f"its metadata say {facts['folds']} folds, but '{name}' holds {len(numbers)} numbers for '{head}'"
                 raise ReadError(path, f"{reason}; export the model again")
+    if kind == "windows":
+        _check_film(path, facts["film"])
     return facts
+
+
+def _check_film(path: str | Path, film: dict[str, Any]) -> None:
+    given = set(film) - {"filter"}
+    if given not in (set(), {"scale"}, {"rows", "cols"}):
+        raise ReadError(path, f"its metadata 'film' must have rows and cols, scale, or neither, got {_shown(film)}; export the model again")
 
 
 def _fault(kind: Kind, place: str, value: Any) -> str | None:
