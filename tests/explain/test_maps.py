@@ -194,7 +194,7 @@ def test_a_backbone_of_timm_has_every_map() -> None:
 
 def test_a_head_with_layers_of_its_own_has_no_cam_but_grad_cam() -> None:
     network = build_classifier("c-table-1", 2, rows=50, cols=50, channels=3).eval()
-    with pytest.raises(InputError, match="CAM needs a head of global average pooling and one linear layer.* --method grad-cam"):
+    with pytest.raises(InputError, match=r"CAM needs a head of global average pooling and one linear layer.* --method grad-cam"):
         class_map(network, picture(50, 50), [1], "cam")
     assert class_map(network, picture(50, 50), [1], "grad-cam").values.shape == (2, 2)
 

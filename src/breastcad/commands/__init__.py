@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "augment": ("augment", "Write augmented copies of a collection's images, their parents and parameters recorded."),
     "train": ("train", "Train a model; called again, it continues what it finds."),
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),
+    "explain": ("explain", "Map where a run's networks look, check the maps, measure what they find."),
     "readers": ("readers", "Measure readers against truth and one another; compare conditions over readers and cases."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),
     "checklist": ("checklist", "Hold a run against CLAIM 2024 and TRIPOD+AI: what it answers, what is missing."),

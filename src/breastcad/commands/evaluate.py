@@ -152,7 +152,7 @@ def _evaluate(run: Path, out: Path | None, options: Options, *, overwrite: bool)
         reasons = "; ".join(found.left_out[:3]) or "a class is absent, or all images are of one group"
         raise AnswerNo(f"the predictions of '{run.name}' allow no figure: {reasons}")
     folder = run if out is None else output_folder(out, overwrite=overwrite)
-    remarks = _remarks(run)
+    remarks = remarks_of(run)
     title = _title(run / "metrics.json") or "; ".join([run.resolve().name, *remarks])
     confusions = [asdict(one) for one in found.confusions]
     kept = folder / "metrics.json"
@@ -189,7 +189,7 @@ def _compare(run: Path, against: Path, options: Options) -> None:
     for sentence in left_out:
         say(f"left out: {sentence}")
     for name, folder in (("first", run), ("second", against)):
-        for remark in _remarks(folder):
+        for remark in remarks_of(folder):
             say(f"! {name}: {remark}")
 
 
@@ -205,7 +205,7 @@ def _subgroups(run: Path, folder: Path, collections: list[Path], by: str, option
     keep_subgroups(run, folder, rows, found, options, least=least)
     figures: list[Figure] = found.figures
     if figures:
-        typer.echo("\n" + figures_table(figures, _remarks(run)))
+        typer.echo("\n" + figures_table(figures, remarks_of(run)))
     if found.tests:
         typer.echo(subgroup_tests_table(found.tests), nl=False)
     for sentence in found.left_out:
@@ -226,7 +226,7 @@ def _title(kept: Path) -> str | None:
         return None
 
 
-def _remarks(run: Path) -> list[str]:
+def remarks_of(run: Path) -> list[str]:
     """Return what a figure of a run must not be quoted without: that its split leaks, that its training was shortened."""
     from breastcad.core.files import read_json, read_split, read_yaml
     from breastcad.datasets.splits import leaks

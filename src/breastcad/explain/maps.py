@@ -147,7 +147,7 @@ def _guided(network: Explainable, image: Tensor, classes: list[int]) -> tuple[Te
     with torch.enable_grad(), _positive_only(network):
         logits = network.head(network.features(given))
         (gradient,) = torch.autograd.grad(logits[0, classes].sum(), given)
-    cells = [-(-side // GUIDED_CELL_PX) for side in image.shape[-2:]]
+    cells = -(-image.shape[-2] // GUIDED_CELL_PX), -(-image.shape[-1] // GUIDED_CELL_PX)
     return functional.adaptive_avg_pool2d(torch.relu(gradient), cells)[0, 0], logits[0].detach()
 
 
