@@ -1,7 +1,7 @@
 """Where a network says that a lesion is, in figures, each beside the trivial rivals of its maps, and in one table.
 
-A way of placing is a method of making maps ("cam") or a rival ("centre", "random", "brightest"). Hits, free-response figures and intervals are
-those of `mark_figures` and `scopes`; an image that several folds tested on counts once a fold.
+A way of placing is a method of making maps ("cam") or a rival ("centre", "random", "brightest"). Hits, free-response figures and
+intervals are those of `mark_figures` and `scopes`; an image that several folds tested on counts once a fold.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FALSE_MARK_RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 MEASURES = {
     "pointing hit": "share of images with a lesion in one of which the map's highest place lies (pointing game)",
     "energy inside": "mean share of the map, where it is above 0, that lies in lesions, over images with a lesion",
-    "deletion area": "mean area under the class's probability as the breast's pixels are blackened in the map's order, a tenth at a time; small"
-    " where the map knows what the answer hangs on",
-    "insertion area": "mean area under the class's probability as the breast's pixels are put into a blurred image in the map's order; large"
-    " where the map knows what the answer hangs on",
-}  # fmt: skip
+    "deletion area": "mean area under the class's probability as the breast's pixels are blackened in the map's order, a tenth at a time;"
+    " small where the map knows what the answer hangs on",
+    "insertion area": "mean area under the class's probability as the breast's pixels are put into a blurred image in the map's order;"
+    " large where the map knows what the answer hangs on",
+}
 BEST_MARK = "images hit by the best mark"
 
 
@@ -92,9 +92,8 @@ def place_figures(images: Sequence[PlacedImage], ways: Sequence[str], *, rule: s
             found += _best_mark(some, way, rule, f", {of} images")
         found += _froc_figures(images, way, rule)
     for rival in ways[1:]:
-        found += _less(
-            images, BEST_MARK, ways[0], rival, [(_best_hits(one, ways[0]), _best_hits(one, rival)) for one in images if one.lesions]
-        )
+        own = [one for one in images if one.lesions]
+        found += _less(own, BEST_MARK, ways[0], rival, [(_best_hits(one, ways[0]), _best_hits(one, rival)) for one in own])
     return found
 
 
@@ -139,7 +138,7 @@ def _froc_figures(images: Sequence[PlacedImage], way: str, rule: str) -> list[Fi
 
 
 def sanity_figures(images: Sequence[PlacedImage], ways: Sequence[str]) -> list[Figure]:
-    """Return what was measured of each way's maps, how much the first way differs from each other, and of maps with weights drawn anew.
+    """Return what was measured of each way's maps, the first way's difference from the others, and of maps with weights drawn anew.
 
     Parameters
     ----------
@@ -178,9 +177,8 @@ def _mean(images: Sequence[PlacedImage], name: str, values: Sequence[float], how
 
 
 def _less(images: Sequence[PlacedImage], measure: str, way: str, rival: str, pairs: Sequence[tuple[float, float]]) -> list[Figure]:
-    own = [one for one in images if one.lesions] if measure == BEST_MARK else images
     how = f"mean difference of '{measure}' by '{way}' and by '{rival}' on the same images"
-    return _mean(own, f"{measure}, {way} less {rival}", [float(np.subtract(*pair)) for pair in pairs], how, None)
+    return _mean(images, f"{measure}, {way} less {rival}", [float(np.subtract(*pair)) for pair in pairs], how, None)
 
 
 # ---- the table ----

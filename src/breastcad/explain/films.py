@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -26,7 +26,7 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What is fed of an image: ``array`` (rows, cols) float32 in [0, 1], its ``place`` on the source, ``inside`` (rows, cols) the breast."""
+    """What is fed of an image: ``array`` (rows, cols) float32 in [0, 1], its ``place`` on the source, ``inside``: the breast, of bool."""
 
     array: NDArray[np.float32]
     place: Placement
@@ -76,10 +76,15 @@ def film_size(shape: tuple[int, int], scale: tuple[float, float]) -> tuple[int, 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What networks say of an image: ``values`` (h, w) over all that was fed, ``boxes`` in source pixels, ``probability`` of the class."""
+    """What networks say of an image.
+
+    ``values`` (h, w), 0 and above, over all that was fed; ``boxes`` in source pixels; ``lowest``: what was taken off a map by CAM, so
+    that its lowest value is 0 (else 0); ``probability`` of the class.
+    """
 
     values: NDArray[np.float32]
     boxes: list[ScoredBox]
+    lowest: float
     probability: float
 
 
@@ -89,6 +94,9 @@ class Looker:
 
     ``window``: the one size that the networks take; images are then seen window by window, at half a window's stride, those that hold no
     breast left out. ``level`` and ``most`` are as of `evaluate.boxes.boxes_from_map`.
+
+    Maps by CAM lie below 0 where a place speaks against the class, and everywhere in many an image; as the method's authors do, their
+    lowest value is taken off before boxes are cut. A box's score is the map's own peak, lowest value and all.
     """
 
     networks: Sequence[Any]
@@ -106,25 +114,28 @@ class Looker:
         Raises
         ------
         InputError
-            As `maps.class_map` does, or if what is fed is smaller than a window, or so small that its map has less than three places a side.
+            As `maps.class_map` does, or if what is fed is smaller than a window, or its map has less than three places a side.
         """
-        values, boxes = self._seen(film)
+        values, boxes, lowest = self._seen(film)
         if min(values.shape) < SMALLEST_MAP:
             raise InputError(
                 f"an image of {film.array.shape[0]} x {film.array.shape[1]} has a map of {values.shape[0]} x {values.shape[1]}, too coarse "
                 "to say where; feed it larger, with --rows and --cols"
             )
-        return Look(values, boxes, float(self.probabilities(film.array[None], film.inside)[0]))
+        return Look(values, boxes, lowest, float(self.probabilities(film.array[None], film.inside)[0]))
 
     def values(self, film: Film) -> NDArray[np.float32]:
         """Return the map of an image alone, of any size."""
         return self._seen(film)[0]
 
-    def _seen(self, film: Film) -> tuple[NDArray[np.float32], list[ScoredBox]]:
+    def _seen(self, film: Film) -> tuple[NDArray[np.float32], list[ScoredBox], float]:
         if self.window is not None:
-            return self._slid(film, self.window)
+            return *self._slid(film, self.window), 0.0
         values = self._map(film.array)
-        return values, boxes_from_map(values, film.place_of(values), level=self.level, most=self.most)
+        lowest = float(values.min()) if self.method == "cam" else 0.0
+        above = values - np.float32(lowest)
+        boxes = boxes_from_map(above, film.place_of(values), level=self.level, most=self.most)
+        return above, [replace(one, score=one.score + lowest) for one in boxes], lowest
 
     def _map(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         each = [class_map(network, array, self.classes, self.method).values for network in self.networks]
@@ -142,7 +153,7 @@ class Looker:
 
     @torch.no_grad()
     def probabilities(self, arrays: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the probability of the class (softmax, not calibrated) of images (N, rows, cols); of windows the highest of the image's."""
+        """Return the probability of the class (softmax, not calibrated) of images (N, rows, cols); of windows the highest."""
         if self.window is None:
             return self._asked(arrays)
         rows, cols = self.window

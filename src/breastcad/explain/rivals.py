@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 RIVALS = ("centre", "random", "brightest")
 BLOB = 0.05
-"""Spread of a blob (its sigma), as a share of the geometric mean of the image's sides: at half its height it is an eighth of a side wide."""
+"""Spread of a blob (its sigma), as a share of the geometric mean of the image's sides: at half its height it is .12 of a side wide."""
 
 Map = NDArray[np.float32]
 

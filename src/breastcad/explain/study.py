@@ -24,7 +24,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of every image: the ``seed`` of what is drawn, the hit rule (``iou``, or None: by position), whether checks are made."""
+    """What is asked of every image: the ``seed`` of what is drawn, the hit rule (``iou``; None: by position), whether maps are checked."""
 
     seed: int
     iou: float | None = None
