@@ -128,8 +128,8 @@ def _froc_figures(images: Sequence[PlacedImage], way: str, rule: str) -> list[Fi
     found: list[Figure] = []
     for allowed in FALSE_MARK_RATES:
         how = (
-            f"share of lesions with a mark by '{way}' at the lowest threshold that leaves at most {allowed:g} false marks an image, over all"
-            f" images with lesions or normal, nothing extrapolated past the last mark; {rule}; positives are lesions"
+            f"share of lesions with a mark by '{way}' at the lowest threshold that leaves at most {allowed:g} false marks an image, over"
+            f" all images with lesions or normal, nothing extrapolated past the last mark; {rule}; positives are lesions"
         )
         statistic = sensitivity_statistic(ratings, allowed)
         name = f"lesions found at {allowed:g} false marks an image, {way}"

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError
 from breastcad.core.placement import Placement
-from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, merged
+from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, merged, non_maximum_suppression
 from breastcad.explain.maps import class_map
 from breastcad.preprocess.breast import breast_mask
 
 STRIDE_PX = 32
 """Sides of what is fed are whole multiples of it, so that each place of a backbone's last map stands for as much of the image."""
 SMALLEST_MAP = 3
-MERGED_SHARE = 0.25
+MERGED_SHARE, OVERLAP = 0.25, 0.3
 _AT_ONCE = 64
 
 
@@ -109,7 +109,8 @@ class Looker:
     def look(self, film: Film) -> Look:
         """Return map, boxes and probability of an image.
 
-        Window by window the map is the highest of the windows', the boxes are the windows' own put together (`evaluate.boxes.merged`).
+        Window by window the map is the highest of the windows', the boxes are the windows' own put together (`evaluate.boxes.merged`),
+        of those that still overlap the best.
 
         Raises
         ------
@@ -149,7 +150,8 @@ class Looker:
             highest[own] = np.maximum(highest[own], cv2.resize(values, window[::-1], interpolation=cv2.INTER_LINEAR))
             place = film.place.cropped(row, col).resized(window, (values.shape[0], values.shape[1]))
             found += boxes_from_map(values, place, level=self.level, most=self.most)
-        return highest, merged(found, share=MERGED_SHARE)[: self.most]
+        joined = merged(found, share=MERGED_SHARE)  # unions may overlap one another
+        return highest, non_maximum_suppression(joined, iou=OVERLAP)[: self.most]
 
     @torch.no_grad()
     def probabilities(self, arrays: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
