@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ensemble": ("ensemble", "Join the predictions of several runs of one split: mean, vote, greedy selection."),
     "validate": ("validate", "Hold a model against a site's own labelled exams; refuse where they are too few."),
     "views": ("views", "Combine a run's films to breasts and women by each rule; say what two views gain."),
+    "explain": ("explain", "Map where a run's networks look, check the maps, measure what they find."),
     "readers": ("readers", "Measure readers against truth and one another; compare conditions over readers and cases."),
     "recheck": ("recheck", "Recompute every figure of a run or of a bundled model's card from its predictions."),
     "checklist": ("checklist", "Hold a run against CLAIM 2024 and TRIPOD+AI: what it answers, what is missing."),

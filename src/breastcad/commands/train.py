@@ -93,7 +93,7 @@ def command(
     with bar("starting torch"):  # ten seconds, after what can be refused without it
         from breastcad.train.processes import Processes
         from breastcad.train.run import check, check_network
-    wanted, sought = _device(device), _search(search or [], trials, settings)
+    wanted, sought = device_of(device), _search(search or [], trials, settings)
     processes = Processes(wanted)
     tell = _warn if processes.first else _quiet
     rows = _repeated(_checked_rows(rows, facts, tell, searches=sought is not None), seeds)
@@ -218,7 +218,7 @@ def _warn(said: str) -> None:
     say(f"! {said}", err=True)
 
 
-def _device(name: DeviceName) -> torch.device:
+def device_of(name: DeviceName) -> torch.device:
     import torch
 
     from breastcad.core.errors import InputError

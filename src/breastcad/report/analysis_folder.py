@@ -165,7 +165,7 @@ def write_image(folder: Path, item: Analysed, *, floor: float = 0.05) -> Colours
         If there are masks, but not one a finding.
     """
     result, masks = item.result, item.masks or []
-    overlay = draw_overlay(item.picture.pixels, result.findings, masks, item.heat_map, floor=floor, of=item.heat_map_of)
+    overlay = draw_overlay(item.picture.pixels, result.findings, masks, item.heat_map, floor=floor, of=f"P({item.heat_map_of})")
     result.heatmap = HeatMap(f"{result.image}/heatmap.png", item.heat_map_of, [0, 1])
     write_bytes(folder / result.heatmap.file, heat_map_png(item.heat_map))
     for number, (finding, mask) in enumerate(zip(result.findings, masks, strict=False), start=1):

@@ -19,6 +19,8 @@ Colours = NDArray[np.uint8]
 SHOWN_LONG_SIDE = (900, 1400)
 THUMBNAIL_LONG_SIDE = 900
 THIN_BELOW = 0.5
+HEAT_COLOURS = {"viridis": cv2.COLORMAP_VIRIDIS, "red-green-blue": cv2.COLORMAP_JET}
+"""viridis by default; red high, green middle, blue low as publication C draws it, which colour-blind readers cannot tell apart."""
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _FAINTEST, _STRONGEST = 0.15, 0.6
@@ -117,11 +119,12 @@ def draw_overlay(
     heat_map: NDArray[np.float32] | None = None,
     *,
     floor: float = 0.05,
-    of: str = "malignant",
+    of: str = "P(malignant)",
+    colours: str = "viridis",
 ) -> Colours:
     """Return a picture with its heat map, its findings outlined and numbered, and below it a legend and the notice of research use.
 
-    The heat map's colours are OpenCV's viridis over [0, 1] (told apart by colour-blind people, and by brightness in print), laid over
+    The heat map's colours are OpenCV's viridis over [0, 1] (told apart by colour-blind people, and by brightness in print), or others, over
     what exceeds `floor` only, the stronger the value. A finding is numbered by its place in `findings`, from 1; its line is thin where its
     probability of being a lesion is below `THIN_BELOW`.
 
@@ -138,7 +141,9 @@ def draw_overlay(
     floor : float
         The heat map's values up to here are not shown.
     of : str
-        What the heat map is a probability of, for the legend.
+        What the heat map shows from 0 to 1, for the legend.
+    colours : str
+        A name of `HEAT_COLOURS`.
 
     Returns
     -------
@@ -155,13 +160,13 @@ def draw_overlay(
     scale = shown_scale(*pixels.shape)
     canvas = _blue_green_red(_resized(pixels, scale))
     if heat_map is not None:
-        canvas = _with_heat(canvas, heat_map, floor)
+        canvas = _with_heat(canvas, heat_map, floor, colours)
     letters = max(15, round(max(canvas.shape) / 64))
     outlines = [_outline(finding, masks[i] if masks else None, scale, canvas.shape) for i, finding in enumerate(findings)]
     for finding, contours in zip(findings, outlines, strict=True):
         _cased_lines(canvas, contours, letters, thin=finding.probability.get("lesion", 1.0) < THIN_BELOW)
     _numbers(canvas, [np.concatenate(contours)[:, 0] for contours in outlines], letters)
-    return np.vstack([canvas, _strip(canvas.shape[1], letters, of if heat_map is not None else None)])
+    return np.vstack([canvas, _strip(canvas.shape[1], letters, of if heat_map is not None else None, colours)])
 
 
 def _resized(pixels: NDArray[Any], scale: float) -> NDArray[Any]:
@@ -180,7 +185,7 @@ def _blue_green_red(pixels: NDArray[Any]) -> Colours:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _with_heat(canvas: Colours, heat_map: NDArray[np.float32], floor: float) -> Colours:
+def _with_heat(canvas: Colours, heat_map: NDArray[np.float32], floor: float, named: str) -> Colours:
     """Lay the heat map over the canvas, the stronger the higher its value; up to `floor` the canvas stays as it is."""
     shrinks = heat_map.shape[0] > canvas.shape[0]
     heat = cv2.resize(heat_map, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -189,7 +194,7 @@ def _with_heat(canvas: Colours, heat_map: NDArray[np.float32], floor: float) -> 
     values = np.arange(256) / 255
     rise = np.clip((values - floor) / max(1e-6, 1 - floor), 0, 1)
     alpha = np.where(values > floor, _FAINTEST + (_STRONGEST - _FAINTEST) * rise, 0)[:, None, None]
-    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
+    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], HEAT_COLOURS[named])
     thrice = cv2.merge([levels] * 3)
     kept = cv2.LUT(thrice, np.rint(255 * (1 - alpha)).astype(np.uint8).repeat(3, axis=2))
     laid = cv2.LUT(thrice, np.rint(colours * alpha).astype(np.uint8))
@@ -259,13 +264,13 @@ def _text_width(text: str, letters: int) -> int:
     return int(cv2.getTextSize(text, _FONT, _font_scale(letters), max(1, round(letters / 12)))[0][0])
 
 
-def _strip(width: int, letters: int, of: str | None) -> Colours:
+def _strip(width: int, letters: int, of: str | None, colours: str) -> Colours:
     """Return the strip below a picture: the notice, and the heat map's colours from 0 to 1 with what they stand for."""
     gap = letters // 2
     lettering = letters
     while lettering > 8 and _text_width(NOTICE, lettering) + 2 * gap > width:
         lettering -= 1
-    legend = None if of is None else _legend(of, lettering, gap)
+    legend = None if of is None else _legend(of, lettering, gap, colours)
     one_line = legend is None or _text_width(NOTICE, lettering) + 3 * gap + legend.shape[1] <= width
     line = lettering + 2 * gap
     strip = np.zeros((line if one_line else 2 * line, width, 3), np.uint8)
@@ -277,12 +282,12 @@ def _strip(width: int, letters: int, of: str | None) -> Colours:
     return strip
 
 
-def _legend(of: str, letters: int, gap: int) -> Colours:
-    label = f"P({of})  0 "
+def _legend(of: str, letters: int, gap: int, colours: str) -> Colours:
+    label = f"{of}  0 "
     start, bar, end = _text_width(label, letters), letters * 6, _text_width(" 1", letters)
     legend = np.zeros((letters + 2 * gap, start + bar + end + gap, 3), np.uint8)
     _write(legend, label, 0, gap + letters, letters)
     ramp = np.linspace(0, 255, bar).astype(np.uint8)[None, :].repeat(letters, axis=0)
-    legend[gap : gap + letters, start : start + bar] = cv2.applyColorMap(ramp, cv2.COLORMAP_VIRIDIS)
+    legend[gap : gap + letters, start : start + bar] = cv2.applyColorMap(ramp, HEAT_COLOURS[colours])
     _write(legend, " 1", start + bar, gap + letters, letters)
     return legend

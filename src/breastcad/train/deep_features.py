@@ -64,7 +64,7 @@ def _trained(given: Path, settings: ClassicalSettings, images: set[tuple[str, st
     run = folder.parent.parent
     if not (folder / "best.safetensors").is_file() or not (run / "settings.yaml").is_file():
         raise ReadError(folder, "is no trained fold of a run; name one as RUN/checkpoints/repeat0-fold0")
-    its = _settings(folder, run)
+    its = fold_settings(folder, run)
     if (its.rows, its.cols) != (settings.rows, settings.cols):
         raise InputError(f"the run's windows are {its.rows} x {its.cols}; set rows={its.rows} and cols={its.cols}")
     learnt = _learnt(folder, run) & images
@@ -79,7 +79,7 @@ def _trained(given: Path, settings: ClassicalSettings, images: set[tuple[str, st
         raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
 
 
-def _settings(folder: Path, run: Path) -> ClassifierSettings:
+def fold_settings(folder: Path, run: Path) -> ClassifierSettings:
     """Return what a fold's network was built of: the run's settings, and what a search chose for the fold."""
     its = from_dict(read_yaml(run / "settings.yaml"))
     if not isinstance(its, ClassifierSettings):

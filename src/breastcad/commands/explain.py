@@ -1,0 +1,344 @@
+"""``breastcad explain``: where a run's networks look, whether that can be believed, and how well it finds lesions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from breastcad.commands.given import given_collections
+from breastcad.commands.options import Device, DeviceName, Out, Overwrite, Seed
+from breastcad.commands.saying import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import torch
+
+    from breastcad.core.records import Collection
+    from breastcad.evaluate.boxes import ScoredBox
+    from breastcad.evaluate.figures import Figure
+    from breastcad.explain.films import Film, Looker
+    from breastcad.explain.sanity import Removal
+    from breastcad.explain.study import Asked, Explained, PlacedImage
+    from breastcad.train.classifier_settings import ClassifierSettings
+    from breastcad.train.images import Named
+
+    Size = tuple[int, int] | tuple[float, float]
+
+
+class Method(StrEnum):
+    """How a map is made."""
+
+    cam = "cam"
+    grad_cam = "grad-cam"
+    grad_cam_plus = "grad-cam++"
+    guided = "guided"
+
+
+class HeatColours(StrEnum):
+    """The colours of overlays."""
+
+    viridis = "viridis"
+    red_green_blue = "red-green-blue"
+
+
+@dataclass(slots=True)
+class FilmRow:
+    """An image that was explained: a row of images.csv. Its heat map's grey levels span ``map_low`` to ``map_high``.
+
+    ``class_probability`` is what the network says of the whole image, not calibrated.
+    """
+
+    set: str
+    image_id: str
+    repeat: int
+    outer: int
+    label: str
+    fed_rows: int
+    fed_cols: int
+    class_probability: float
+    map_low: float
+    map_high: float
+    heat_map: str
+    overlay: str
+
+
+@dataclass(slots=True)
+class BoxRow:
+    """A box on an image: a row of boxes.csv. ``way`` is the method or a rival; ``row``, ``col`` is its position, by which it hits."""
+
+    way: str
+    set: str
+    image_id: str
+    repeat: int
+    outer: int
+    row: float
+    col: float
+    score: float
+    row0: float
+    col0: float
+    row1: float
+    col1: float
+    lesion_id: str | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """All that a call found, in the order of the images."""
+
+    placed: list[PlacedImage] = field(default_factory=list)
+    films: list[FilmRow] = field(default_factory=list)
+    boxes: list[BoxRow] = field(default_factory=list)
+    removals: list[dict[str, Removal]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of a classifier, of windows or of whole images.")]
+Collections = Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="The collections that the run was trained on.")]
+ByMethod = Annotated[Method, typer.Option("--method", help="How maps are made; cam needs a head that pools and is linear.")]
+Of = Annotated[str, typer.Option("--of", metavar="CLASS", help="Whose map: malignant, benign, abnormal, 'malignant mass', ...")]
+OneFold = Annotated[int | None, typer.Option("--fold", min=0, help="Only what this outer fold tested on; all trained folds if not given.")]
+Images = Annotated[int | None, typer.Option("--images", metavar="N", min=1, help="Of each fold's test images, so many, drawn by --seed.")]
+Rows = Annotated[int | None, typer.Option("--rows", min=32, help="Rows at which images are fed; as windows were seen if not given.")]
+Cols = Annotated[int | None, typer.Option("--cols", min=32, help="Columns at which images are fed; given with --rows.")]
+Level = Annotated[float, typer.Option("--level", min=0.05, max=1.0, help="Share of its peak that a box reaches down to.")]
+Most = Annotated[int, typer.Option("--most", min=1, max=50, help="Boxes of an image, at most.")]
+Iou = Annotated[
+    float | None,
+    typer.Option("--iou", min=0.01, max=1.0, help="A box hits by this intersection over union; by its position if not given."),
+]
+Sanity = Annotated[bool, typer.Option("--sanity", help="Check the maps: weights drawn anew, deletion, insertion, pointing, energy.")]
+Colours = Annotated[HeatColours, typer.Option("--colours", help="Of overlays; red-green-blue is publication C's.")]
+
+
+def command(
+    run: RunFolder,
+    collections: Collections,
+    out: Out,
+    method: ByMethod = Method.cam,
+    of: Of = "malignant",
+    fold: OneFold = None,
+    images: Images = None,
+    rows: Rows = None,
+    cols: Cols = None,
+    level: Level = 0.5,
+    most: Most = 5,
+    iou: Iou = None,
+    sanity: Sanity = False,
+    colours: Colours = HeatColours.viridis,
+    seed: Seed = 1,
+    device: Device = DeviceName.auto,
+    overwrite: Overwrite = False,
+) -> None:
+    """Map where a run's networks see a class, each image by the fold that tested on it, and measure what the maps find.
+
+    Writes heat maps and overlays, boxes.csv, marks.csv and lesions.csv, metrics.json with hits and free-response figures beside
+    three trivial rivals (a centred blob, random blobs, the brightest blob), froc.png; with --sanity also sanity.json and
+    sanity.png. Whole images are fed to networks of windows at the scale at which they saw windows.
+    """
+    from breastcad.core.errors import InputError
+    from breastcad.core.files import output_folder
+
+    if not run.is_dir():
+        raise InputError(f"no such run folder: '{run}'; breastcad train makes one")
+    if (rows is None) != (cols is None):
+        raise InputError("--rows and --cols are given together")
+    read = given_collections(collections)
+    from breastcad.commands.train import device_of
+    from breastcad.explain.study import Asked, classes_of
+    from breastcad.train.trained import classifier_settings
+
+    settings, on = classifier_settings(run), device_of(device)
+    looks = {"classes": classes_of(settings.class_names(), of), "method": method.value, "level": level, "most": most}
+    jobs = _jobs(run, read, fold, images, seed)
+    size = (rows, cols) if rows and cols else None
+    folder = output_folder(out, overwrite=overwrite)
+    asked = Asked(seed, iou, sanity)
+    found = _explained(run, settings, jobs, looks, asked, on, _sized(run, settings, size), folder, (of, colours.value))
+    _write(run, folder, found, read, asked, method.value, of)
+
+
+def _jobs(
+    run: Path, read: list[Collection], wanted: int | None, most: int | None, seed: int
+) -> list[tuple[tuple[int, int], list[tuple[Named, str]]]]:
+    """Return, fold by fold, the images that it tested on, with their groups."""
+    from breastcad.core.errors import InputError
+    from breastcad.core.seeding import generator
+    from breastcad.train.images import named_images
+    from breastcad.train.trained import tested_images, trained_folds
+
+    folds = [one for one in trained_folds(run) if wanted in (None, one[1])]
+    if not folds:
+        raise InputError(f"the run has no trained fold {wanted}; its trained folds: {_words(one[1] for one in trained_folds(run))}")
+    jobs = []
+    for one in folds:
+        groups = tested_images(run, one)
+        named = [(image, groups[image[1].set, image[1].image_id]) for image in named_images(read, set(groups))]
+        kept = sorted(generator(seed, "images", *one).permutation(len(named))[:most].tolist())
+        jobs.append((one, [named[k] for k in kept]))
+    return jobs
+
+
+def _words(numbers: Any) -> str:
+    return ", ".join(map(str, sorted(set(numbers))))
+
+
+def _sized(run: Path, settings: ClassifierSettings, size: tuple[int, int] | None) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    """Return what says at which size an image of a shape is fed."""
+    from breastcad.explain.films import film_size
+    from breastcad.train.trained import seen_scale
+
+    scale = None if size else seen_scale(run, settings)
+    if scale is None:
+        fixed = size or (settings.rows, settings.cols)
+        return lambda shape: fixed
+    say(f"fed at {scale[0]:.3g} x {scale[1]:.3g} pixels a source pixel (down x across), as windows were seen in training")
+    return lambda shape: film_size(shape, scale)
+
+
+def _explained(
+    run: Path, settings: ClassifierSettings, jobs: Sequence[tuple[tuple[int, int], list[tuple[Named, str]]]], looks: dict[str, Any],
+    asked: Asked, device: torch.device, sized: Callable[[tuple[int, int]], tuple[int, int]], folder: Path, shown: tuple[str, str],
+) -> Found:  # fmt: skip
+    """Look at every image of every fold; what cannot be read is noted and passed over."""
+    from breastcad.commands.progress import bar
+    from breastcad.core.errors import ReadError
+    from breastcad.explain.films import Looker
+    from breastcad.explain.study import explain_image, fold_looker
+    from breastcad.train.trained import fold_networks
+
+    found, total = Found(), sum(len(own) for _, own in jobs)
+    with bar("looking at images") as update:
+        for of_fold, own in jobs:
+            networks = fold_networks(run, of_fold, device)
+            window = None if networks[0].any_size else (settings.rows, settings.cols)
+            fold = fold_looker(Looker(networks, window=window, **looks), asked)
+            for named, group in own:
+                update(len(found.films) + len(found.problems), total)
+                _, image, findings = named
+                try:
+                    pixels, film = _fed(named, sized)
+                except ReadError as error:
+                    found.problems.append(f"{image.set} {image.image_id}: {error.reason}")
+                    continue
+                done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
+                _keep(found, done, film, named, pixels, folder, fold.looker, shown)
+    return found
+
+
+def _fed(named: Named, sized: Callable[[tuple[int, int]], tuple[int, int]]) -> tuple[Any, Film]:
+    """Return an image's pixels, and what is fed of it."""
+    from breastcad.explain.films import fed_film
+    from breastcad.read import open_picture
+
+    collection, image, _ = named
+    frame = None if image.frame is None else int(image.frame)
+    pixels = open_picture(Path(collection.root) / (image.path or ""), frame).pixels
+    return pixels, fed_film(pixels, sized((pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
+
+
+def _keep(
+    found: Found, done: Explained, film: Film, named: Named, pixels: Any, folder: Path, looker: Looker, shown: tuple[str, str]
+) -> None:
+    """Write an image's pictures, and take in its rows."""
+    from breastcad.core.files import write_bytes
+    from breastcad.datasets.preprocessed import safe_name
+    from breastcad.report.overlay import encode, heat_map_png
+    from breastcad.report.place_overlay import place_overlay
+
+    (_, image, findings), placed, values = named, done.placed, done.look.values
+    name = f"{len(found.films) + 1:04d}-{safe_name(image.image_id)}"
+    peak = float(values.max()) or 1.0  # a map that is 0 everywhere
+    words = f"{looker.method} of {shown[0]}, share of its peak"
+    boxes = [one.box for one in done.look.boxes]
+    write_bytes(folder / "heat-maps" / f"{name}.png", heat_map_png(values, (0.0, peak)))
+    picture = place_overlay(pixels, values, boxes, findings, of=words, colours=shown[1])
+    write_bytes(folder / "overlays" / f"{name}.jpg", encode(".jpg", picture))
+    key = placed.set, placed.id, *placed.fold
+    sizes = film.array.shape[0], film.array.shape[1]
+    numbers = round(done.look.probability, 6), done.look.lowest, done.look.lowest + peak
+    found.films.append(FilmRow(*key, placed.label, *sizes, *numbers, f"heat-maps/{name}.png", f"overlays/{name}.jpg"))
+    found.boxes += [
+        _box_row(way, key, box, mark.lesion_id) for way, own in done.boxes.items() for box, mark in zip(own, placed.marks[way], strict=True)
+    ]
+    found.placed.append(placed)
+    found.removals.append(done.removals)
+
+
+def _box_row(way: str, key: tuple[str, str, int, int], box: ScoredBox, lesion: str | None) -> BoxRow:
+    row0, col0, row1, col1 = (round(edge, 2) for edge in box.box)
+    return BoxRow(way, *key, round(box.row, 2), round(box.col, 2), round(box.score, 6), row0, col0, row1, col1, lesion)
+
+
+def _write(run: Path, folder: Path, found: Found, read: list[Collection], asked: Asked, method: str, of: str) -> None:
+    """Write tables, figures and pictures of all images, and print them."""
+    from breastcad.core.errors import AnswerNo
+    from breastcad.evaluate.boxes import hit_rule
+    from breastcad.evaluate.figures import write_metrics
+    from breastcad.evaluate.place_figures import place_figures, sanity_figures
+    from breastcad.explain.rivals import RIVALS
+
+    if not found.placed:
+        raise AnswerNo(f"no image could be looked at: {'; '.join(found.problems[:3]) or 'the folds tested on none'}")
+    ways, rule = (method, *RIVALS), hit_rule(asked.iou)
+    remarks = _remarks(run, read)
+    title = "; ".join([f"{method} of {of}, {run.resolve().name}", *remarks])
+    _tables(folder, found, read)
+    figures = place_figures(found.placed, ways, rule=rule, of=of)
+    write_metrics(folder / "metrics.json", title, figures, remarks=remarks, left_out=found.problems, hit_rule=rule)
+    checks = sanity_figures(found.placed, ways)
+    if asked.sanity:
+        write_metrics(folder / "sanity.json", title, checks, remarks=remarks)
+    _pictures(folder, found, ways, figures, checks, title)
+    _print(found, figures + checks, ways, remarks, rule, of)
+    say(f"Written: {folder}")
+
+
+def _remarks(run: Path, read: list[Collection]) -> list[str]:
+    from breastcad.commands.evaluate import remarks_of
+    from breastcad.recipes.reproduction import is_made_up
+
+    return (["MADE-UP DATA, no result"] if any(is_made_up(one) for one in read) else []) + remarks_of(run)
+
+
+def _tables(folder: Path, found: Found, read: list[Collection]) -> None:
+    from breastcad.core.files import write_lesions, write_marks, write_table
+    from breastcad.core.records import LesionRow
+
+    pathology = {(one.set, one.finding_id): one.pathology for collection in read for one in collection.findings}
+    write_table(folder / "images.csv", FilmRow, found.films)
+    write_table(folder / "boxes.csv", BoxRow, found.boxes)
+    write_marks(folder / "marks.csv", [mark for one in found.placed for mark in next(iter(one.marks.values()))])
+    lesions = [
+        LesionRow(one.set, one.id, *one.fold, name, one.group, pathology[one.set, name]) for one in found.placed for name in one.lesions
+    ]
+    write_lesions(folder / "lesions.csv", lesions)
+
+
+def _pictures(folder: Path, found: Found, ways: Sequence[str], figures: list[Figure], checks: list[Figure], title: str) -> None:
+    from breastcad.evaluate.place_pictures import froc_picture, sanity_picture
+    from breastcad.explain.study import mean_curves
+
+    said = f"{title}\n{len(found.placed)} images of the test part"
+    if any(one.lesions for one in found.placed):
+        froc_picture(folder / "froc.png", said, found.placed, ways, figures)
+    if checks:
+        sanity_picture(folder / "sanity.png", said, ways, figures + checks, mean_curves(found.removals))
+
+
+def _print(found: Found, figures: list[Figure], ways: Sequence[str], remarks: list[str], rule: str, of: str) -> None:
+    from breastcad.core.records import NOTICE
+    from breastcad.evaluate.figures import title_of
+    from breastcad.evaluate.place_figures import place_table
+
+    typer.echo("\n".join(title_of(remarks)) + "\n" + place_table(figures, ways) if remarks else place_table(figures, ways), nl=False)
+    normal = sum(one.label == "normal" for one in found.placed)
+    say(f"Map: {ways[0]} of {of}. Hit rule: {rule}.")
+    say(f"False marks are a share of all {len(found.placed)} images, {normal} of them normal.")
+    for problem in found.problems:
+        say(f"left out: {problem}")
+    say(NOTICE)
