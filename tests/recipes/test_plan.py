@@ -15,6 +15,7 @@ from breastcad.patches.methods import METHODS
 from breastcad.patches.settings import settings_of
 from breastcad.recipes.plan import Choice, Given, Step, checked, classes_at_hand, patch_classifier, preparation, trainings
 from breastcad.recipes.recipe import SPLITS, Recipe, recipe, recipes
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.settings import with_values
 from breastcad.train.tasks import recipe as start_settings
 
@@ -138,13 +139,16 @@ def test_films_come_after_the_patch_classifiers_that_they_stand_on() -> None:
     assert films.words[1:6] == ("in/cbis-ddsm", "--recipe", "whole-film", "--network", "vgg16")
     said = settings_words(films)
     assert (said["patch_run"], said["heat_map"], said["batch"], said["rows"], said["weights"]) == (own, "kept", "2", "576", "none")
-    assert said["patch_classes"] == settings_words(patches)["classes"] == "normal, benign mass, malignant mass"
+    assert settings_words(patches)["classes"] == "normal, benign mass, malignant mass"
     assert (settings_words(patches)["batch"], settings_words(patches)["weights"], settings_words(patches)["rows"]) == ("8", "none", "112")
     both = [
         patch_classifier(recipe(key), choice, checked(recipe(key), given("cbis-ddsm"), choice))
         for key in ("d-film-residual-relu", "d-film-forest")
     ]
     assert both[0] == both[1]
+    calcifications = checked(recipe("d-film-forest"), given("cbis-ddsm", kind="calcification"), choice)
+    assert isinstance(calcifications, FilmSettings)
+    assert calcifications.patch_classes == "normal, benign calcification, malignant calcification"
 
 
 def test_a_patch_run_that_is_given_is_taken_over_and_none_trains_films_at_once() -> None:
