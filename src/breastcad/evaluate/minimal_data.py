@@ -116,7 +116,7 @@ def draw(points: Sequence[Point], path: str | Path, title: str) -> None:
     levels = [level for level in LEVELS if any(level in point.figures for point in points)]
     for number, level in enumerate(levels):
         own = [(point.women, point.figures[level]) for point in points if level in point.figures]
-        women = [count * (1 + 0.02 * (number - (len(levels) - 1) / 2)) for count, _ in own]  # side by side, so that whiskers are seen
+        women = [count * (1 + 0.06 * (number - (len(levels) - 1) / 2)) for count, _ in own]  # side by side, so that whiskers are seen
         values = [figure.value for _, figure in own]
         whiskers = [[f.value - f.low for _, f in own], [f.high - f.value for _, f in own]]
         style = line(number)
