@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import Collection, FindingRow, ImageRow
 from breastcad.patches.methods import METHODS
 from breastcad.patches.settings import settings_of
-from breastcad.recipes.plan import Choice, Given, Step, checked, classes_at_hand, preparation, training
+from breastcad.recipes.plan import Choice, Given, Step, checked, classes_at_hand, patch_classifier, preparation, trainings
 from breastcad.recipes.recipe import SPLITS, Recipe, recipe, recipes
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.settings import with_values
 from breastcad.train.tasks import recipe as start_settings
 
@@ -29,9 +31,10 @@ def given(*sets: str, kind: str = "mass") -> list[Given]:
 def calls(key: str, sets: tuple[str, ...], choice: Choice) -> list[Step]:
     one, collections = recipe(key), given(*sets)
     settings = checked(one, collections, choice)
+    below = patch_classifier(one, choice, settings)
     return [
-        *preparation(one, collections, Path("prepared"), choice, settings.copies),
-        training(one, collections, Path("prepared"), Path("run"), choice, settings),
+        *preparation(one, collections, Path("prepared"), choice, below.copies if below else None),
+        *trainings(one, collections, Path("prepared"), Path("run"), choice, settings),
     ]
 
 
@@ -105,13 +108,13 @@ def test_every_call_of_every_recipe_is_one_that_the_commands_take(one: Recipe) -
     sets = tuple(need.set for need in one.data if need.set != "private")
     for split in SPLITS:
         for network in (*one.networks, *one.stands_in) if split == "patient" else (one.network,):
-            if split == "leave-one-set-out" and len(sets) < 2:
+            if (split == "leave-one-set-out" and len(sets) < 2) or (split == "published" and one.films):
                 continue
             collections = given(*sets, kind="calcification") + given(sets[0])
             choice = Choice(network, split, folds="0", shortened=split == "patient")
             settings = checked(one, collections, choice)
             steps = preparation(one, collections, Path("prepared"), choice, settings.copies)
-            steps.append(training(one, collections, Path("prepared"), Path("run"), choice, settings))
+            steps += trainings(one, collections, Path("prepared"), Path("run"), choice, settings)
             for step in steps:
                 command = load_command(step.words[0])
                 context = command.make_context(step.words[0], [], resilient_parsing=True)
@@ -119,7 +122,49 @@ def test_every_call_of_every_recipe_is_one_that_the_commands_take(one: Recipe) -
             patches = next(step for step in steps if step.words[0] == "patches")
             settings_of(METHODS[str(one.patches["method"])].kind, [f"{k}={v}" for k, v in settings_words(patches).items()])
             values = [*settings_words(steps[-1]).items(), ("network", network)]
-            assert with_values(start_settings("classifier"), values) == settings
+            start = start_settings("whole-film" if one.films else "classifier")
+            placed = {"patch_run": dict(values)["patch_run"]} if one.films else {}
+            assert with_values(start, values) == replace(settings, **placed)
+
+
+def test_films_come_after_the_patch_classifiers_that_they_stand_on() -> None:
+    choice = Choice("vgg16", changes={"batch": "2", "patches.batch": "8", "weights": "none"}, folds="1", shortened=True)
+    steps = calls("d-film-residual-relu", ("cbis-ddsm",), choice)
+    assert [step.words[0] for step in steps] == ["split", "patches", "train", "train"]
+    patches, films = steps[2:]
+    own = "prepared/patch-run-vgg16-shortened"
+    assert patches.words[-1] == own
+    assert {"--patches", "--folds"} <= set(patches.words)
+    assert "--patches" not in films.words
+    assert films.words[1:6] == ("in/cbis-ddsm", "--recipe", "whole-film", "--network", "vgg16")
+    said = settings_words(films)
+    assert (said["patch_run"], said["heat_map"], said["batch"], said["rows"], said["weights"]) == (own, "kept", "2", "576", "none")
+    assert settings_words(patches)["classes"] == "normal, benign mass, malignant mass"
+    assert (settings_words(patches)["batch"], settings_words(patches)["weights"], settings_words(patches)["rows"]) == ("8", "none", "112")
+    both = [
+        patch_classifier(recipe(key), choice, checked(recipe(key), given("cbis-ddsm"), choice))
+        for key in ("d-film-residual-relu", "d-film-forest")
+    ]
+    assert both[0] == both[1]
+    calcifications = checked(recipe("d-film-forest"), given("cbis-ddsm", kind="calcification"), choice)
+    assert isinstance(calcifications, FilmSettings)
+    assert calcifications.patch_classes == "normal, benign calcification, malignant calcification"
+
+
+def test_a_patch_run_that_is_given_is_taken_over_and_none_trains_films_at_once() -> None:
+    for patch_run in ("runs/mine", "none"):
+        steps = calls("d-film-vgg-relu", ("cbis-ddsm",), Choice("resnet50", changes={"patch_run": patch_run}))
+        assert [step.words[0] for step in steps] == ["split", "train"]
+        assert settings_words(steps[-1]).get("patch_run", "none") == patch_run
+
+
+def test_the_patch_classifiers_beneath_are_those_of_the_recipe_of_patches() -> None:
+    for key in (key for key, one in recipes().items() if one.films):
+        for network in ("resnet50", "vgg16", "efficientnet-lite0"):
+            theirs = recipe("d-patch-s10").settings(network, "patient")
+            assert replace(recipe(key).patch_classifier(network, "patient"), model_id=theirs.model_id) == theirs
+        assert recipe(key).patches == recipe("d-patch-s10").patches
+        assert recipe(key).samples == recipe("d-patch-s10").samples
 
 
 def test_classes_of_kinds_that_are_not_there_are_left_out() -> None:
@@ -142,6 +187,15 @@ def test_classes_of_kinds_that_are_not_there_are_left_out() -> None:
             Choice("vgg19", "mine"),
             "--split must be one of patient, published, official, leave-one-set-out, got 'mine'",
         ),
+        ("d-film-forest", ("cbis-ddsm",), Choice("vgg16", "published"), "is of whole films, which cannot be parted as windows"),
+        (
+            "d-film-vgg-relu",
+            ("cbis-ddsm",),
+            Choice("vgg16", changes={"patch_run": "x", "patches.batch": "4"}),
+            "--setting patches.batch is of patch classifiers that are not trained",
+        ),
+        ("d-film-vgg-relu", ("cbis-ddsm",), Choice("vgg16", changes={"patches.bath": "4"}), "unknown setting 'bath'"),
+        ("d-film-forest", ("cbis-ddsm",), Choice("vgg16", changes={"patch_run": "none"}), "top=forest learns from the heat maps"),
         ("e5-us", ("busi",), Choice("resnet18", "leave-one-set-out"), "needs collections of two sets at least, got busi"),
         ("b", ("mini-mias",), Choice("vgg19", changes={"epochs": "none"}), "setting 'epochs' must be int"),
     ],

@@ -27,6 +27,10 @@ NETWORKS = {
     "c-resnet": ["resnet50"],
     "d-patch-s10": ["resnet50", "vgg16"],
     "d-patch-s1": ["resnet50", "vgg16"],
+    **{f"d-film-residual-{how}": ["resnet50", "vgg16"] for how in ("dropped", "relu", "softmax")},
+    **{f"d-film-vgg-{how}": ["vgg16", "resnet50"] for how in ("dropped", "relu", "softmax")},
+    "d-film-max-dense": ["resnet50", "vgg16"],
+    "d-film-forest": ["resnet50", "vgg16"],
     "e3": ["resnet50"],
     "e5-us": ["resnet18"],
     "e5-dm": ["resnet18"],
@@ -69,6 +73,11 @@ def test_reported_figures_are_those_of_the_publications() -> None:
     }  # fmt: skip
     assert [reported("b", name, "mini")["auc"] for name in NETWORKS["b"]] == [0.95, 0.82, 0.83, 0.87, 0.84, 0.72]
     assert [reported("b", name, "private")["sensitivity"] for name in NETWORKS["b"]] == [0.99, 0.92, 0.84, 0.84, 0.77, 0.61]
+    assert [reported(f"d-film-{key}", name)["auc"] for key, name in (("residual-dropped", "vgg16"), ("vgg-dropped", "resnet50"))] == [
+        0.87,
+        0.85,
+    ]
+    assert [reported(f"d-film-{key}", "resnet50")["auc"] for key in ("max-dense", "forest")] == [0.74, 0.73]
     assert reported("c", "c-table-1") == {"accuracy": 0.9140, "precision": 0.9655, "sensitivity": 0.9304}
     assert reported("e3", "resnet50", "without") == {
         "accuracy": 0.68, "precision": 0.65, "sensitivity": 0.77, "specificity": 0.59, "f1": 0.71,

@@ -86,6 +86,17 @@ def test_a_run_with_its_collection(tmp_path: Path) -> None:
     assert found["TRIPOD+AI", "17"].state == AUTHOR
 
 
+def test_a_run_that_starts_from_another_says_so(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for more, said in (
+        ({"weights": "imagenet"}, "Weights 'imagenet'; the rest by seed 4."),
+        ({"patch_run": "patches", "start_run": "none"}, "Weights of the run 'patches' (start.json of each fold); the rest by seed 4."),
+    ):
+        facts = read_run_facts(run)
+        facts.settings.update(more)
+        assert next(item.said for item in checklist(facts) if (item.list, item.number) == ("CLAIM 2024", "24")) == said
+
+
 def test_what_is_not_there_is_missing_and_not_guessed(tmp_path: Path) -> None:
     """Settings alone: whatever needs a split, figures or a collection is missing; the author's items stay the author's."""
     whole = checklist(read_run_facts(write_run(tmp_path / "run"), [COLLECTION]))

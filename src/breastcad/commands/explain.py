@@ -150,7 +150,7 @@ def command(
     read = given_collections(collections)
     from breastcad.commands.train import device_of
     from breastcad.explain.study import Asked, classes_of
-    from breastcad.train.trained import classifier_settings
+    from breastcad.train.finished import classifier_settings
 
     settings, on = classifier_settings(run), device_of(device)
     looks = {"classes": classes_of(settings.class_names(), of), "method": method.value, "level": level, "most": most}
@@ -169,7 +169,7 @@ def _jobs(
     from breastcad.core.errors import InputError
     from breastcad.core.seeding import generator
     from breastcad.train.images import named_images
-    from breastcad.train.trained import tested_images, trained_folds
+    from breastcad.train.finished import tested_images, trained_folds
 
     folds = [one for one in trained_folds(run) if wanted in (None, one[1])]
     if not folds:
@@ -190,7 +190,7 @@ def _words(numbers: Any) -> str:
 def _sized(run: Path, settings: ClassifierSettings, size: tuple[int, int] | None) -> Callable[[tuple[int, int]], tuple[int, int]]:
     """Return what says at which size an image of a shape is fed."""
     from breastcad.explain.films import film_size
-    from breastcad.train.trained import seen_scale
+    from breastcad.train.finished import seen_scale
 
     scale = None if size else seen_scale(run, settings)
     if scale is None:
@@ -209,7 +209,7 @@ def _explained(
     from breastcad.core.errors import ReadError
     from breastcad.explain.films import Looker
     from breastcad.explain.study import explain_image, fold_looker
-    from breastcad.train.trained import fold_networks
+    from breastcad.train.finished import fold_networks
 
     found, total = Found(), sum(len(own) for _, own in jobs)
     with bar("looking at images") as update:

@@ -80,7 +80,7 @@ def command(
 
     Each call that is made is printed, and could be made by hand. Then: breastcad compare RUN...
     """
-    from breastcad.recipes.plan import Choice, checked, preparation, training
+    from breastcad.recipes.plan import Choice, checked, patch_classifier, preparation, trainings
     from breastcad.recipes.recipe import recipe as named
     from breastcad.recipes.reproduction import PREPARED, keep_steps, refuse_another, reproduction_of, write_reproduction
 
@@ -91,16 +91,20 @@ def command(
     settings = checked(recipe, given, choice)
     made = reproduction_of(recipe, [one.collection for one in given], choice.split, settings, changes, windows)
     folder = prepared or out / PREPARED
-    steps, last = preparation(recipe, given, folder, choice, settings.copies), training(recipe, given, folder, out, choice, settings)
+    windows_of = patch_classifier(recipe, choice, settings)
+    steps = preparation(recipe, given, folder, choice, windows_of.copies if windows_of else None)
+    last = trainings(recipe, given, folder, out, choice, settings)
     if plan:
-        return _show([*steps, last], out, recipe, settings, choice, given)
+        return _show([*steps, *last], out, recipe, settings, choice, given)
     refuse_another(out, made)
     _tell(recipe, made, settings)
     keep_steps(folder, steps)
     for step in (one for one in steps if one.makes is None or not one.makes.is_file()):
         _call(step)
-    _estimate(folder, recipe, settings, choice, given)
-    _call(last)
+    if windows_of is not None:
+        _estimate(folder, recipe, windows_of, choice, given)
+    for step in last:
+        _call(step)
     write_reproduction(out, made)
     _evaluate(out, recipe, made)
 

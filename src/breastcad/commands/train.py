@@ -35,7 +35,7 @@ RunFolder = Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folde
 SplitFolder = Annotated[Path, typer.Option("--split", metavar="FOLDER", help="The split that `breastcad split` made.")]
 Patches = Annotated[Path | None, typer.Option("--patches", metavar="FOLDER", help="Windows of `breastcad patches`, for a classifier.")]
 RecipeName = Annotated[
-    str, typer.Option("--recipe", help="us-lesion (ultrasound), mg-lesion (mammograms), classifier, classical or sequence.")
+    str, typer.Option("--recipe", help="us-lesion (ultrasound), mg-lesion (mammograms), classifier, whole-film, classical or sequence.")
 ]
 Network = Annotated[str | None, typer.Option("--network", help="Another network: breastcad models networks.")]
 Setting = Annotated[
@@ -92,7 +92,8 @@ def command(
     given = [given_collection(folder) for folder in collections]
     with bar("starting torch"):  # ten seconds, after what can be refused without it
         from breastcad.train.processes import Processes
-        from breastcad.train.run import check, check_network
+        from breastcad.train.run import check, check_network, completed
+    settings = completed(settings)
     wanted, sought = device_of(device), _search(search or [], trials, settings)
     processes = Processes(wanted)
     tell = _warn if processes.first else _quiet

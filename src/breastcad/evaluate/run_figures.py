@@ -38,7 +38,7 @@ from breastcad.evaluate.scopes import (
 from breastcad.evaluate.thresholds import SENSITIVITY, fold_thresholds
 
 FALSE_MARK_RATES = (0.25, 0.5, 1.0, 2.0)
-CLASSIFIERS = ("classifier", "classical", "sequence")
+CLASSIFIERS = ("classifier", "film", "classical", "sequence")
 """Tasks, in settings.yaml, of runs whose figures are those of `class_figures`."""
 
 

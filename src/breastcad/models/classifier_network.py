@@ -6,6 +6,7 @@ Grey image in, logits out, whatever the backbone expects; which networks there a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import timm
@@ -129,13 +130,7 @@ class ClassifierNetwork(nn.Module):
         ValueError
             If `part` is not head, top or all.
         """
-        if part not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(PARTS)}, got '{part}'")
-        learns = PARTS[: PARTS.index(part) + 1]
-        for name, weights in self.parts().items():
-            for weight in weights:
-                weight.requires_grad_(name in learns)
-        self.train(self.training)
+        let_learn(self, self.parts(), part)
 
     def train(self, mode: bool = True) -> ClassifierNetwork:
         """As `torch.nn.Module.train`; batch normalisation whose weights do not learn stays in evaluation mode."""
@@ -144,6 +139,17 @@ class ClassifierNetwork(nn.Module):
             if isinstance(module, _BatchNorm) and not any(weight.requires_grad for weight in module.parameters(recurse=False)):
                 module.eval()
         return self
+
+
+def let_learn(network: nn.Module, parts: Mapping[str, Sequence[nn.Parameter]], part: str) -> None:
+    """Let the parts of a network up to one of `PARTS` learn, and no others: ValueError if there is no such part."""
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got '{part}'")
+    learns = PARTS[: PARTS.index(part) + 1]
+    for name, weights in parts.items():
+        for weight in weights:
+            weight.requires_grad_(name in learns)
+    network.train(network.training)
 
 
 def build_classifier(

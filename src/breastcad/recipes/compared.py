@@ -11,9 +11,9 @@ from breastcad.recipes.runs import BY, WINDOWS, RecipeRun
 
 LEVELS = ("image", "breast", "patient")
 NOTE = (
-    "Reported: as the publication printed it. Ours: test windows of all folds pooled, 95 % interval over patient groups in brackets; hard"
-    " decisions by the highest probability, as the publications make them. By image, breast and patient: malignant against benign, by the"
-    " probability of a lesion where windows were asked for lesions alone."
+    "Reported: as the publication printed it. Ours: test windows, or whole films, of all folds pooled, 95 % interval over patient groups in"
+    " brackets; hard decisions by the highest probability, as the publications make them. By image, breast and patient: malignant against"
+    " benign, by the probability of a lesion where windows were asked for lesions alone."
 )
 Column = tuple[RecipeRun, str]
 """A run, and the set (or all) that its figures are over."""
@@ -128,12 +128,13 @@ def cell(figure: Figure | None) -> str:
 
 def _counted(run: RecipeRun, set_name: str) -> str:
     figure = run.figure(f"auc {run.question}", set_name) or next(
-        (one for one in run.figures if one.level == WINDOWS and one.set == set_name), None
+        (one for one in run.figures if one.level == run.level and one.set == set_name), None
     )
     if figure is None:
         return ""
     positives = "" if figure.positives is None else f", {figure.positives:,} positive"
     what = "windows and copies" if run.made.split == "published" and run.settings.copies > 1 else "windows"
+    what = what if run.level == WINDOWS else "films"
     return f"{figure.n:,} {what}{positives}; {figure.clusters:,} patient groups"
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from breastcad.core.errors import InputError
-from breastcad.recipes.recipe import Recipe
-from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.recipes.recipe import PATCH_RUN, Recipe
+from breastcad.train.classifier_settings import ClassifierSettings, Stage
+from breastcad.train.film_settings import FOREST, FilmSettings
 
 SECONDS: dict[str, tuple[int, float]] = {
     "efficientnet-lite0": (224, 0.11),
@@ -48,7 +49,8 @@ def training_hours(settings: ClassifierSettings, train: int, folds: int, validat
     Parameters
     ----------
     settings : ClassifierSettings
-        Network, input size, epochs or stages, ``samples_an_epoch``, ``copies``, ``members``.
+        Network, input size, epochs or stages, ``samples_an_epoch``, ``copies``, ``members``. Of whole films
+        an epoch in which the head alone learns costs as much as looking at them; a forest looks at each once.
     train : int
         Windows that train in a fold, copies among them; ``samples_an_epoch`` comes before it.
     folds : int
@@ -77,18 +79,30 @@ def training_hours(settings: ClassifierSettings, train: int, folds: int, validat
     """
     if settings.network not in SECONDS:
         raise InputError(f"the cost of '{settings.network}' is not known; known are: {', '.join(SECONDS)}")
+    films, stages = isinstance(settings, FilmSettings), settings.training_stages()
+    if getattr(settings, "top", "") == FOREST:
+        stages = [Stage("head", 1, 1.0)]
     side, seconds = SECONDS[settings.network]
-    epochs = sum(stage.epochs for stage in settings.training_stages())
+    learnt = sum(stage.epochs * (FORWARD if films and stage.part == "head" else 1.0) for stage in stages)
     rest = train / (1 - validation_share) / (1 if parts_copies else settings.copies)
-    each = (settings.samples_an_epoch or train) + FORWARD * rest * validation_share
-    images = folds * settings.members * (epochs * each + FORWARD * rest / max(folds - 1, 1))
+    looked_at = sum(stage.epochs for stage in stages) * FORWARD * rest * validation_share
+    images = folds * settings.members * (learnt * (settings.samples_an_epoch or train) + looked_at + FORWARD * rest / max(folds - 1, 1))
     return images * seconds * (settings.rows * settings.cols / side**2) / CORES / 3600
 
 
 def recipe_hours(recipe: Recipe, settings: ClassifierSettings, split: str, sets: Sequence[str] = ()) -> float:
-    """Return what settings of a recipe cost with the publication's number of samples; folds are those of some sets, or of its first."""
-    folds = recipe.folds_of(sets or [recipe.data[0].set], split)
-    return training_hours(settings, recipe.samples, folds, recipe.validation_share, parts_copies=split == "published")
+    """Return what settings of a recipe cost with the publication's number of samples; folds are those of some sets, or of its first.
+
+    Of films, with the patch classifiers beneath unless their run is given.
+    """
+    folds, share, copied = recipe.folds_of(sets or [recipe.data[0].set], split), recipe.validation_share, split == "published"
+    if not isinstance(settings, FilmSettings):
+        return training_hours(settings, recipe.samples, folds, share, parts_copies=copied)
+    hours = training_hours(settings, recipe.film_samples, folds, share)
+    if settings.patch_run == PATCH_RUN:
+        below = recipe.patch_classifier(settings.network, split, shortened=settings.shortened)
+        hours += training_hours(below, recipe.samples, folds, share)
+    return hours
 
 
 def full_hours(recipe: Recipe, network: str, split: str = "patient") -> float:

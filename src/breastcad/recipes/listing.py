@@ -59,6 +59,7 @@ def whole(one: Recipe) -> str:
     lines += [f"    as published: {_pairs(one.published_patches)}"] if one.published_patches else []
     lines += [f"  training: {_pairs(shared)}"]
     lines += [f"    as published: {_pairs(one.published_training)}"] if one.published_training else []
+    lines += [f"  whole films, on these: {_pairs(one.films)}"] if one.films else []
     lines += [f"  split: {one.folds_of([], 'patient')} folds, {100 * one.validation_share:.0f} % of the rest validates" + _other_folds(one)]
     lines += ["  networks, and the full cost on two cores:"]
     for network in networks:
@@ -66,6 +67,7 @@ def whole(one: Recipe) -> str:
         lines.append(f"    {network}: {told(full_hours(one, network))}" + (f" ({_pairs(own)})" if own else ""))
     lines += [f"    {name}: none of the publication's; held against {other}" for name, other in one.stands_in.items()]
     lines += [f"  --shortened sets: {_pairs({**one.shortened.get('patches', {}), **one.shortened.get('training', {})})}"]
+    lines += [f"    of whole films: {_pairs(one.shortened['films'])}"] if "films" in one.shortened else []
     lines += ["  reported:"]
     lines += [f"    {own.network}, {own.of}: {_pairs(own.figures)}" for own in one.reported]
     lines += [f"    {name}: {meaning}" for name, meaning in one.printed.items()]

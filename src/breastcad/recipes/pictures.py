@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from breastcad.core.files import read_predictions
 from breastcad.evaluate.pictures import Curve
 from breastcad.recipes.compared import figure_name, other_weights
-from breastcad.recipes.runs import WINDOWS, RecipeRun
+from breastcad.recipes.runs import RecipeRun
 
 _STYLES: dict[str, dict[str, Any]] = {
     "reported": {"facecolor": "#BBBBBB", "hatch": "///", "edgecolor": "white"},
@@ -122,7 +122,7 @@ def _draw(panel: Axes, place: float, bar: Bar) -> None:
 
 
 def roc_curves(runs: Sequence[RecipeRun]) -> list[Curve]:
-    """Return a curve a run and set, of test windows: which are what is looked for, and the scores; the interval is the run's figure's.
+    """Return a curve a run and set, of test windows or films: which are what is looked for, scores, and the interval of the run's figure.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def roc_curves(runs: Sequence[RecipeRun]) -> list[Curve]:
     asked = {run.question for run in runs}
     for run in runs:
         positive, negative, score = _asked(run.question)
-        tested = [row for row in read_predictions(run.folder / "predictions.csv") if (row.part, row.level) == ("test", WINDOWS)]
+        tested = [row for row in read_predictions(run.folder / "predictions.csv") if (row.part, row.level) == ("test", run.level)]
         for set_name in run.sets:
             rows = [row for row in tested if row.label in positive + negative and set_name in ("all", row.set)]
             scores = [row.probability.get(score, 1 - row.probability.get("normal", 0.0)) for row in rows]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import Collection
 from breastcad.patches.methods import METHODS
 from breastcad.patches.settings import settings_of
-from breastcad.recipes.recipe import SPLITS, Recipe
+from breastcad.recipes.recipe import OF_PATCHES, PATCH_RUN, SPLITS, Recipe
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.tasks import recipe as start_settings
 
 
@@ -86,11 +87,27 @@ def checked(recipe: Recipe, given: Sequence[Given], choice: Choice) -> Classifie
     sets = sorted({name for one in given for name in one.sets})
     if choice.split == "leave-one-set-out" and len(sets) < 2:
         raise InputError(f"--split leave-one-set-out needs collections of two sets at least, got {', '.join(sets)}")
-    settings = recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes=choice.changes)
-    classes = classes_at_hand(settings.classes, [one.collection for one in given])
+    return _with_classes_at_hand(recipe, given, choice)
+
+
+def _with_classes_at_hand(recipe: Recipe, given: Sequence[Given], choice: Choice) -> ClassifierSettings:
+    """Return the settings of a training, windows being told apart by what these collections have."""
+    changes = dict(choice.changes or {})
+    if recipe.films and choice.split == "published":
+        raise InputError(f"recipe '{recipe.key}' is of whole films, which cannot be parted as windows; leave --split published out")
+    settings = recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes=changes)
+    name = "patch_classes" if isinstance(settings, FilmSettings) else "classes"
+    if isinstance(settings, FilmSettings) and settings.patch_run != PATCH_RUN:
+        if idle := next((one for one in changes if one.startswith(OF_PATCHES)), None):
+            raise InputError(
+                f"--setting {idle} is of patch classifiers that are not trained, since patch_run is given; leave one of them out"
+            )
+        return settings
+    every = str(getattr(settings, name))
+    classes = classes_at_hand(every, [one.collection for one in given])
     if len(classes.split(",")) < 2:
-        raise InputError(f"these collections have findings of no two of the classes of '{recipe.key}': {settings.classes}")
-    return recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes={**(choice.changes or {}), "classes": classes})
+        raise InputError(f"these collections have findings of no two of the classes of '{recipe.key}': {every}")
+    return recipe.settings(choice.network, choice.split, shortened=choice.shortened, changes={**changes, name: classes})
 
 
 def classes_at_hand(classes: str, collections: Sequence[Collection]) -> str:
@@ -111,7 +128,7 @@ def classes_at_hand(classes: str, collections: Sequence[Collection]) -> str:
     return ", ".join(kept)
 
 
-def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Choice, copies: int) -> list[Step]:
+def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Choice, copies: int | None) -> list[Step]:
     """Return the calls that make images, groups and windows in a folder.
 
     Parameters
@@ -122,8 +139,8 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
         ``images/`` (one a collection, where the recipe has a pipeline), ``split/``, ``patches/`` and, as published, ``windows-split/``. The
         split by patient serves both: as published it gives windows their groups.
     choice : Choice
-    copies : int
-        Of each window, where they are parted with it.
+    copies : int or None
+        Of each window, where they are parted with it; None where nothing is trained on windows: then none are cut.
 
     Returns
     -------
@@ -145,6 +162,8 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
     }.get(choice.split, ("--kind", "kfold", "--folds", str(recipe.folds_of(sets, "patient"))))
     paths = [str(one.path) for one in given]
     steps.append(Step(("split", *paths, *kind, *common, "--out", str(split)), split / "split.json"))
+    if copies is None:
+        return steps
     windows = (
         "--method",
         str(recipe.patches["method"]),
@@ -179,9 +198,45 @@ def image_folders(recipe: Recipe, given: Sequence[Given], folder: Path) -> list[
     return [folder / "images" / one.name for one in given] if recipe.pipeline else [one.path for one in given]
 
 
-def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, choice: Choice, settings: ClassifierSettings) -> Step:
-    """Return the call that trains, with every setting in which the run differs from `train --recipe classifier`."""
-    start = start_settings("classifier")
+def patch_classifier(recipe: Recipe, choice: Choice, settings: ClassifierSettings) -> ClassifierSettings | None:
+    """Return the settings of the training on windows: of a recipe of films, of the classifiers beneath; None where these are given."""
+    if not isinstance(settings, FilmSettings):
+        return settings
+    if settings.patch_run != PATCH_RUN:
+        return None
+    changes = {**(choice.changes or {}), f"{OF_PATCHES}classes": settings.patch_classes}
+    return recipe.patch_classifier(choice.network, choice.split, shortened=choice.shortened, changes=changes)
+
+
+def trainings(
+    recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, choice: Choice, settings: ClassifierSettings
+) -> list[Step]:
+    """Return the calls that train, with every setting in which a run differs from `train --recipe`: of films, first the patch classifiers.
+
+    Parameters
+    ----------
+    recipe, given, choice
+        As of `preparation`.
+    prepared, run : Path
+        Where images and windows were made, and what is trained; patch classifiers lie in the former, for all recipes of films on them.
+    settings : ClassifierSettings
+        As `checked` gives them.
+    """
+    below = patch_classifier(recipe, choice, settings)
+    if not isinstance(settings, FilmSettings):
+        return [_training(recipe, given, prepared, run, choice, settings)]
+    steps = []
+    if below is not None:
+        how = "" if choice.split == "patient" else f"-{choice.split}"
+        its = prepared / f"{PATCH_RUN}-{choice.network}{how}{'-shortened' if choice.shortened else ''}"
+        steps.append(_training(recipe, given, prepared, its, choice, below))
+        settings = replace(settings, patch_run=str(its))
+    return [*steps, _training(recipe, given, prepared, run, choice, settings)]
+
+
+def _training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, choice: Choice, settings: ClassifierSettings) -> Step:
+    films = isinstance(settings, FilmSettings)
+    start = start_settings("whole-film" if films else "classifier")
     names = [entry.name for entry in fields(settings) if entry.name not in ("network", "seed")]
     changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(start, name)}
     split, patches = places(recipe, prepared, choice)
@@ -189,8 +244,8 @@ def training(recipe: Recipe, given: Sequence[Given], prepared: Path, run: Path, 
     given_words = {"--folds": choice.folds, "--jobs": choice.jobs}
     some = (word for name, value in given_words.items() if value is not None for word in (name, str(value)))
     words = (
-        *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "classifier", "--network", settings.network),
-        *("--patches", str(patches), "--split", str(split), *setting_words(changed)),
+        *("train", *map(str, image_folders(recipe, given, prepared)), "--recipe", "whole-film" if films else "classifier"),
+        *("--network", settings.network, *(() if films else ("--patches", str(patches))), "--split", str(split), *setting_words(changed)),
         *("--seed", str(choice.seed), "--device", choice.device, *some, "--out", str(run)),
     )
     return Step(words)

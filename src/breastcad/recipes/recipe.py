@@ -18,9 +18,14 @@ from breastcad.core.files import read_yaml
 from breastcad.patches.methods import METHODS
 from breastcad.patches.settings import settings_of
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.settings import with_values
 
-FILES = ("a", "b", "c", "d", "e3", "e5", "e6")
+FILES = ("a", "b", "c", "d", "d-films", "e3", "e5", "e6")
+OF_PATCHES = "patches."
+"""With this before its name, a changed setting of a recipe of whole films is one of the patch classifiers beneath."""
+PATCH_RUN = "patch-run"
+"""What a recipe of whole films says for ``patch_run``: the run that its reproduction makes."""
 SPLITS = ("patient", "published", "official", "leave-one-set-out")
 """How a reproduction may be parted: by patient; at random, as published; as the set's authors parted it; a fold a set."""
 
@@ -59,10 +64,12 @@ class Recipe:
     """One experiment of a publication.
 
     ``networks`` maps each to the settings of its own; ``stands_in`` a network that is none of the publication's to the one it is held
-    against. ``published_...`` replaces what differs where windows are parted as published. ``samples`` is how many windows, copies
+    against. ``films``, where there are any, is a training of whole films on the classifiers that ``training`` makes (under ``networks``
+    what is a network's own), and ``film_samples`` how many films train. ``published_...`` replaces what differs where windows are parted as
+    published. ``samples`` is how many windows, copies
     among them, an epoch of the publication has (``samples_an_epoch``, where set, comes before it). ``printed`` says what a reported
     figure's name means where it does not mean what it says, ``ours`` which of our figures it then is held against. ``shortened``
-    holds ``training`` and ``patches``.
+    holds ``training``, ``patches`` and ``films``.
     """
 
     key: str
@@ -84,6 +91,8 @@ class Recipe:
     published_patches: Mapping[str, Any]
     published_training: Mapping[str, Any]
     published_folds: int | None = None
+    films: Mapping[str, Any]
+    film_samples: int = 0
     stands_in: Mapping[str, str]
     printed: Mapping[str, str]
     ours: Mapping[str, str]
@@ -121,20 +130,49 @@ class Recipe:
     def settings(
         self, network: str, split: str, *, shortened: bool = False, changes: Mapping[str, Any] | None = None
     ) -> ClassifierSettings:
-        """Return the settings of a training.
+        """Return the settings of a training, of whole films where the recipe is of them.
 
         Raises
         ------
         InputError
             If a change is no setting, or not of its type or range.
         """
+        changes = dict(changes or {})
+        if not self.films:
+            return self._of_windows(network, split, changes, shortened=shortened)
+        below = self.patch_classifier(network, split, shortened=shortened, changes=changes)
+        taken = ("network", "channels", "head", "hidden", "attention", "normalisation", "weights")
+        values: dict[str, Any] = {name: getattr(below, name) for name in taken}
+        values |= {"patch_rows": below.rows, "patch_cols": below.cols, "patch_classes": below.classes, "patch_run": PATCH_RUN}
+        values |= {"model_id": f"{self.key}-{network}", "modality": self.modality} | dict(self.films)
+        own = values.pop("networks", {}).get(self.held_against(network), {})
+        values |= own if not shortened else {**self.shortened.get("films", {}), "shortened": True}
+        values |= {name: value for name, value in changes.items() if not name.startswith(OF_PATCHES)}
+        return with_values(FilmSettings(), list(values.items()))
+
+    def patch_classifier(
+        self, network: str, split: str, *, shortened: bool = False, changes: Mapping[str, Any] | None = None
+    ) -> ClassifierSettings:
+        """Return the settings of the training of patch classifiers that one of whole films stands on.
+
+        Raises
+        ------
+        InputError
+            If a change of theirs (`OF_PATCHES`) is no setting, or not of its type or range.
+        """
+        given = dict(changes or {})
+        own = {"model_id": f"{PATCH_RUN}-{network}"} | {name: value for name, value in given.items() if name == "weights"}
+        own |= {name.removeprefix(OF_PATCHES): value for name, value in given.items() if name.startswith(OF_PATCHES)}
+        return self._of_windows(network, split, own, shortened=shortened)
+
+    def _of_windows(self, network: str, split: str, changes: Mapping[str, Any], *, shortened: bool) -> ClassifierSettings:
         values = {"model_id": f"{self.key}-{network}", "modality": self.modality, "network": network} | dict(self.training)
         values |= self.networks.get(self.held_against(network) or "", {})
         if split == "published":
             values |= self.published_training
         if shortened:
             values |= {**self.shortened.get("training", {}), "shortened": True}
-        return with_values(ClassifierSettings(), list((values | dict(changes or {})).items()))
+        return with_values(ClassifierSettings(), list((values | dict(changes)).items()))
 
 
 @functools.cache
@@ -196,7 +234,7 @@ def recipe_of(place: Path, key: str, content: Mapping[str, Any]) -> Recipe:
         networks = content["networks"]
         made = Recipe(
             **{
-                **{name: {} for name in ("published_patches", "published_training", "stands_in", "printed", "ours", "shortened")},
+                **{name: {} for name in ("published_patches", "published_training", "stands_in", "printed", "ours", "shortened", "films")},
                 **content,
                 "key": key,
                 "data": tuple(Needed(**need) for need in content["data"]),

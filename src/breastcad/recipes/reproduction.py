@@ -63,7 +63,7 @@ def reproduction_of(
         sets=sets,
         shortened=settings.shortened,
         made_up=any(is_made_up(one) for one in collections),
-        changes={**changes, "weights": weights} if "weights" in changes else changes,
+        changes={name: {"weights": weights, "patch_run": Path(value).name}.get(name, value) for name, value in changes.items()},
         patch_changes=patch_changes,
     )
 

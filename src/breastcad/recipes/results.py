@@ -15,7 +15,7 @@ from breastcad.recipes.compared import LEVELS, cell, changes_in_words, length_in
 from breastcad.recipes.cost import full_hours, recipe_hours, told
 from breastcad.recipes.recipe import Recipe, recipes
 from breastcad.recipes.reproduction import FILE, read_reproduction
-from breastcad.recipes.runs import BY, WINDOWS, RecipeRun, read_recipe_run
+from breastcad.recipes.runs import BY, RecipeRun, read_recipe_run
 
 BEGIN, END = "<!-- recipes: results -->", "<!-- end of recipes -->"
 COLUMNS = (
@@ -23,9 +23,9 @@ COLUMNS = (
     *("AUC by film; breast; woman", "seeds", "minutes", "length", "changed"),
 )
 NOTE = (
-    "Test windows of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. Films, breasts and women:"
-    " malignant against benign, of their windows as the recipe aggregates them; by the probability of a lesion where windows were asked for"
-    " lesions alone. Original windows only: the same networks, tested copies left out. A publication's own"
+    "Test windows, or whole films, of all folds pooled; brackets: 95 % over patient groups; accuracy: by the highest probability. Films,"
+    " breasts and women: malignant against benign, of their windows as the recipe aggregates them; by the probability of a lesion where"
+    " windows were asked for lesions alone. Original windows only: the same networks, tested copies left out. A publication's own"
     " figures stand beside ours in what `breastcad compare results/NAME` prints. Minutes: all epochs of all folds one after the other, as"
     " log.csv has them; folds may have run side by side. Full: hours of two cores, an estimate by the publication's number of windows; the"
     " command is `breastcad reproduce RECIPE COLLECTION --network NETWORK --split SPLIT --out RUN`. Changed: settings given with"
@@ -84,13 +84,13 @@ def _rows(run: RecipeRun) -> list[str]:
     """Return a row a set that figures are over, and of each a second of its original windows, where copies were tested too."""
     network = run.made.network if run.made.network == run.held_against else f"{run.made.network} for {run.held_against}"
     rows, last = [], (run.seeds, minutes_in_words(run), _length(run), changes_in_words(run))
-    for set_name, level in [(set_name, level) for set_name in run.sets for level in (WINDOWS, ORIGINALS)]:
+    for set_name, level in [(set_name, level) for set_name in run.sets for level in (run.level, ORIGINALS)]:
         area, right = (run.figure(name, set_name, level) for name in (f"auc {run.question}", f"accuracy {run.question}, {BY}"))
         some = area or right
         if level == ORIGINALS and some is None:
             continue
         counted = "" if some is None else f"{some.n:,}; {some.clusters:,}"
-        wholes = [cell(run.of_wholes(set_name, one)) or "-" for one in LEVELS] if level == WINDOWS else []
+        wholes = [cell(run.of_wholes(set_name, one)) or "-" for one in LEVELS] if level == run.level else []
         tested = f"{set_name}: {run.question}" if run.made.split == "leave-one-set-out" else f"{run.made.data}: {run.question}"
         tested += ", original windows only" if level == ORIGINALS else ""
         cells = (

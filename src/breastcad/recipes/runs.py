@@ -13,6 +13,7 @@ from breastcad.evaluate.figures import Figure, read_metrics
 from breastcad.recipes.recipe import Recipe, recipe
 from breastcad.recipes.reproduction import FILE, Reproduction, read_reproduction
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.tasks import from_dict
 
 QUESTIONS = ("lesion against none", "malignant against the rest", "malignant against benign")
@@ -43,16 +44,21 @@ class RecipeRun:
         return self.recipe.held_against(self.made.network) or self.made.network
 
     @property
+    def level(self) -> str:
+        """What was tested one by one: windows, or films."""
+        return "image" if isinstance(self.settings, FilmSettings) else WINDOWS
+
+    @property
     def question(self) -> str:
-        """What windows were asked."""
-        names = {figure.name for figure in self.figures if figure.level == WINDOWS}
+        """What windows, or films, were asked."""
+        names = {figure.name for figure in self.figures if figure.level == self.level}
         asked = [question for question in QUESTIONS if f"auc {question}" in names]
         return asked[0] if asked else QUESTIONS[-1]
 
     @property
     def sets(self) -> list[str]:
         """What figures are over: of sets that were tested one by one each, else all together."""
-        found = list(dict.fromkeys(figure.set for figure in self.figures if figure.level == WINDOWS and "/" not in figure.set))
+        found = list(dict.fromkeys(figure.set for figure in self.figures if figure.level == self.level and "/" not in figure.set))
         if self.made.split == "leave-one-set-out":
             return [name for name in found if name != "all"]
         return ["all"] if "all" in found else found[:1]
@@ -68,8 +74,9 @@ class RecipeRun:
         first = self.settings.seed
         return ", ".join(str(first + member) for member in range(self.settings.members))
 
-    def figure(self, name: str, set_name: str, level: str = WINDOWS) -> Figure | None:
-        """Return a figure by its name, or None if the run has none such."""
+    def figure(self, name: str, set_name: str, level: str | None = None) -> Figure | None:
+        """Return a figure by its name, of windows or films where no level is given, or None if the run has none such."""
+        level = level or self.level
         return next((one for one in self.figures if (one.name, one.set, one.level) == (name, set_name, level)), None)
 
     def of_wholes(self, set_name: str, level: str) -> Figure | None:

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from breastcad.train.search import SEARCH
 from breastcad.train.wholes import with_wholes
 from breastcad.train.windows import WHOLE, Window, load_windows, sample_id, whole_windows
 
+Kind = TypeVar("Kind", bound=ClassifierSettings)
 PartOf = Callable[[PatchRow, int], str | None]
 
 
@@ -78,7 +79,7 @@ def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None
     return load_windows(named, windows, wanted, settings, run.progress, groups=_groups(run.split, windows, settings), cache=cache)
 
 
-def _parted(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> dict[str, list[Window]]:
+def parted(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> dict[str, list[Window]]:
     """Return the windows of each part of a fold; refuse one with nothing to train or validate on: InputError."""
     part_of = _parts(split, fold)
     parts = {part: [one for one in windows if part_of(one.row, one.copy) == part] for part in PARTS}
@@ -93,7 +94,7 @@ def _parted(windows: list[Window], split: Iterable[SplitRow], settings: Classifi
 
 def make_task(windows: list[Window], split: Iterable[SplitRow], settings: ClassifierSettings, fold: Fold) -> ClassifierTask:
     """Return the task of one network, of the rows of one fold."""
-    parts = _parted(windows, split, settings, fold)
+    parts = parted(windows, split, settings, fold)
     if len({one.target for one in parts["train"]}) < 2:
         raise InputError(
             f"{fold_name(fold)} of the split trains on one class only, of '{settings.classes}'; make another split, or set other classes"
@@ -104,15 +105,53 @@ def make_task(windows: list[Window], split: Iterable[SplitRow], settings: Classi
 def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> None:
     """Train a fold; where this process ``writes``, write what it says of validation and test, and last fold.json: it is done."""
     settings = cast(ClassifierSettings, run.settings)
-    parts = _parted(windows, run.split, settings, fold)
-    tasks = [make_task(windows, run.split, replace(settings, seed=settings.seed + member), fold) for member in range(settings.members)]
+    tasks = [make_task(windows, run.split, one, fold) for one in members_of(settings)]
+    train_tasks(run, fold, windows, tasks, parted(windows, run.split, settings, fold), writes=writes)
+
+
+def members_of(settings: Kind) -> list[Kind]:
+    """Return the settings of each of a fold's networks: they differ in their seed."""
+    return [replace(settings, seed=settings.seed + member) for member in range(settings.members)]
+
+
+def train_tasks(
+    run: Run,
+    fold: Fold,
+    windows: list[Window],
+    tasks: Sequence[ClassifierTask],
+    parts: Mapping[str, list[Window]],
+    *,
+    writes: bool,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Train a fold's networks; where this process ``writes``, write what they say of the ``parts``, with more ``facts`` for fold.json."""
+    settings, more = cast(ClassifierSettings, run.settings), dict(facts or {})
     chosen_by = tasks[0].chosen_by
-    if chosen_by != settings.choose_by and run.tell:
-        run.tell(f"{fold_name(fold)}: its validation part has one class only, so epochs are chosen by the {chosen_by}")
+    if chosen_by != settings.choose_by:
+        more["chosen_by"] = chosen_by
+        if run.tell:
+            run.tell(f"{fold_name(fold)}: its validation part has one class only, so epochs are chosen by the {chosen_by}")
+    if tasks[0].normalisation is not None:
+        more["normalisation"] = tasks[0].normalisation.to_dict()
     networks: list[Any] = [train_member(run, task, fold, member, LOG_COLUMNS) for member, task in enumerate(tasks)]
-    if not writes:
-        return
-    said = {part: predict(networks, parts[part], settings, run.device, run.progress) for part in ("validation", "test")}
+    if writes:
+        said = {part: predict(networks, parts[part], settings, run.device, run.progress) for part in ("validation", "test")}
+        write_said(run, fold, windows, parts, said, more)
+
+
+def write_said(
+    run: Run,
+    fold: Fold,
+    windows: Iterable[Window],
+    parts: Mapping[str, list[Window]],
+    said: Mapping[str, NDArray[Any]],
+    more: dict[str, Any],
+) -> None:
+    """Write a fold's predictions.csv and fold.json: logits of validation and test (N, K), calibrated by a temperature of validation's.
+
+    ``windows`` are all of the run, by which wholes are labelled.
+    """
+    settings = cast(ClassifierSettings, run.settings)
     temperature = fit_softmax_temperature(said["validation"], np.array([one.target for one in parts["validation"]]))
     labels = labels_of_wholes({(one.image.set, one.image.image_id): one.image for one in windows}.values())
     rows = [
@@ -128,11 +167,7 @@ def train_fold(run: Run, fold: Fold, windows: list[Window], *, writes: bool) -> 
         "samples": {part: dict(sorted(Counter("+".join(names[one.target]) for one in own).items())) for part, own in parts.items()},
         "trained_on": sorted({one.row.set for one in parts["train"]}),
     }
-    if chosen_by != settings.choose_by:
-        facts["chosen_by"] = chosen_by
-    if tasks[0].normalisation is not None:
-        facts["normalisation"] = tasks[0].normalisation.to_dict()
-    write_json(folder_of(run, fold) / "fold.json", facts)
+    write_json(folder_of(run, fold) / "fold.json", facts | more)
 
 
 # ---- what a split names ----

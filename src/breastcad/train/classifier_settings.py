@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 from breastcad.augment.policies import POLICIES
@@ -16,11 +18,12 @@ KINDS_OF_FINDINGS = ("mass", "calcification", "asymmetry", "distortion", "other"
 
 
 class Stage(NamedTuple):
-    """A stage of a training: what learns (head, top or all), for how many epochs, at which rate."""
+    """A stage of a training: what learns (head, top or all), for how many epochs, at which rate; None: the settings' weight decay."""
 
     part: str
     epochs: int
     rate: float
+    decay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class ClassifierSettings(NetworkSettings):
     of finding ("malignant mass"), or several of these with + between them ("normal+benign"). Samples of other labels are left out.
 
     How: the ``optimiser`` with ``momentum`` (of Adam: beta 1) and ``beta2``; the ``schedule`` of its rate after ``warm_up``; ``stages``,
-    where given, in place of ``rate`` and ``epochs``: "head:3:1e-3 top:10:1e-4 all:37:1e-5". The loss is ``loss``, with ``focal_gamma``
-    for focal, ``label_smoothing``, and classes weighted by ``class_weight``. ``balance`` draws each class as often as the
+    where given, in place of ``rate`` and ``epochs``: "head:3:1e-3 top:10:1e-4 all:37:1e-5"; a fourth value of a stage is its own
+    ``weight_decay``: "head:30:1e-4:1e-3". The loss is ``loss``, with ``focal_gamma`` for focal,
+    ``label_smoothing``, and classes weighted by ``class_weight``. ``balance`` draws each class as often as the
     others. ``mixup`` is the alpha of mixing, 0 for none. ``samples_an_epoch`` draws so many samples an epoch, again and again where there
     are fewer; 0 draws each once.
 
@@ -137,15 +141,30 @@ class ClassifierSettings(NetworkSettings):
 
         Examples
         --------
-        >>> ClassifierSettings(stages="head:3:1e-3 all:7:1e-5").training_stages()[1]
-        Stage(part='all', epochs=7, rate=1e-05)
+        >>> ClassifierSettings(stages="head:3:1e-3 all:7:1e-5:1e-2").training_stages()
+        [Stage(part='head', epochs=3, rate=0.001, decay=None), Stage(part='all', epochs=7, rate=1e-05, decay=0.01)]
         """
         if not self.stages:
             return [Stage("all", self.epochs, self.rate)]
         try:
-            found = [Stage(part, int(epochs), float(rate)) for part, epochs, rate in (one.split(":") for one in self.stages.split())]
-        except ValueError:
+            found = [_stage(*one.split(":")) for one in self.stages.split()]
+        except (TypeError, ValueError):
             found = []
-        if not found or not all(one.part in ("head", "top", "all") and one.epochs > 0 and 0 < one.rate < float("inf") for one in found):
-            raise InputError(f"setting 'stages' must be like 'head:3:1e-3 top:10:1e-4 all:37:1e-5', got '{self.stages}'")
+        if not found or not all(_is_possible(one) for one in found):
+            raise InputError(
+                f"setting 'stages' must be like 'head:3:1e-3 top:10:1e-4 all:37:1e-5', perhaps with a weight decay each "
+                f"('head:30:1e-4:1e-3'), got '{self.stages}'"
+            )
         return found
+
+    def kept(self) -> Self:
+        """Return the settings as a run folder keeps them: of a file of weights its name, not its place on one machine."""
+        return replace(self, weights=Path(self.weights).name)
+
+
+def _stage(part: str, epochs: str, rate: str, decay: str | None = None) -> Stage:
+    return Stage(part, int(epochs), float(rate), None if decay is None else float(decay))
+
+
+def _is_possible(stage: Stage) -> bool:
+    return stage.part in ("head", "top", "all") and stage.epochs > 0 and 0 < stage.rate < math.inf and 0 <= (stage.decay or 0.0) < math.inf

@@ -56,6 +56,7 @@ class ClassifierTask:
         self.chosen_by = "loss" if one_class and settings.choose_by == "auc" else settings.choose_by
         self._number = fold[0] * 1000 + fold[1]
         self._epoch = 0
+        self._optimiser: Optimizer | None = None
         self._answers: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def make_network(self) -> ClassifierNetwork:
@@ -64,13 +65,16 @@ class ClassifierTask:
 
     def make_optimiser(self, network: nn.Module) -> Optimizer:
         """Return the settings' optimiser; what does not learn has no gradient, and is passed over."""
-        return make_optimiser(self.settings, [{"params": list(network.parameters()), "share": 1.0}])
+        self._optimiser = make_optimiser(self.settings, [{"params": list(network.parameters()), "share": 1.0}])
+        return self._optimiser
 
     def begin(self, network: nn.Module, epoch: int) -> bool:
-        """Let the part of the epoch's stage learn; return whether that stage begins."""
+        """Let the part of the epoch's stage learn, with its weight decay; return whether that stage begins."""
         torch.manual_seed(int(generator(self.settings.seed, "dropout", self._number, epoch).integers(2**31)))
         stage, first = self._stage(epoch)
         cast(ClassifierNetwork, network).learn_part(stage.part)
+        for group in self._optimiser.param_groups if self._optimiser else ():
+            group["weight_decay"] = self.settings.weight_decay if stage.decay is None else stage.decay
         network.train()
         self._epoch, self._answers = epoch, []
         return bool(epoch) and epoch == first

@@ -11,19 +11,33 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import write_text
 from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
-from breastcad.train import classical_run, classifier_run, lesion_run, sequence_run
+from breastcad.train import classical_run, classifier_run, film_run, lesion_run, sequence_run
 from breastcad.train.advice import advice
 from breastcad.train.classical_settings import DEEP, ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
 from breastcad.train.deep_features import network_features
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.processes import Processes
 from breastcad.train.run_folder import LEFT_OUT, Run, Tell, alone, bind, folds_of, gather, is_done, note_environment, undone_folds
 from breastcad.train.search import Search, searched
 from breastcad.train.settings import Settings
 
-KINDS: dict[str, ModuleType] = {"lesion": lesion_run, "classifier": classifier_run, "classical": classical_run, "sequence": sequence_run}
+KINDS: dict[str, ModuleType] = {
+    "lesion": lesion_run, "classifier": classifier_run, "film": film_run, "classical": classical_run, "sequence": sequence_run,
+}  # fmt: skip
 """Each kind of training has ``check``, ``load``, ``make_task`` and ``train_fold``."""
+
+
+def completed(settings: Settings) -> Settings:
+    """Return settings with what they take over from the run that they start from; those that start from none are as they were.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or it does not fit.
+    """
+    return film_run.completed(settings) if isinstance(settings, FilmSettings) else settings
 
 
 def check(
@@ -61,7 +75,9 @@ def check_network(settings: Settings, search: Search | None = None) -> None:
     """Refuse a network that cannot be built, before a run folder is bound to it: InputError. Of a search, any that it would try."""
     for one in [settings, *(search.networks(settings) if search else [])]:
         with _advice(one):  # one may be too large for any memory
-            if isinstance(one, ClassifierSettings):
+            if isinstance(one, FilmSettings):
+                film_run.check_network(one)
+            elif isinstance(one, ClassifierSettings):
                 make_network(one)
             if isinstance(one, ClassicalSettings) and DEEP in one.groups():
                 network_features(one, ())

@@ -107,7 +107,7 @@ def open_run(
 def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: dict[str, Any]) -> None:
     stored = folder / "settings.yaml"
     if stored.is_file():
-        if from_dict(read_yaml(stored)) != settings:
+        if from_dict(read_yaml(stored)).kept() != settings.kept():
             raise InputError(
                 f"'{folder}' holds a run with other settings; give the same ones to continue it, or name another folder with --out"
             )
@@ -119,7 +119,7 @@ def _open(folder: Path, settings: Settings, split: list[SplitRow], split_facts: 
         raise InputError(f"'{folder}' is not empty and holds no run; name another folder with --out")
     else:
         write_split(folder, split, split_facts)
-        write_text(stored, to_text(settings))
+        write_text(stored, to_text(settings.kept()))
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -64,6 +64,10 @@ class Settings:
                 self._check_range(name, numbers if isinstance(numbers, tuple) else (numbers,))
         return self
 
+    def kept(self) -> Self:
+        """Return the settings as a run folder keeps them; they name no place of one machine."""
+        return self
+
     def _check_range(self, name: str, numbers: tuple[float, ...]) -> None:
         """Refuse numbers of a setting that no training can use."""
         least, above = int(name in self.at_least_one), name in self.above_zero

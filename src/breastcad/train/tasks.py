@@ -11,14 +11,15 @@ import yaml
 from breastcad.core.errors import InputError
 from breastcad.train.classical_settings import ClassicalSettings
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.film_settings import FilmSettings
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.sequence_settings import SequenceSettings
 from breastcad.train.settings import Settings, flat, with_values
 
 SETTINGS: dict[str, type[Settings]] = {
-    kind.task: kind for kind in (LesionSettings, ClassifierSettings, ClassicalSettings, SequenceSettings)
+    kind.task: kind for kind in (LesionSettings, ClassifierSettings, FilmSettings, ClassicalSettings, SequenceSettings)
 }
-RECIPES = ("us-lesion", "mg-lesion", "classifier", "classical", "sequence")
+RECIPES = ("us-lesion", "mg-lesion", "classifier", "whole-film", "classical", "sequence")
 
 
 def recipe(name: str) -> Settings:

@@ -1,103 +1,170 @@
-"""What a finished training left behind, for those who ask its networks further: settings, networks of a fold, what the fold tested on."""
+"""A trained fold of a run of classifiers, of windows or films: its network, and what that has learnt from, for whatever starts from it."""
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import read_predictions, read_split, read_yaml
+from breastcad.core.files import read_json, read_split, read_yaml
+from breastcad.core.records import SplitRow
 from breastcad.evaluate.run_tables import fold_folder
+from breastcad.models.checkpoint import load_checkpoint
 from breastcad.models.classifier_network import ClassifierNetwork
+from breastcad.models.whole_film import WholeFilmNetwork
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import make_network
-from breastcad.train.deep_features import fold_settings
-from breastcad.train.loop import Fold, best_network, fold_name
+from breastcad.train.film_settings import FilmSettings
+from breastcad.train.film_task import make_film_network
+from breastcad.train.loop import Fold, best_network
+from breastcad.train.search import SEARCHED
+from breastcad.train.settings import with_values
 from breastcad.train.tasks import from_dict
 
-_WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
-"""Of a window's id: its size in source pixels."""
+START = "start.json"
+Network = ClassifierNetwork | WholeFilmNetwork
+Learnt = tuple[str, str, str]
+"""Set, image id and group of an image that was trained or chosen on."""
 
 
-def classifier_settings(run: Path) -> ClassifierSettings:
-    """Return the settings of a run of a classifier network.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained fold: its ``folder``, and the ``settings`` that its network was built by, whatever weights that began with."""
 
-    Raises
-    ------
-    InputError
-        If the folder holds no run, or one of another kind.
-    """
-    if not (run / "settings.yaml").is_file():
-        raise InputError(f"'{run.name}' is no run (it has no settings.yaml); breastcad train makes one")
-    settings = from_dict(read_yaml(run / "settings.yaml"))
-    if not isinstance(settings, ClassifierSettings):
-        raise InputError(f"'{run.name}' is a run of the kind '{settings.task}', and this takes runs of classifier networks")
-    return settings
+    folder: Path
+    settings: ClassifierSettings
+
+    @property
+    def run(self) -> str:
+        """The name of its run's folder."""
+        return self.folder.parent.parent.name
+
+    def network(self) -> Network:
+        """Return its network with its best weights, ready to predict.
+
+        Raises
+        ------
+        ReadError
+            If these are another network's.
+        """
+        try:
+            return best_network(lambda: built(self.settings), self.folder, torch.device("cpu"))
+        except RuntimeError as error:  # torch's, of weights that are not those of the network
+            raise ReadError(
+                self.folder, "holds the weights of another network than its run's settings name; train the fold again"
+            ) from error
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return its best weights."""
+        return load_checkpoint(self.folder / "best.safetensors")[0]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of its best weights' file."""
+        return hashlib.sha256((self.folder / "best.safetensors").read_bytes()).hexdigest()
+
+    def learnt(self) -> set[Learnt]:
+        """Return what it was trained or chosen on, and what the network was that it started from.
+
+        Raises
+        ------
+        ReadError
+            If its run's split does not know it.
+        """
+        split, own = read_split(self.folder.parent.parent), self.folder.name
+        rows = [row for row in split if fold_folder(Path(), (row.repeat, row.outer)).name == own]
+        if not rows:
+            raise ReadError(
+                self.folder, "is no fold of its run's split, so that what it has learnt from is not known; name a fold as its run does"
+            )
+        start = self.folder / START
+        before = read_json(start)["learnt_before"] if start.is_file() else []
+        return {(row.set, image_of(row), row.group) for row in rows if row.part != "test"} | {(a, b, c) for a, b, c in before}
 
 
-def trained_folds(run: Path) -> list[Fold]:
-    """Return the (repeat, outer fold) pairs of a run that are trained to their end.
-
-    Raises
-    ------
-    InputError
-        If there are none.
-    """
-    folds = sorted({(row.repeat, row.outer) for row in read_split(run)})
-    done = [fold for fold in folds if (fold_folder(run, fold) / "fold.json").is_file()]
-    if not done:
-        raise InputError(f"no fold of the run '{run.name}' is trained to its end; call breastcad train again")
-    return done
-
-
-def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[ClassifierNetwork]:
-    """Return the networks of a fold with their best weights, ready to predict.
+def trained(given: Path) -> Trained:
+    """Return the trained fold of a folder RUN/checkpoints/repeat0-fold0.
 
     Raises
     ------
     ReadError
-        If the weights are missing, or not those of the network that the settings name.
+        If it is none, or its run is of no classifier network.
     """
-    folder = fold_folder(run, fold)
-    settings = fold_settings(folder, run)
-    folders = [folder, *(folder / f"member{member}" for member in range(1, settings.members))]
-    try:
-        return [best_network(lambda: make_network(settings), one, device) for one in folders]
-    except RuntimeError as error:  # torch's, of weights that are not those of the network
-        raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
+    folder = given.resolve()  # under another name (a link, ".") the split would have no rows of it, and nothing would count as learnt
+    run = folder.parent.parent
+    if not (folder / "best.safetensors").is_file() or not (run / "settings.yaml").is_file():
+        raise ReadError(folder, "is no trained fold of a run; name one as RUN/checkpoints/repeat0-fold0")
+    its = run_settings(run)
+    path = folder / SEARCHED
+    return Trained(folder, with_values(its, list(read_json(path).items())) if path.is_file() else its)
 
 
-def tested_images(run: Path, fold: Fold) -> dict[tuple[str, str], str]:
-    """Return set and id of the images that a fold tested on, and the group of each.
+def run_settings(run: Path) -> ClassifierSettings:
+    """Return the settings of a run of classifier networks: ReadError if it is none."""
+    if not (run / "settings.yaml").is_file():
+        raise ReadError(run, "is no run folder (it has no settings.yaml); breastcad train makes one")
+    its = from_dict(read_yaml(run / "settings.yaml"))
+    if not isinstance(its, ClassifierSettings):
+        raise ReadError(run, "is of no run of a classifier network")
+    return its
+
+
+def trained_fold(run: Path, fold: Fold) -> Trained:
+    """Return a run's fold, or that of its repeat 0 where it has no such repeat.
 
     Raises
     ------
     InputError
-        If the split parts windows: each image then has windows that the fold's network has learnt from.
+        If that is not trained to its end.
     """
-    rows = [row for row in read_split(run) if (row.repeat, row.outer, row.inner) == (*fold, 0)]
-    if any(_WINDOW.search(row.id) and "/" in row.id for row in rows):
-        raise InputError(
-            f"the split of '{run.name}' parts windows, so that {fold_name(fold)} has learnt from windows of the images that it tested on; "
-            "take a run whose split parts images"
-        )
-    return {(row.set, row.id): row.group for row in rows if row.part == "test"}
+    folders = [fold_folder(run, one) for one in (fold, (0, fold[1]))]
+    found = next((one for one in folders if (one / "fold.json").is_file() and (one / "best.safetensors").is_file()), None)
+    if found is None:
+        raise InputError(f"fold {fold[1]} of the run '{run.resolve().name}' is not trained to its end; train it first")
+    return trained(found)
 
 
-def seen_scale(run: Path, settings: ClassifierSettings) -> tuple[float, float] | None:
-    """Return how many pixels of its input a network had for a source pixel, down and across: the median over the run's windows.
+def built(settings: ClassifierSettings) -> Network:
+    """Return the network of settings, with first weights of no use: others are to come."""
+    bare = replace(settings, weights="none")
+    return make_film_network(bare) if isinstance(bare, FilmSettings) else make_network(bare)
 
-    Returns
-    -------
-    (float, float) or None
-        None for a run of whole images.
+
+def image_of(row: SplitRow) -> str:
+    """Return the image of a split's row: of a window's id (SET/IMAGE/PLACE), the one that it lies on."""
+    parts = row.id.removeprefix(f"{row.set}/").rsplit("/", 1)
+    return parts[0] if row.id.startswith(f"{row.set}/") and len(parts) == 2 else row.id
+
+
+def refuse_learnt(learnt: Iterable[Learnt], tested: Iterable[SplitRow], woman_of: Callable[[str, str], Any], whose: str) -> None:
+    """Refuse a network that has learnt from what it is to be tested on: an image, one of its group, or one of the same woman.
+
+    Parameters
+    ----------
+    learnt : iterable of Learnt
+    tested : iterable of SplitRow
+        Rows of the part test.
+    woman_of : callable
+        Takes set and image id; None where the woman is not known.
+    whose : str
+        What the network is, for the message.
+
+    Raises
+    ------
+    InputError
     """
-    ids = [row.id for row in read_predictions(run / "predictions.csv") if row.level == "patch"]
-    sizes = [(float(found["rows"]), float(found["cols"])) for one in ids if (found := _WINDOW.search(one))]
-    if not sizes:
-        return None
-    rows, cols = np.median(np.array(sizes), axis=0)
-    return settings.rows / float(rows), settings.cols / float(cols)
+    learnt = set(learnt)
+    images, groups = {one[:2] for one in learnt}, {one[2] for one in learnt}
+    women = {(name, woman) for name, image in images if (woman := woman_of(name, image)) is not None}
+    for row in tested:
+        image = image_of(row)
+        if (row.set, image) in images or row.group in groups or (row.set, woman_of(row.set, image)) in women:
+            raise InputError(
+                f"{whose} has learnt from images of women that are to be tested (first: '{image}' of '{row.set}'), so figures would be of "
+                "what it knows; give a run on the same split"
+            )

@@ -1,0 +1,101 @@
+"""What a finished training left behind, for those who ask its networks further: settings, networks of a fold, what the fold tested on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from breastcad.core.errors import InputError, ReadError
+from breastcad.core.files import read_predictions, read_split, read_yaml
+from breastcad.evaluate.run_tables import fold_folder
+from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.loop import Fold, best_network, fold_name
+from breastcad.train.tasks import from_dict
+from breastcad.train.trained import Network, built, trained
+
+_WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
+"""Of a window's id: its size in source pixels."""
+
+
+def classifier_settings(run: Path) -> ClassifierSettings:
+    """Return the settings of a run of a classifier network.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, or one of another kind.
+    """
+    if not (run / "settings.yaml").is_file():
+        raise InputError(f"'{run.name}' is no run (it has no settings.yaml); breastcad train makes one")
+    settings = from_dict(read_yaml(run / "settings.yaml"))
+    if not isinstance(settings, ClassifierSettings):
+        raise InputError(f"'{run.name}' is a run of the kind '{settings.task}', and this takes runs of classifier networks")
+    return settings
+
+
+def trained_folds(run: Path) -> list[Fold]:
+    """Return the (repeat, outer fold) pairs of a run that are trained to their end.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    folds = sorted({(row.repeat, row.outer) for row in read_split(run)})
+    done = [fold for fold in folds if (fold_folder(run, fold) / "fold.json").is_file()]
+    if not done:
+        raise InputError(f"no fold of the run '{run.name}' is trained to its end; call breastcad train again")
+    return done
+
+
+def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[Network]:
+    """Return the networks of a fold with their best weights, ready to predict.
+
+    Raises
+    ------
+    ReadError
+        If the weights are missing, or not those of the network that the settings name.
+    """
+    folder = fold_folder(run, fold)
+    settings = trained(folder).settings
+    folders = [folder, *(folder / f"member{member}" for member in range(1, settings.members))]
+    try:
+        return [best_network(lambda: built(settings), one, device) for one in folders]
+    except RuntimeError as error:  # torch's, of weights that are not those of the network
+        raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
+
+
+def tested_images(run: Path, fold: Fold) -> dict[tuple[str, str], str]:
+    """Return set and id of the images that a fold tested on, and the group of each.
+
+    Raises
+    ------
+    InputError
+        If the split parts windows: each image then has windows that the fold's network has learnt from.
+    """
+    rows = [row for row in read_split(run) if (row.repeat, row.outer, row.inner) == (*fold, 0)]
+    if any(_WINDOW.search(row.id) and "/" in row.id for row in rows):
+        raise InputError(
+            f"the split of '{run.name}' parts windows, so that {fold_name(fold)} has learnt from windows of the images that it tested on; "
+            "take a run whose split parts images"
+        )
+    return {(row.set, row.id): row.group for row in rows if row.part == "test"}
+
+
+def seen_scale(run: Path, settings: ClassifierSettings) -> tuple[float, float] | None:
+    """Return how many pixels of its input a network had for a source pixel, down and across: the median over the run's windows.
+
+    Returns
+    -------
+    (float, float) or None
+        None for a run of whole images.
+    """
+    ids = [row.id for row in read_predictions(run / "predictions.csv") if row.level == "patch"]
+    sizes = [(float(found["rows"]), float(found["cols"])) for one in ids if (found := _WINDOW.search(one))]
+    if not sizes:
+        return None
+    rows, cols = np.median(np.array(sizes), axis=0)
+    return settings.rows / float(rows), settings.cols / float(cols)
