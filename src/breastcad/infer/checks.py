@@ -22,6 +22,8 @@ LONGEST_ASPECT = 4.0
 # Beyond these nothing is concluded. In busi, bus-bra, mini-mias and cbis-ddsm no side is below 240 pixels or above 2.2 times the other.
 SHORTEST_SIDE_PX = 32
 STRIP_ASPECT = 10.0
+# Of such distances (`image.Looked.unlike`) films reach 1.1, negatives 2, ultrasound and photographs 3 to 20: docs/findings.md.
+MUCH_UNLIKE = 1.5
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
@@ -73,7 +75,7 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     return None
 
 
-def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
+def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: float | None = None) -> str | None:
     """Return why nothing should be concluded from what this model says of a picture; None where nothing speaks against it.
 
     Parameters
@@ -81,7 +83,14 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
     picture : Picture
     facts : mapping
         The model's metadata.
+    unlike : float, optional
+        As `image.Looked` has it.
     """
+    if unlike is not None and unlike > MUCH_UNLIKE:
+        return (
+            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike:.1f} times as "
+            "far from that as 99 of 100 such pictures do at most"
+        )
     if picture.modality not in ("MG", "US") or picture.modality == facts["modality"]:
         return None
     return f"abstained: the model {facts['id']} is for {facts['modality']}, but the file says {picture.modality}: its numbers mean nothing"
@@ -147,7 +156,7 @@ def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:
     return None
 
 
-def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
+def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: float | None = None) -> list[str]:
     """Return what to say of a model looking at this picture: what it has not seen, and its own standing warnings.
 
     Parameters
@@ -155,6 +164,8 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
     picture : Picture
     facts : mapping
         The model's metadata.
+    unlike : float, optional
+        As `image.Looked` has it.
     """
     warnings = []
     seen, given = facts["seen"], facts["input"]
@@ -163,4 +174,6 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
         warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
     if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:
         warnings.append(f"tiny: {rows} x {cols} pixels, where the model {facts['id']} sees {given['rows']} x {given['cols']}")
+    if unlike is not None and 1 < unlike <= MUCH_UNLIKE:
+        warnings.append(f"unusual: fewer than one in a hundred of the pictures that the model {facts['id']} knows are as unlike the others")
     return [*warnings, *facts["warnings"]]

@@ -20,7 +20,7 @@ from breastcad.models.catalogue import QUIET, metadata_of, open_session, read_mo
 from breastcad.models.metadata import LARGEST_NUMBER
 from breastcad.preprocess.inputs import ModelInput, prepare
 
-INPUT_NAME, OUTPUT_NAMES = "image", ["maps", "logits"]
+INPUT_NAME = "image"
 LONGEST_RUN_S = 300.0
 """A graph that is not done with one image by then is stopped; those of the bundled models take a second or two."""
 Dims = Sequence[int | str | None]
@@ -32,10 +32,13 @@ class Outputs:
 
     ``maps`` is (F, 2, h, w) float32: for each fold the logits of [lesion, malignant given lesion] of each map pixel, the mean of
     the fold's members; ``logits`` is (F, M, 2) float32: those of [abnormal, malignant given abnormal] of the image, of each member.
+    ``unlike`` is (F,) float32: how far the image lies from what each fold saw in training, 1 being as far as 99 % of its validation
+    images lie at most; None of a model that does not say.
     """
 
     maps: NDArray[np.float32]
     logits: NDArray[np.float32]
+    unlike: NDArray[np.float32] | None = None
 
 
 class Model:
@@ -64,6 +67,8 @@ class Model:
         self._members: int = self.facts["members"]
         networks = self.facts["folds"] * self._members
         self._shapes: dict[str, Dims] = {"maps": (None, networks, 2, None, None), "logits": (None, networks, 2)}
+        if self.facts["unlike"]:
+            self._shapes["unlike"] = (None, self.facts["folds"])
         _check_graph(path, self._session, (None, 1, self.rows, self.cols), self._shapes)
 
     def run(self, pixels: NDArray[np.float32], part: Box | None = None) -> tuple[ModelInput, Outputs]:
@@ -90,15 +95,17 @@ class Model:
         row0, col0, row1, col1 = (0, 0, *pixels.shape) if part is None else map(int, part)
         seen = prepare(pixels[row0:row1, col0:col1], self.pipeline, self.rows, self.cols)
         seen.box = seen.box[0] + row0, seen.box[1] + col0, seen.box[2] + row0, seen.box[3] + col0
-        maps, logits = self._outputs(np.ascontiguousarray(seen.array[None, None], np.float32))
+        maps, logits, *unlike = self._outputs(np.ascontiguousarray(seen.array[None, None], np.float32))
         by_fold = maps[0].reshape(-1, self._members, *maps.shape[2:])
-        return seen, Outputs(by_fold.mean(axis=1), logits[0].reshape(-1, self._members, logits.shape[2]))
+        said = Outputs(by_fold.mean(axis=1), logits[0].reshape(-1, self._members, logits.shape[2]))
+        said.unlike = unlike[0][0] if unlike else None
+        return seen, said
 
     def _outputs(self, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run the graph on an image (1, 1, rows, cols), and look at what it gives."""
         outputs = self._run_in_time(image)
         most = self.facts["folds"] * self._members * 2 * self.rows * self.cols  # maps are no larger than the input
-        for name, found in zip(OUTPUT_NAMES, outputs, strict=True):
+        for name, found in zip(self._shapes, outputs, strict=True):
             if not _fits(found.shape, self._shapes[name]) or not 0 < found.size <= most:
                 raise self._fault(f"gave '{name}' of {_shown(found.shape)} where {_shown(self._shapes[name])} was said")
             if not (np.abs(found) < LARGEST_NUMBER).all():  # a NaN is not either
@@ -113,7 +120,7 @@ class Model:
         timer.daemon = True  # else an interrupt that comes while it starts would keep the process until its time is over
         try:
             timer.start()
-            outputs: list[NDArray[np.float32]] = self._session.run(OUTPUT_NAMES, {INPUT_NAME: image}, options)
+            outputs: list[NDArray[np.float32]] = self._session.run(list(self._shapes), {INPUT_NAME: image}, options)
         except Exception as error:  # whatever a graph does to onnxruntime
             self._stopped = options.terminate
             ran = f"was stopped, for its graph ran for more than {LONGEST_RUN_S:g} s"
@@ -131,7 +138,7 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, image: Dims,
     inputs, given = session.get_inputs(), {output.name: output for output in session.get_outputs()}
     types = {node.type for node in (*inputs, *(given[name] for name in outputs if name in given))}
     if [node.name for node in inputs] != [INPUT_NAME] or not set(outputs) <= set(given) or types != {"tensor(float)"}:
-        names = " and ".join(map(repr, OUTPUT_NAMES))
+        names = " and ".join(map(repr, outputs))
         raise ReadError(path, f"its graph must turn '{INPUT_NAME}' into {names}, of float32; export the model again")
     # The input's size stands in the graph: a graph that takes any would run at a size that it was not trained at.
     if list(inputs[0].shape[1:]) != list(image[1:]):

@@ -101,9 +101,10 @@ FIELDS: dict[str, Kind] = {
     "not_seen": _text(),
     "warnings": _several(_text()),
     "shortened": _FLAG,
+    "unlike": _FLAG,
 }
-DEFAULTS: dict[str, Any] = {"members": 1, "warnings": []}
-"""Files written before a fold could have several networks do not say how many."""
+DEFAULTS: dict[str, Any] = {"members": 1, "warnings": [], "unlike": False}
+"""What files do not say that were written before a fold could have several networks, or a network could tell what it has not seen."""
 PER_FOLD = ("temperature", "shift", "marks")
 
 
