@@ -24,6 +24,7 @@ SHORTEST_SIDE_PX = 32
 STRIP_ASPECT = 10.0
 # Of such distances (`image.Looked.unlike`) films reach 1.1, negatives 2, ultrasound and photographs 3 to 20: docs/findings.md.
 MUCH_UNLIKE = 1.5
+UPSIDE_DOWN = 1.35
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
@@ -75,7 +76,7 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     return None
 
 
-def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: float | None = None) -> str | None:
+def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: tuple[float, float] | None = None) -> str | None:
     """Return why nothing should be concluded from what this model says of a picture; None where nothing speaks against it.
 
     Parameters
@@ -83,12 +84,12 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: float |
     picture : Picture
     facts : mapping
         The model's metadata.
-    unlike : float, optional
+    unlike : (float, float), optional
         As `image.Looked` has it.
     """
-    if unlike is not None and unlike > MUCH_UNLIKE:
+    if unlike is not None and unlike[0] > MUCH_UNLIKE:
         return (
-            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike:.1f} times as "
+            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike[0]:.1f} times as "
             "far from that as 99 of 100 such pictures do at most"
         )
     if picture.modality not in ("MG", "US") or picture.modality == facts["modality"]:
@@ -156,7 +157,7 @@ def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:
     return None
 
 
-def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: float | None = None) -> list[str]:
+def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: tuple[float, float] | None = None) -> list[str]:
     """Return what to say of a model looking at this picture: what it has not seen, and its own standing warnings.
 
     Parameters
@@ -164,7 +165,7 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: float | N
     picture : Picture
     facts : mapping
         The model's metadata.
-    unlike : float, optional
+    unlike : (float, float), optional
         As `image.Looked` has it.
     """
     warnings = []
@@ -174,6 +175,8 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: float | N
         warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
     if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:
         warnings.append(f"tiny: {rows} x {cols} pixels, where the model {facts['id']} sees {given['rows']} x {given['cols']}")
-    if unlike is not None and 1 < unlike <= MUCH_UNLIKE:
+    if unlike is not None and 1 < unlike[0] <= MUCH_UNLIKE:
         warnings.append(f"unusual: fewer than one in a hundred of the pictures that the model {facts['id']} knows are as unlike the others")
+    if unlike is not None and facts["modality"] == "MG" and unlike[0] > UPSIDE_DOWN * unlike[1]:
+        warnings.append(f"perhaps upside down: turned over, the picture is more like what the model {facts['id']} knows")
     return [*warnings, *facts["warnings"]]

@@ -29,8 +29,8 @@ Shape = tuple[int, int]
 class Looked:
     """What a model says of a picture. ``masks`` is one (H, W) bool a finding, or None where the model does not outline.
 
-    ``unlike`` is how far the picture lies from what the model saw in training, the median over its folds: above 1 as far as one in a
-    hundred of such pictures; None of a model that does not say.
+    ``unlike`` is how far the picture, and the picture upside down, lies from what the model saw in training, the median over its folds:
+    above 1 as far as one in a hundred of such pictures; None of a model that does not say.
     """
 
     numbers: ImageNumbers
@@ -38,7 +38,7 @@ class Looked:
     findings: list[Finding]
     heat_map: NDArray[np.float32]
     masks: list[NDArray[np.bool_]] | None
-    unlike: float | None = None
+    unlike: tuple[float, float] | None = None
 
 
 def look(picture: Picture, model: Model, image_id: str) -> Looked:
@@ -68,7 +68,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
         findings=findings,
         heat_map=_heat_map(maps, seen, shape),
         masks=_outlines(parts, maps.lesion, seen, shape) if facts["outline"] else None,
-        unlike=None if outputs.unlike is None else float(np.median(outputs.unlike)),
+        unlike=None if outputs.unlike is None else (float(np.median(outputs.unlike[:, 0])), float(np.median(outputs.unlike[:, 1]))),
     )
 
 

@@ -32,8 +32,8 @@ class Outputs:
 
     ``maps`` is (F, 2, h, w) float32: for each fold the logits of [lesion, malignant given lesion] of each map pixel, the mean of
     the fold's members; ``logits`` is (F, M, 2) float32: those of [abnormal, malignant given abnormal] of the image, of each member.
-    ``unlike`` is (F,) float32: how far the image lies from what each fold saw in training, 1 being as far as 99 % of its validation
-    images lie at most; None of a model that does not say.
+    ``unlike`` is (F, 2) float32: how far the image, and the image upside down, lies from what each fold saw in training, 1 being as
+    far as 99 % of its validation images lie at most; None of a model that does not say.
     """
 
     maps: NDArray[np.float32]
@@ -68,7 +68,7 @@ class Model:
         networks = self.facts["folds"] * self._members
         self._shapes: dict[str, Dims] = {"maps": (None, networks, 2, None, None), "logits": (None, networks, 2)}
         if self.facts["unlike"]:
-            self._shapes["unlike"] = (None, self.facts["folds"])
+            self._shapes["unlike"] = (None, self.facts["folds"], 2)
         _check_graph(path, self._session, (None, 1, self.rows, self.cols), self._shapes)
 
     def run(self, pixels: NDArray[np.float32], part: Box | None = None) -> tuple[ModelInput, Outputs]:

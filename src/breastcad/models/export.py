@@ -34,7 +34,10 @@ OUTPUTS = ("maps", "logits")
 
 
 class SideBySide(nn.Module):
-    """Several networks as one: maps (N, F, 2, h, w) and logits (N, F, 2); with ``seen``, how unlike what each fold saw (N, folds)."""
+    """Several networks as one: maps (N, F, 2, h, w) and logits (N, F, 2); with ``seen``, how unlike what each fold saw (N, folds, 2).
+
+    Of the last two the first is of the image as it is, the second of it upside down.
+    """
 
     def __init__(self, networks: list[LesionNetwork], seen: list[Seen] | None = None) -> None:
         super().__init__()
@@ -47,8 +50,11 @@ class SideBySide(nn.Module):
         said = torch.stack(maps, 1), torch.stack(logits, 1)
         if not self.seen:
             return said
-        first = features[:: len(features) // len(self.seen)]  # a fold's first network's
-        return *said, torch.stack([seen(one) for seen, one in zip(self.seen, first, strict=True)], 1)
+        members = len(features) // len(self.seen)
+        first, turned = list(self.networks)[::members], image.flip(2)
+        over = [cast("LesionNetwork", one).film_features(turned) for one in first]
+        pairs = [torch.stack([seen(one), seen(up)], 1) for seen, one, up in zip(self.seen, features[::members], over, strict=True)]
+        return *said, torch.stack(pairs, 1)
 
 
 def export_networks(
