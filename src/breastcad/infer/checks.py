@@ -89,8 +89,8 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: tuple[f
     """
     if unlike is not None and unlike[0] > MUCH_UNLIKE:
         return (
-            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike[0]:.1f} times as "
-            "far from that as 99 of 100 such pictures do at most"
+            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike[0]:.1f} times "
+            "as far from that as 99 of 100 such pictures do at most"
         )
     if picture.modality not in ("MG", "US") or picture.modality == facts["modality"]:
         return None
