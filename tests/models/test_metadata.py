@@ -57,6 +57,7 @@ EDITS: dict[str, list[Any]] = {
     "max_marks": [-1, True, 5.0, "8", 10**9],
     "outline": [LEFT_OUT, "no", 1],
     "shortened": ["no"],
+    "unlike": ["no", 1, None],
     "operating_points": [LEFT_OUT, {}, 5, [5], [{}], [POINT | {"of": "cancer"}], [POINT | {"of": ["malignant"]}], [POINT | {"name": 3}],
                          [POINT | {"name": "x" * 5000}], [POINT | {"threshold": "0.3"}], [POINT | {"threshold": 30}],
                          [POINT | {"threshold": float("nan")}], [POINT | {"sensitivity": None}], [POINT | {"specificity": 90}],
@@ -119,6 +120,6 @@ def test_every_field_of_the_table_is_tried() -> None:
 
 
 def test_what_is_left_out_has_its_default_and_what_is_not_known_is_kept(tiny_model: MakeModel) -> None:
-    facts = facts_of(tiny_model("US")) | {"note": ["any"]}
+    facts = DEFAULTS | facts_of(tiny_model("US")) | {"note": ["any"]}
     less = {key: value for key, value in facts.items() if key not in DEFAULTS}
     assert checked("x.onnx", less) == facts

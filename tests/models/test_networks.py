@@ -99,7 +99,7 @@ def test_gradient_reaches_every_weight(network: LesionNetwork) -> None:
     network.train()
     network.zero_grad()
     learned = network.learn(torch.rand(2, 1, *SHAPE), torch.tensor([[60.0, 30.0, 40.0], [torch.nan] * 3]))
-    parts = (learned.maps, learned.logits, learned.length, learned.said)
+    parts = (learned.maps, learned.logits, learned.length, learned.said, learned.described)
     torch.stack([part.square().sum() for part in parts if part is not None]).sum().backward()
     assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
 

@@ -13,7 +13,9 @@ torch = pytest.importorskip("torch")
 from breastcad.augment.drawing import IDENTITY  # noqa: E402
 from breastcad.augment.operations import operation  # noqa: E402
 from breastcad.augment.policies import POLICIES  # noqa: E402
-from breastcad.train.batches import _by_policy, _focus, epoch_batches, what_shows  # noqa: E402
+from breastcad.core.records import FindingRow  # noqa: E402
+from breastcad.models.lesion_network import DESCRIPTORS, SHAPES  # noqa: E402
+from breastcad.train.batches import _by_policy, _focus, descriptors, epoch_batches, what_shows  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.predict import _window_round, known_classes  # noqa: E402
 from breastcad.train.samples import Sample  # noqa: E402
@@ -147,3 +149,15 @@ def test_a_policy_mirrors_scans_at_the_border_and_leaves_films_black(samples: li
     film, _, _ = _by_policy(sample, "d", np.random.default_rng(0), films=True)
     assert scan[:10].min() > 0.7
     assert film[:10].max() == 0
+
+
+def test_descriptors_are_those_of_the_one_finding() -> None:
+    """Shape and margin of several words, BI-RADS 4, subtlety 3; 0 is no assessment, several findings are nobody's."""
+    one = FindingRow("s", "f", "i", kind="mass", shape="IRREGULAR-ARCHITECTURAL_DISTORTION", margin="SPICULATED", birads="4", subtlety="3")
+    known = dict(zip(DESCRIPTORS, descriptors([one]), strict=True))
+    assert [name for name, value in known.items() if value] == [
+        "IRREGULAR", "ARCHITECTURAL_DISTORTION", "SPICULATED", "birads 3", "birads 4", "subtlety 3",
+    ]  # fmt: skip
+    unknown = dict(zip(DESCRIPTORS, descriptors([replace(one, birads="0", margin=None)]), strict=True))
+    assert [name for name, value in unknown.items() if math.isnan(value)] == [*DESCRIPTORS[SHAPES:13]]
+    assert all(math.isnan(value) for value in [*descriptors([]), *descriptors([one, one])])

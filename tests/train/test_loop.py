@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from breastcad.augment.drawing import Strength  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
-from breastcad.models.lesion_network import Learned  # noqa: E402
+from breastcad.models.lesion_network import DESCRIPTORS, Learned  # noqa: E402
 from breastcad.train import lesion_task  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.lesion_task import LesionTask, fit_normalisation  # noqa: E402
@@ -152,7 +152,7 @@ def test_loss_falls_when_the_maps_are_right(settings: LesionSettings) -> None:
     lesions = torch.zeros(2, 16, 16, dtype=torch.uint8)
     lesions[0, 4:12, 2:8] = 2
     labels, known = torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
-    targets = Targets(lesions, torch.ones(2), labels, known, NOWHERE.repeat(2, 1))
+    targets = Targets(lesions, torch.ones(2), labels, known, NOWHERE.repeat(2, 1), unsaid(2))
     right = torch.where(lesions > 0, 8.0, -8.0)[:, None].repeat(1, 2, 1, 1)
     good = lesion_loss(Learned(right, torch.tensor([[8.0, 8.0], [-8.0, 0.0]])), targets, settings)
     bad = lesion_loss(Learned(-right, torch.tensor([[-8.0, -8.0], [8.0, 0.0]])), targets, settings)
@@ -162,7 +162,7 @@ def test_loss_falls_when_the_maps_are_right(settings: LesionSettings) -> None:
 def test_what_is_not_known_does_not_count(settings: LesionSettings) -> None:
     lesions = torch.zeros(1, 8, 8, dtype=torch.uint8)
     lesions[0, :4] = 3  # a lesion of unknown pathology
-    targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), NOWHERE)
+    targets = Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), NOWHERE, unsaid(1))
     maps = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     first = lesion_loss(Learned(maps, torch.tensor([[3.0, -2.0]])), targets, settings)
     maps[:, 1] += 5
@@ -177,11 +177,16 @@ def looked(windows: list[tuple[float, float, float]], said: list[tuple[float, fl
     )
 
 
+def unsaid(count: int) -> torch.Tensor:
+    """Return descriptors of so many lesions of which nothing is known."""
+    return torch.full((count, len(DESCRIPTORS)), torch.nan)
+
+
 def one_lesion(code: int, focus: tuple[float, float, float] = (40.0, 8.0, 32.0)) -> Targets:
     """Return the targets of an image with a lesion about (40, 8)."""
     lesions = torch.zeros(1, 128, 64, dtype=torch.uint8)
     lesions[0, 32:48, 0:16] = code
-    return Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([focus]))
+    return Targets(lesions, torch.ones(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([focus]), unsaid(1))
 
 
 def look_loss(learned: Learned, targets: Targets, settings: LesionSettings) -> float:
@@ -212,6 +217,19 @@ def test_closer_look_beside_a_lesion_or_at_an_unknown_one_counts_for_no_patholog
     assert known == pytest.approx(other, abs=1e-6)
 
 
+def test_what_is_known_of_the_lesion_in_focus_is_asked(settings: LesionSettings) -> None:
+    """Two descriptors are known, one is said right and one wrong, at logit 4: their mean cross-entropy is (0.0181 + 4.0181) / 2."""
+    targets = one_lesion(2)
+    targets.descriptors[0, :2] = torch.tensor([1.0, 0.0])
+    plain = replace(settings, describe_loss=0.0)
+    learned = looked([(40.0, 8.0, 36.0), (110.0, 50.0, 36.0)], [(20.0, 20.0), (-20.0, 5.0)], length=0.0)
+    learned.described = torch.full((1, len(DESCRIPTORS)), 4.0)
+    described = float(lesion_loss(learned, targets, replace(settings, describe_loss=1.0)) - lesion_loss(learned, targets, plain))
+    assert described == pytest.approx(2.0181, abs=1e-3)
+    targets.focus[:] = torch.nan
+    assert float(lesion_loss(learned, targets, replace(settings, describe_loss=1.0))) == float(lesion_loss(learned, targets, plain))
+
+
 def test_normal_images_weigh_as_the_settings_say(settings: LesionSettings) -> None:
     targets = Targets(
         torch.zeros(2, 8, 8, dtype=torch.uint8),
@@ -219,6 +237,7 @@ def test_normal_images_weigh_as_the_settings_say(settings: LesionSettings) -> No
         torch.tensor([[0.0, 0.0], [1.0, 0.0]]),
         torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
         NOWHERE.repeat(2, 1),
+        unsaid(2),
     )
     learned = Learned(torch.full((2, 2, 8, 8), -9.0), torch.tensor([[3.0, 0.0], [3.0, 0.0]]))
     only = replace(settings, map_loss=0.0, malignant_map_loss=0.0, malignant_loss=0.0, abnormal_loss=1.0)

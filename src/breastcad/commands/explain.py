@@ -168,8 +168,8 @@ def _jobs(
     """Return, fold by fold, the images that it tested on, with their groups."""
     from breastcad.core.errors import InputError
     from breastcad.core.seeding import generator
-    from breastcad.train.images import named_images
     from breastcad.train.finished import tested_images, trained_folds
+    from breastcad.train.images import named_images
 
     folds = [one for one in trained_folds(run) if wanted in (None, one[1])]
     if not folds:

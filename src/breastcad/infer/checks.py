@@ -23,6 +23,9 @@ LONGEST_ASPECT = 4.0
 # Beyond these nothing is concluded. In busi, bus-bra, mini-mias and cbis-ddsm no side is below 240 pixels or above 2.2 times the other.
 SHORTEST_SIDE_PX = 32
 STRIP_ASPECT = 10.0
+# Of such distances (`image.Looked.unlike`) films reach 1.1, negatives 2, ultrasound and photographs 3 to 20: docs/findings.md.
+MUCH_UNLIKE = 1.5
+UPSIDE_DOWN = 1.35
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})
@@ -87,7 +90,7 @@ def abstention(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None
     return None
 
 
-def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
+def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: tuple[float, float] | None = None) -> str | None:
     """Return why nothing should be concluded from what this model says of a picture; None where nothing speaks against it.
 
     Parameters
@@ -95,6 +98,8 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
     picture : Picture
     facts : mapping
         The model's metadata.
+    unlike : (float, float), optional
+        As `image.Looked` has it.
     """
     if picture.modality in ("MG", "US") and picture.modality != facts["modality"]:
         return (
@@ -106,6 +111,11 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any]) -> str | None:
     for word, what in [*shown.values(), *([UNSEEN_TYPES[picture.image_type]] if picture.image_type in UNSEEN_TYPES else [])]:
         if re.search(rf"\b{word}\b", facts["not_seen"]):
             return f"abstained: the file says that it shows {what}; the model {facts['id']} has not seen {word}"
+    if unlike is not None and unlike[0] > MUCH_UNLIKE:
+        return (
+            f"abstained: the picture is unlike what the model {facts['id']} learnt from ({facts['seen']}): it lies {unlike[0]:.1f} times "
+            "as far from that as 99 of 100 such pictures do at most"
+        )
     return None
 
 
@@ -180,7 +190,7 @@ def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:
     return None
 
 
-def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
+def model_warnings(picture: Picture, facts: Mapping[str, Any], unlike: tuple[float, float] | None = None) -> list[str]:
     """Return what to say of a model looking at this picture: what it has not seen, and its own standing warnings.
 
     Parameters
@@ -188,6 +198,8 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
     picture : Picture
     facts : mapping
         The model's metadata.
+    unlike : (float, float), optional
+        As `image.Looked` has it.
     """
     warnings = []
     seen, given = facts["seen"], facts["input"]
@@ -196,4 +208,8 @@ def model_warnings(picture: Picture, facts: Mapping[str, Any]) -> list[str]:
         warnings.append(f"the model {facts['id']} has seen {seen} only; this is a digital mammogram ({picture.image_type})")
     if rows < SMALL_SHARE * given["rows"] or cols < SMALL_SHARE * given["cols"]:
         warnings.append(f"tiny: {rows} x {cols} pixels, where the model {facts['id']} sees {given['rows']} x {given['cols']}")
+    if unlike is not None and 1 < unlike[0] <= MUCH_UNLIKE:
+        warnings.append(f"unusual: fewer than one in a hundred of the pictures that the model {facts['id']} knows are as unlike the others")
+    if unlike is not None and facts["modality"] == "MG" and unlike[0] > UPSIDE_DOWN * unlike[1]:
+        warnings.append(f"perhaps upside down: turned over, the picture is more like what the model {facts['id']} knows")
     return [*warnings, *facts["warnings"]]

@@ -27,13 +27,18 @@ Shape = tuple[int, int]
 
 @dataclass(slots=True)
 class Looked:
-    """What a model says of a picture. ``masks`` is one (H, W) bool a finding, or None where the model does not outline."""
+    """What a model says of a picture. ``masks`` is one (H, W) bool a finding, or None where the model does not outline.
+
+    ``unlike`` is how far the picture, and the picture upside down, lies from what the model saw in training, the median over its folds:
+    above 1 as far as one in a hundred of such pictures; None of a model that does not say.
+    """
 
     numbers: ImageNumbers
     decision: Decision | None
     findings: list[Finding]
     heat_map: NDArray[np.float32]
     masks: list[NDArray[np.bool_]] | None
+    unlike: tuple[float, float] | None = None
 
 
 def look(picture: Picture, model: Model, image_id: str) -> Looked:
@@ -63,6 +68,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
         findings=findings,
         heat_map=_heat_map(maps, seen, shape),
         masks=_outlines(parts, maps.lesion, seen, shape) if facts["outline"] else None,
+        unlike=None if outputs.unlike is None else (float(np.median(outputs.unlike[:, 0])), float(np.median(outputs.unlike[:, 1]))),
     )
 
 

@@ -20,10 +20,13 @@ class Outputs:
 
     ``maps`` is (F, 2, h, w) float32: for each fold the logits of [lesion, malignant given lesion] of each map pixel, the mean of
     the fold's members; ``logits`` is (F, M, 2) float32: those of [abnormal, malignant given abnormal] of the image, of each member.
+    ``unlike`` is (F, 2) float32: how far the image, and the image upside down, lies from what each fold saw in training, 1 being as
+    far as 99 % of its validation images lie at most; None of a model that does not say.
     """
 
     maps: NDArray[np.float32]
     logits: NDArray[np.float32]
+    unlike: NDArray[np.float32] | None = None
 
 
 class Model(Graph):
@@ -48,6 +51,8 @@ class Model(Graph):
         self._members: int = self.facts["members"]
         networks = self.facts["folds"] * self._members
         self._shapes: dict[str, Dims] = {"maps": (None, networks, 2, None, None), "logits": (None, networks, 2)}
+        if self.facts["unlike"]:
+            self._shapes["unlike"] = (None, self.facts["folds"], 2)
         self.check((None, 1, self.rows, self.cols), self._shapes, "folds times members")
 
     def run(self, pixels: NDArray[np.float32], part: Box | None = None) -> tuple[ModelInput, Outputs]:
@@ -75,6 +80,8 @@ class Model(Graph):
         seen = prepare(pixels[row0:row1, col0:col1], self.pipeline, self.rows, self.cols)
         seen.box = seen.box[0] + row0, seen.box[1] + col0, seen.box[2] + row0, seen.box[3] + col0
         most = self.facts["folds"] * self._members * 2 * self.rows * self.cols  # maps are no larger than the input
-        maps, logits = self.outputs(np.ascontiguousarray(seen.array[None, None], np.float32), self._shapes, most)
+        maps, logits, *unlike = self.outputs(np.ascontiguousarray(seen.array[None, None], np.float32), self._shapes, most)
         by_fold = maps[0].reshape(-1, self._members, *maps.shape[2:])
-        return seen, Outputs(by_fold.mean(axis=1), logits[0].reshape(-1, self._members, logits.shape[2]))
+        said = Outputs(by_fold.mean(axis=1), logits[0].reshape(-1, self._members, logits.shape[2]))
+        said.unlike = unlike[0][0] if unlike else None
+        return seen, said

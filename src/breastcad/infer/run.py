@@ -124,8 +124,9 @@ class Run(Pictures[Analysed]):
         model = self._model_for(chosen.modality)
         breast = find_breast(picture, chosen.modality)
         looked = look(picture, model, image_id)
-        abstained = model_abstention(picture, model.facts) or abstention(picture, breast)
-        said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality, breast), *model_warnings(picture, model.facts)]
+        abstained = abstention(picture, breast) or model_abstention(picture, model.facts, looked.unlike)
+        said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality, breast)]
+        said += model_warnings(picture, model.facts, looked.unlike)
         result = ImageResult(
             image=image_id,
             argument=file.argument,

@@ -27,25 +27,40 @@ from breastcad.models.metadata import KEY
 
 if TYPE_CHECKING:
     from breastcad.models.lesion_network import LesionNetwork
+    from breastcad.models.seen import Seen
 
 EXACT_TOLERANCE, TOLERANCE = 1e-3, 0.05
 SMALLEST_HALVED = 256
+OUTPUTS = ("maps", "logits")
 
 
 class SideBySide(nn.Module):
-    """Several networks as one: maps (N, F, 2, h, w) and logits (N, F, 2)."""
+    """Several networks as one: maps (N, F, 2, h, w) and logits (N, F, 2); with ``seen``, how unlike what each fold saw (N, folds, 2).
 
-    def __init__(self, networks: list[LesionNetwork]) -> None:
+    Of the last two the first is of the image as it is, the second of it upside down.
+    """
+
+    def __init__(self, networks: list[LesionNetwork], seen: list[Seen] | None = None) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.networks, self.seen = nn.ModuleList(networks), nn.ModuleList(seen or [])
+        self.outputs = [*OUTPUTS, "unlike"] if seen else list(OUTPUTS)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Run every network on the same images."""
-        outputs = [network(image) for network in self.networks]
-        return torch.stack([maps for maps, _ in outputs], 1), torch.stack([logits for _, logits in outputs], 1)
+        maps, logits, features = zip(*(cast("LesionNetwork", one).said_and_seen(image) for one in self.networks), strict=True)
+        said = torch.stack(maps, 1), torch.stack(logits, 1)
+        if not self.seen:
+            return said
+        members = len(features) // len(self.seen)
+        first, turned = list(self.networks)[::members], image.flip(2)
+        over = [cast("LesionNetwork", one).film_features(turned) for one in first]
+        pairs = [torch.stack([seen(one), seen(up)], 1) for seen, one, up in zip(self.seen, features[::members], over, strict=True)]
+        return *said, torch.stack(pairs, 1)
 
 
-def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: dict[str, Any], shape: tuple[int, int]) -> float:
+def export_networks(
+    path: str | Path, networks: list[LesionNetwork], metadata: dict[str, Any], shape: tuple[int, int], *, seen: list[Seen] | None = None
+) -> float:
     """Write networks as one .onnx and compare it with them; nothing is written where they differ too much.
 
     Parameters
@@ -57,11 +72,13 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
         What inference needs, put under the key `metadata.KEY`.
     shape : (int, int)
         Rows and columns of the input.
+    seen : list of Seen, optional
+        What each fold's first network saw in training.
 
     Returns
     -------
     float
-        The largest difference of any output (logits) on four random images, the median over the images: a closer look
+        The largest difference of maps or logits on four random images, the median over the images: a closer look
         has peaks to choose from, and where two are all but equal, rounded weights may choose the other.
 
     Raises
@@ -70,13 +87,13 @@ def export_networks(path: str | Path, networks: list[LesionNetwork], metadata: d
         If on any of the images an output of the graph differs by more than `EXACT_TOLERANCE` before its weights are rounded,
         or the median by more than `TOLERANCE` after.
     """
-    together = SideBySide(networks).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    together = SideBySide(networks, seen).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     exact = _graph(together, shape)
     images = np.random.Generator(np.random.PCG64(0)).random((4, 1, *shape), dtype=np.float32)
-    refuse_difference(largest_difference(together, exact.SerializeToString(), images), exact=True)
+    refuse_difference(largest_difference(together, exact.SerializeToString(), images, but="unlike"), exact=True)
 
     def middle(content: bytes) -> float:
-        return float(np.median([largest_difference(together, content, image[None]) for image in images]))
+        return float(np.median([largest_difference(together, content, image[None], but="unlike") for image in images]))
 
     return write_halved(path, exact, metadata, middle)
 
@@ -127,8 +144,8 @@ def _graph(together: SideBySide, shape: tuple[int, int]) -> onnx.ModelProto:
         # The sizes that the tracer warns of are fixed: a model has one input size.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         torch.onnx.export(
-            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"], output_names=["maps", "logits"],
-            dynamic_axes={name: {0: "N"} for name in ("image", "maps", "logits")}, opset_version=17, dynamo=False,
+            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"], output_names=together.outputs,
+            dynamic_axes={name: {0: "N"} for name in ("image", *together.outputs)}, opset_version=17, dynamo=False,
         )  # fmt: skip
     return onnx.load_from_string(stream.getvalue())
 

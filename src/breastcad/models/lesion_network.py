@@ -22,6 +22,14 @@ from breastcad.preprocess.normalise import Normalisation
 
 MAPS = ("lesion", "malignant")
 LOGITS = ("abnormal", "malignant")
+DESCRIPTORS = (
+    "IRREGULAR", "LOBULATED", "OVAL", "ROUND", "ARCHITECTURAL_DISTORTION",
+    "SPICULATED", "ILL_DEFINED", "CIRCUMSCRIBED", "OBSCURED", "MICROLOBULATED",
+    "birads 3", "birads 4", "birads 5", "subtlety 3", "subtlety 4", "subtlety 5",
+)  # fmt: skip
+"""How a mass is described (CBIS-DDSM's words): its shape, its margin, and whether assessment and subtlety reach a number."""
+SHAPES = 5
+"""How many of them are of the shape; margins follow."""
 UNET_CHANNELS = (96, 64, 32, 24)
 PYRAMID_CHANNELS = 64
 # Grey in [0, 1] -> the input that the ImageNet weights of the EfficientNet-Lite family expect, (x - 127) / 128.
@@ -58,7 +66,7 @@ class Learned:
 
     ``maps`` (N, 2, h, w) and ``logits`` (N, 2) are those of the first look. With a closer look, ``length`` (N, h, w) is the
     logarithm of the lesion's length over `closer_look.USUAL_PX`, ``windows`` (N, K, 3) were looked at and ``said`` (N, K, 2) is
-    what was said of them: logits of `MAPS`.
+    what was said of them: logits of `MAPS`. ``described`` (N, D) are logits of `DESCRIPTORS`, of the first window.
     """
 
     maps: Tensor
@@ -66,10 +74,11 @@ class Learned:
     length: Tensor | None = None
     windows: Tensor | None = None
     said: Tensor | None = None
+    described: Tensor | None = None
 
     def single(self) -> Learned:
         """Return the same in single precision, in which losses are summed."""
-        rest = (None if part is None else part.float() for part in (self.length, self.windows, self.said))
+        rest = (None if part is None else part.float() for part in (self.length, self.windows, self.said, self.described))
         return Learned(self.maps.float(), self.logits.float(), *rest)
 
 
@@ -113,28 +122,36 @@ class LesionNetwork(nn.Module):
         self.judge = _small_linear(2 * channels[-1], len(LOGITS))
         if spec.looks:
             self.look = _small_linear(channels[-1], len(MAPS))
+        self.learned_windows = 4 if spec.describes else 2
+        if spec.describes:
+            self.describe = _small_linear(channels[-1], len(DESCRIPTORS))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return maps (N, 2, h, w) and logits (N, 2)."""
+        maps, logits, _ = self.said_and_seen(image)
+        return maps, logits
+
+    def said_and_seen(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return maps (N, 2, h, w), logits (N, 2) and the mean of the first look's deepest features (N, C)."""
         if not self.twice:
             return self._answer(image)
         small = _two_thirds(image)
         both = torch.stack([small, small.flip(3)], dim=1).flatten(0, 1)
-        (pairs, pair_logits), (mirrored, logits) = self._answer(both), self._answer(image.flip(3))
+        (pairs, pair_logits, features), (mirrored, logits, _) = self._answer(both), self._answer(image.flip(3))
         pairs = functional.interpolate(pairs, size=mirrored.shape[-2:], mode="bilinear").unflatten(0, (-1, 2))
         maps = pairs[:, 0] + pairs[:, 1].flip(3) + mirrored.flip(3)
-        return maps / 3, (pair_logits.unflatten(0, (-1, 2)).sum(1) + logits) / 3
+        return maps / 3, (pair_logits.unflatten(0, (-1, 2)).sum(1) + logits) / 3, features.unflatten(0, (-1, 2))[:, 0]
 
-    def _answer(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        maps, logits = self._first_look(image)
+    def _answer(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maps, logits, features = self._first_look(image)
         if not self.looks:
-            return maps, logits
+            return maps, logits, features
         stride = image.shape[-1] // maps.shape[-1]
         windows = peak_windows(maps, self.looks, stride)
         said = self.look_at(image, windows)
         maps = maps[:, : len(MAPS)] + laid_back(said, windows, (maps.shape[-2], maps.shape[-1]), stride)
         share = torch.softmax(said[..., 0], dim=1)
-        return maps, logits + torch.stack([said[..., 0].amax(1), (share * said[..., 1]).sum(1)], dim=1)
+        return maps, logits + torch.stack([said[..., 0].amax(1), (share * said[..., 1]).sum(1)], dim=1), features
 
     def learn(self, image: Tensor, focus: Tensor) -> Learned:
         """Return what training needs.
@@ -143,36 +160,49 @@ class LesionNetwork(nn.Module):
         ----------
         image : (N, 1, H, W) Tensor
         focus : (N, 3) Tensor
-            A window round a lesion of each image; not a number where it has none. With a closer look, it and one of the map's
-            peaks are looked at, or two peaks.
+            A window round a lesion of each image; not a number where it has none. With a closer look, it and as many of the map's
+            peaks are looked at, or peaks alone: ``learned_windows`` in all.
         """
-        maps, logits = self._first_look(_two_thirds(image) if self.twice else image)
+        maps, logits, _ = self._first_look(_two_thirds(image) if self.twice else image)
         if not self.looks:
             return Learned(maps, logits)
         peaks = peak_windows(maps, self.looks, image.shape[-1] // maps.shape[-1])
-        drawn = torch.rand(peaks.shape[:2]).argsort(1)[:, :2, None].expand(-1, -1, 3).to(peaks.device)
+        drawn = torch.rand(peaks.shape[:2]).argsort(1)[:, : self.learned_windows, None].expand(-1, -1, 3).to(peaks.device)
         windows = peaks.gather(1, drawn)
-        windows[:, 0] = torch.where(focus.isnan(), windows[:, 0], focus)
+        lesions = self.learned_windows // 2
+        windows[:, :lesions] = torch.where(focus.isnan()[:, None], windows[:, :lesions], focus[:, None])
         windows, turns = jittered(windows)
-        said = self._closer_look(cut(image, windows, turns), windows.shape[1])
-        return Learned(maps[:, : len(MAPS)], logits, maps[:, len(MAPS)], windows, said)
+        deepest = self._deepest(cut(image, windows, turns))
+        said = self._said(deepest, windows.shape[1])
+        first = deepest.unflatten(0, windows.shape[:2])[:, :lesions].mean(1) if hasattr(self, "describe") else None
+        described = None if first is None else self.describe(self.drop(first))
+        return Learned(maps[:, : len(MAPS)], logits, maps[:, len(MAPS)], windows, said, described)
 
     def look_at(self, image: Tensor, windows: Tensor) -> Tensor:
         """Return what a closer look says of given windows (N, K, 3): (N, K, 2), logits of `MAPS`."""
-        return self._closer_look(cut(image, windows), windows.shape[1])
+        return self._said(self._deepest(cut(image, windows)), windows.shape[1])
 
-    def _first_look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def film_features(self, image: Tensor) -> Tensor:
+        """Return the mean of the first look's deepest features (N, C), as `said_and_seen` does, and nothing else."""
+        seen = _two_thirds(image) if self.twice else functional.avg_pool2d(image, 2) if self.looks else image
+        return self._deepest(seen)
+
+    def _first_look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         seen = functional.avg_pool2d(image, 2) if self.looks else image
         scaled = self._scaled(seen)
         features: list[Tensor] = self.encoder(scaled)
         decoded = self.decoder([scaled, *features]) if not isinstance(self.decoder, PyramidDecoder) else self.decoder(features)
         maps = self.draw(decoded)
-        return maps, self.judge(self.drop(self._pooled(features[-1], maps[:, :1])))
+        return maps, self.judge(self.drop(self._pooled(features[-1], maps[:, :1]))), features[-1].mean((2, 3))
 
-    def _closer_look(self, windows: Tensor, count: int) -> Tensor:
-        """Return what is said of windows (N count, 1, side, side): (N, count, 2)."""
-        deepest = self.encoder(self._scaled(windows))[-1]
-        said: Tensor = self.look(self.drop(deepest.mean((2, 3))))
+    def _deepest(self, windows: Tensor) -> Tensor:
+        """Return the mean of the deepest features of windows (N, 1, side, side): (N, C)."""
+        deepest: Tensor = self.encoder(self._scaled(windows))[-1]
+        return deepest.mean((2, 3))
+
+    def _said(self, deepest: Tensor, count: int) -> Tensor:
+        """Return what is said of windows by their deepest features (N count, C): (N, count, 2)."""
+        said: Tensor = self.look(self.drop(deepest))
         return said.reshape(-1, count, len(MAPS))
 
     @staticmethod

@@ -26,8 +26,13 @@ class MeanNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the members' mean maps (N, 2, h, w) and logits (N, 2), of an image (N, 1, H, W)."""
-        maps, logits = zip(*(member(image) for member in self.members), strict=True)
-        return torch.stack(maps).mean(0), torch.stack(logits).mean(0)
+        maps, logits, _ = self.said_and_seen(image)
+        return maps, logits
+
+    def said_and_seen(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same, and the members' features side by side (N, M C)."""
+        maps, logits, features = zip(*(cast(LesionNetwork, one).said_and_seen(image) for one in self.members), strict=True)
+        return torch.stack(maps).mean(0), torch.stack(logits).mean(0), torch.cat(features, 1)
 
     def look_at(self, image: Tensor, windows: Tensor) -> Tensor:
         """Return the mean of what the members' closer looks say of given windows (N, K, 3): (N, K, 2)."""

@@ -106,6 +106,7 @@ FIELDS: dict[str, Kind] = {
     "not_seen": _text(),
     "warnings": _several(_text()),
     "shortened": _FLAG,
+    "unlike": _FLAG,
 }
 _SIDE, _CELLS = _whole(1, LARGEST_SIDE), _whole(0, LARGEST_SIDE)
 WINDOW_FIELDS: dict[str, Kind] = {
@@ -137,8 +138,8 @@ own map, ``halo`` in places of the map (null where every place sees the whole im
 KINDS: dict[str, dict[str, Kind]] = {"lesion": FIELDS, "windows": WINDOW_FIELDS}
 """What a model is of: a file that does not say is a lesion model's."""
 _USE = {"lesion": "it is for: breastcad analyze --model", "windows": "it is for: breastcad heatmap"}
-DEFAULTS: dict[str, Any] = {"members": 1, "warnings": []}
-"""Files written before a fold could have several networks do not say how many."""
+DEFAULTS: dict[str, Any] = {"members": 1, "warnings": [], "unlike": False}
+"""What files do not say that were written before a fold could have several networks, or a network could tell what it has not seen."""
 PER_FOLD = ("temperature", "shift", "marks")
 
 

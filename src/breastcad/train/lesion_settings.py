@@ -69,6 +69,7 @@ class LesionSettings(NetworkSettings):
     abnormal_loss: float = 0.5
     malignant_loss: float = 1.0
     look_loss: float = 1.0
+    describe_loss: float = 4.0
     normal_weight: float = 1.0
     abnormal_share: float = 0.0
     score_floor: float = 0.05

@@ -24,7 +24,8 @@ class Targets:
     """What a batch of N samples shows; a weight of 0 says that it is not known.
 
     ``lesions`` (N, H, W) uint8 codes; ``map_weight`` (N,); ``labels`` and ``label_weights`` (N, 2) of abnormal, malignant;
-    ``focus`` (N, 3), a window (see `models.closer_look`) round one lesion, not a number where none is visible.
+    ``focus`` (N, 3), a window (see `models.closer_look`) round one lesion, not a number where none is visible; ``descriptors`` (N, D),
+    1 or 0 for each of `lesion_network.DESCRIPTORS` of the lesion in focus, not a number where that is not known.
     """
 
     lesions: Tensor
@@ -32,6 +33,7 @@ class Targets:
     labels: Tensor
     label_weights: Tensor
     focus: Tensor
+    descriptors: Tensor
 
     def to(self, device: torch.device) -> Targets:
         """Return the same on a device."""
@@ -73,7 +75,18 @@ def lesion_loss(learned: Learned, targets: Targets, settings: LesionSettings) ->
         + settings.abnormal_loss * labels[0]
         + settings.malignant_loss * labels[1]
         + settings.look_loss * _look_loss(learned, lesion, targets)
+        + settings.describe_loss * _describe_loss(learned, targets)
     )
+
+
+def _describe_loss(learned: Learned, targets: Targets) -> Tensor:
+    """Return the mean cross-entropy of what is known of the lesions in focus."""
+    if learned.described is None:
+        return torch.zeros((), device=targets.focus.device)
+    known = ~(targets.descriptors.isnan() | targets.focus[:, :1].isnan())
+    truths = targets.descriptors.nan_to_num(0.0)
+    unlikely = functional.binary_cross_entropy_with_logits(learned.described, truths, known.float(), reduction="sum")
+    return unlikely / known.sum().clamp(min=1)
 
 
 def _look_loss(learned: Learned, lesion: Tensor, targets: Targets) -> Tensor:

@@ -67,6 +67,14 @@ def predict(
     return said
 
 
+@torch.no_grad()
+def film_features(network: LesionNetwork, samples: list[Sample], settings: LesionSettings, device: torch.device) -> NDArray[np.float32]:
+    """Return the mean of a network's deepest features of samples as they are, (N, C) float32."""
+    network.eval()
+    found = [network.film_features(images.to(device)).float().cpu().numpy() for _, images in plain_batches(samples, settings)]
+    return np.concatenate(found)
+
+
 LesionKey = tuple[str, str, str]
 
 
