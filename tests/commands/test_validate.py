@@ -81,6 +81,13 @@ def test_what_cannot_be_used_is_said(given, run, tmp_path: Path) -> None:
     assert (code, "--sensitivity must lie in (0, 1), got 1.0" in error) == (2, True)
 
 
+def test_a_table_that_cannot_be_used_is_told_before_anything_is_analysed(run, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,truth\na.png,benign\n")
+    code, _, error = run("validate", tmp_path, "--labels", tmp_path / "labels.csv", "--out", tmp_path / "out")
+    assert (code, "labels.csv: must have a column 'label'" in error) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_class_is_a_refusal_and_no_fault(given, run, tmp_path: Path) -> None:
     (tmp_path / "ill.csv").write_text("image,label\n0000,malignant\n0003,malignant\n")
     code, said, _ = run("validate", given[0], "--labels", tmp_path / "ill.csv", "--out", tmp_path / "out")

@@ -75,11 +75,12 @@ def command(
     from breastcad.core.errors import AnswerNo
     from breastcad.core.files import output_folder
     from breastcad.evaluate.site import Limits, site_report
-    from breastcad.evaluate.site_labels import site_labels
+    from breastcad.evaluate.site_labels import read_labels, site_labels
     from breastcad.report.sections import as_text
     from breastcad.report.validation_page import validation_sections
 
     ready = _ready(paths, sensitivity, half_width)
+    read_labels(labels)  # a table that cannot be used is told before anything is analysed
     folder = output_folder(out, overwrite=overwrite)
     analyses = _analyses(paths, ready, folder, model, modality and modality.value)
     read = site_labels(labels, analyses, model=model if ready else None)

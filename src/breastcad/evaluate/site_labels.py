@@ -74,7 +74,7 @@ def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str |
     InputError
         If images of several models are labelled and none is chosen.
     """
-    rows = _read(Path(table))
+    rows = read_labels(Path(table))
     index = _Index(analyses)
     found = SiteLabels()
     units: dict[tuple[int, str], Unit] = {}
@@ -116,8 +116,14 @@ def _of_one_kind(found: SiteLabels, units: list[Unit], model: str | None) -> Non
     found.units = [unit for unit in units if unit not in wrong]
 
 
-def _read(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the table's rows with the number of their line; columns that are not known are ignored."""
+def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Read a table of labels: its rows by `COLUMNS`, each with the number of its line; columns that are not known are ignored.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read, or lacks a column that is needed.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
