@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from breastcad.train.deep_features import fold_settings
 from breastcad.train.loop import Fold, best_network, fold_name
 from breastcad.train.tasks import from_dict
 
+MAKERS: dict[str, Callable[[Any], ClassifierNetwork]] = {ClassifierSettings.task: make_network}
+"""What builds the network of a task's settings, to be filled with a fold's weights; whatever it is has ``features`` and ``head``."""
 _WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
 """Of a window's id: its size in source pixels."""
 
@@ -33,7 +37,7 @@ def classifier_settings(run: Path) -> ClassifierSettings:
     if not (run / "settings.yaml").is_file():
         raise InputError(f"'{run.name}' is no run (it has no settings.yaml); breastcad train makes one")
     settings = from_dict(read_yaml(run / "settings.yaml"))
-    if not isinstance(settings, ClassifierSettings):
+    if not isinstance(settings, ClassifierSettings) or settings.task not in MAKERS:
         raise InputError(f"'{run.name}' is a run of the kind '{settings.task}', and this takes runs of classifier networks")
     return settings
 
@@ -65,7 +69,7 @@ def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[Classifie
     settings = fold_settings(folder, run)
     folders = [folder, *(folder / f"member{member}" for member in range(1, settings.members))]
     try:
-        return [best_network(lambda: make_network(settings), one, device) for one in folders]
+        return [best_network(lambda: MAKERS[settings.task](settings), one, device) for one in folders]
     except RuntimeError as error:  # torch's, of weights that are not those of the network
         raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
 
