@@ -69,7 +69,8 @@ def _shares(panel: Axes, ways: Sequence[str], known: Mapping[str, Figure]) -> No
         values = [one.value for one in own]
         panel.errorbar(places, values, yerr=ends, fmt=MARKERS[number], markersize=6, capsize=3, color=COLOURS[number], label=way)
     panel.set_xticks(range(len(measures)), [_SHARES[measure] for measure in measures])
-    panel.set(title="where the map lies, with 95 % intervals", ylabel="share", xlim=(-0.5, len(measures) - 0.5), ylim=(0, None))
+    panel.set(title="where the map lies, with 95 % intervals", ylabel="share", xlim=(-0.5, len(measures) - 0.5))
+    panel.set_ylim(bottom=-0.03 * panel.get_ylim()[1])  # a marker at 0 is whole
     legend_below(panel)
 
 
@@ -93,5 +94,5 @@ def _randomised(panel: Axes, alike: Sequence[Figure]) -> None:
         panel.errorbar(range(len(own)), values[0], yerr=ends, fmt=MARKERS[number], capsize=3, label=name, **line(number))
         words = [one.name.removeprefix(f"{name}, ").removesuffix(" drawn anew") for one in own]
         panel.set_xticks(range(len(own)), [word.replace("last ", "last\n") for word in words], fontsize=9)
-    panel.set(title="similarity to the map before", xlabel="weights drawn anew", ylabel="mean over images", ylim=(-0.4, 1.02))
+    panel.set(title="likeness to the map before weights were drawn anew", ylabel="mean over images", ylim=(-0.4, 1.02))
     legend_below(panel)

@@ -102,7 +102,7 @@ def explain_image(
     placed = PlacedImage(*key[:2], group, of_fold, image.label, tuple(one.finding_id for one in lesions), marks)
     removals: dict[str, Removal] = {}
     if asked.sanity:
-        removals = _checked(placed, fold, film, maps, lesions, asked.seed)
+        removals = _checked(placed, fold, film, maps, lesions, seed=asked.seed, lowest=look.lowest)
     return Explained(placed, look, boxes, removals)
 
 
@@ -112,10 +112,15 @@ def _rival_boxes(values: Map, film: Film, looker: Looker, probability: float) ->
 
 
 def _checked(
-    placed: PlacedImage, fold: FoldLooker, film: Film, maps: dict[str, Map], lesions: list[FindingRow], seed: int
+    placed: PlacedImage, fold: FoldLooker, film: Film, maps: dict[str, Map], lesions: list[FindingRow], *, seed: int, lowest: float
 ) -> dict[str, Removal]:
-    """Measure every map; what is found goes into ``placed``, the curves are returned."""
-    looker, numbers = fold.looker, generator(seed, "removal", placed.set, placed.id)
+    """Measure every map; what is found goes into ``placed``, the curves are returned.
+
+    Energy is what speaks for the class, so that what was taken off a map by CAM (its ``lowest`` value) is put on again: else it would lie
+    everywhere.
+    """
+    looker = fold.looker
+    numbers = generator(seed, "removal", placed.set, placed.id)
 
     def probabilities(arrays: Map) -> NDArray[np.float64]:
         return looker.probabilities(arrays, film.inside)
@@ -125,7 +130,8 @@ def _checked(
         placed.measured[measure] = {way: one.areas[number] for way, one in removals.items()}
     if lesions:
         placed.measured["pointing hit"] = {way: float(points_at(own, film.place_of(own), lesions)) for way, own in maps.items()}
-        placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in maps.items()}
+        evidence = maps | {looker.method: maps[looker.method] + np.float32(lowest)}
+        placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in evidence.items()}
     before = maps[looker.method]
     placed.alike.update({word: similarity(before, other.values(film)) for word, other in fold.redrawn.items()})
     return removals
