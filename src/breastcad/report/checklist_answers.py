@@ -234,8 +234,9 @@ def _initial(facts: RunFacts) -> str | None:
         of = f"The features' network by weights '{weights}'; the classifier" if facts.features_of_a_network else "The classifier"
         return f"{of} by {seed}, where it draws any."
     runs = {facts.settings.get(name, "none") for name in ("patch_run", "start_run")} - {"none"}
-    of = f"Weights of the run '{min(runs)}' (start.json of each fold)" if runs else f"Weights '{weights}'" if weights else None
-    return f"From scratch, {seed}." if weights == "none" and not runs else of and f"{of}; the rest by {seed}."
+    if runs:
+        return f"Weights of the run '{min(runs)}' (start.json of each fold); the rest by {seed}."
+    return None if weights is None else f"From scratch, {seed}." if weights == "none" else f"Weights '{weights}'; the rest by {seed}."
 
 
 @_answer
