@@ -76,8 +76,8 @@ CONTRADICTORY = "laterality contradictory: (0020,0062) 'Image Laterality' says L
 ODD = {
     "one film": ([view("0", "L", "CC", 0.3)], {"L": 0.3}, {}, ["left breast: no MLO view; it is judged by CC alone", LONE]),
     "two left CCs are one view": (
-        [view("0", "L", "CC", 0.2), view("1", "L", "CC", 0.8), view("2", "L", "MLO", 0.5)],
-        {"L": 0.5},
+        [view("0", "L", "CC", 0.2), view("1", "L", "CC", 0.8), view("2", "L", "MLO", 0.8)],
+        {"L": 2 / 3},  # CC: odds 1; with the MLO's 4 the mean is 2, as three views it would be 4 ** (1 / 3)
         {},
         ["left breast: 2 CC films, joined to one view first", LONE],
     ),
