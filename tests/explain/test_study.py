@@ -73,7 +73,8 @@ def test_a_network_that_sees_what_is_bright_marks_it_and_has_its_energy_there() 
 
 def test_rivals_are_scored_by_what_the_network_says_of_the_image() -> None:
     found = explained(BRIGHT, sanity=False)
-    assert found.placed.measured == {}
+    assert list(found.placed.measured) == ["pointing hit", "energy inside"]
+    assert found.placed.alike == {}
     assert found.removals == {}
     assert found.boxes["centre"][0].score == pytest.approx(found.look.probability, rel=1e-5)
     assert found.boxes["random"][0].score == pytest.approx(found.look.probability, rel=1e-3)

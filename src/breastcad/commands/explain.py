@@ -111,7 +111,7 @@ Iou = Annotated[
     float | None,
     typer.Option("--iou", min=0.01, max=1.0, help="A box hits by this intersection over union; by its position if not given."),
 ]
-Sanity = Annotated[bool, typer.Option("--sanity", help="Check the maps: weights drawn anew, deletion, insertion, pointing, energy.")]
+Sanity = Annotated[bool, typer.Option("--sanity", help="Check the maps further: weights drawn anew, deletion and insertion.")]
 Colours = Annotated[HeatColours, typer.Option("--colours", help="Of overlays; red-green-blue is publication C's.")]
 
 
@@ -137,8 +137,8 @@ def command(
     """Map where a run's networks see a class, each image by the fold that tested on it, and measure what the maps find.
 
     Writes heat maps and overlays, boxes.csv, marks.csv and lesions.csv, metrics.json with hits and free-response figures beside
-    three trivial rivals (a centred blob, random blobs, the brightest blob), froc.png; with --sanity also sanity.json and
-    sanity.png. Whole images are fed to networks of windows at the scale at which they saw windows.
+    three trivial rivals (a centred blob, random blobs, the brightest blob), froc.png; sanity.json and sanity.png with where maps
+    point and their energy, with --sanity also what they know of the network. Whole images are fed to networks of windows at the scale at which they saw windows.
     """
     from breastcad.core.errors import InputError
     from breastcad.core.files import output_folder
@@ -291,8 +291,7 @@ def _write(run: Path, folder: Path, found: Found, read: list[Collection], asked:
     figures = place_figures(found.placed, ways, rule=rule, of=of)
     write_metrics(folder / "metrics.json", title, figures, remarks=remarks, left_out=found.problems, hit_rule=rule)
     checks = sanity_figures(found.placed, ways)
-    if asked.sanity:
-        write_metrics(folder / "sanity.json", title, checks, remarks=remarks)
+    write_metrics(folder / "sanity.json", title, checks, remarks=remarks)
     _pictures(folder, found, ways, figures, checks, title)
     _print(found, figures + checks, ways, remarks, rule, of)
     say(f"Written: {folder}")

@@ -66,6 +66,7 @@ def cascade(network: nn.Module, seed: int) -> list[tuple[str, nn.Module]]:
     for word, share in ends:
         count = round(share * len(rest))
         if count > before:
+            word = "all" if count == len(rest) > 0 else word
             made.append((word, _drawn_anew(network, {*head, *rest[len(rest) - count :]}, seed)))
         before = count
     return made

@@ -100,10 +100,9 @@ def explain_image(
         for way, own in boxes.items()
     }
     placed = PlacedImage(*key[:2], group, of_fold, image.label, tuple(one.finding_id for one in lesions), marks)
-    removals: dict[str, Removal] = {}
-    if asked.sanity:
-        removals = _checked(placed, fold, film, maps, lesions, seed=asked.seed, lowest=look.lowest)
-    return Explained(placed, look, boxes, removals)
+    if lesions:
+        _measure_place(placed, film, maps, lesions, maps | {looker.method: look.values + np.float32(look.lowest)})
+    return Explained(placed, look, boxes, _checked(placed, fold, film, maps, asked.seed) if asked.sanity else {})
 
 
 def _rival_boxes(values: Map, film: Film, looker: Looker, probability: float) -> list[ScoredBox]:
@@ -111,14 +110,18 @@ def _rival_boxes(values: Map, film: Film, looker: Looker, probability: float) ->
     return [replace(one, score=one.score * probability) for one in found]
 
 
-def _checked(
-    placed: PlacedImage, fold: FoldLooker, film: Film, maps: dict[str, Map], lesions: list[FindingRow], *, seed: int, lowest: float
-) -> dict[str, Removal]:
-    """Measure every map; what is found goes into ``placed``, the curves are returned.
+def _measure_place(placed: PlacedImage, film: Film, maps: dict[str, Map], lesions: list[FindingRow], evidence: dict[str, Map]) -> None:
+    """Note in ``placed`` where every map points, and how much of its energy is in lesions.
 
-    Energy is what speaks for the class, so that what was taken off a map by CAM (its ``lowest`` value) is put on again: else it would lie
+    Energy is what speaks for the class, so that in ``evidence`` what was taken off a map by CAM is put on again: else it would lie
     everywhere.
     """
+    placed.measured["pointing hit"] = {way: float(points_at(own, film.place_of(own), lesions)) for way, own in maps.items()}
+    placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in evidence.items()}
+
+
+def _checked(placed: PlacedImage, fold: FoldLooker, film: Film, maps: dict[str, Map], seed: int) -> dict[str, Removal]:
+    """Delete and insert by every map and draw weights anew: areas and likeness go into ``placed``, the curves are returned."""
     looker = fold.looker
     numbers = generator(seed, "removal", placed.set, placed.id)
 
@@ -128,10 +131,6 @@ def _checked(
     removals = {way: removal(probabilities, film, values, numbers) for way, values in maps.items()}
     for number, measure in enumerate(("deletion area", "insertion area")):
         placed.measured[measure] = {way: one.areas[number] for way, one in removals.items()}
-    if lesions:
-        placed.measured["pointing hit"] = {way: float(points_at(own, film.place_of(own), lesions)) for way, own in maps.items()}
-        evidence = maps | {looker.method: maps[looker.method] + np.float32(lowest)}
-        placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in evidence.items()}
     before = maps[looker.method]
     placed.alike.update({word: similarity(before, other.values(film)) for word, other in fold.redrawn.items()})
     return removals
