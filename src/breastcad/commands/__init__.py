@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train a model; called again, it continues what it finds."),
     "evaluate": ("evaluate", "Turn a run's predictions into figures with intervals."),
     "certainty": ("certainty", "How sure a run may be: calibration, conformal sets, abstention, thresholds."),
+    "flips": ("flips", "Ask a run's networks about images and their mirror images, and join the answers."),
     "ensemble": ("ensemble", "Join the predictions of several runs of one split: mean, vote, greedy selection."),
     "validate": ("validate", "Hold a model against a site's own labelled exams; refuse where they are too few."),
     "views": ("views", "Combine a run's films to breasts and women by each rule; say what two views gain."),

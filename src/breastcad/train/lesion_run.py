@@ -12,6 +12,7 @@ from breastcad.core.files import read_json, write_json, write_lesions, write_mar
 from breastcad.core.records import PARTS, Collection, PatchRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.models.checkpoint import load_checkpoint, save_checkpoint
+from breastcad.models.flipped import Flipped
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.models.seen import Seen, fit_seen
@@ -52,16 +53,18 @@ def train_fold(run: Run, fold: Fold, samples: list[Sample], *, writes: bool) -> 
     tasks = [make_task(samples, run.split, replace(settings, seed=settings.seed + member), fold) for member in range(settings.members)]
     members = [cast(LesionNetwork, train_member(run, task, fold, member, LOG_COLUMNS)) for member, task in enumerate(tasks)]
     if writes:
-        _tell(run, fold, _parted(samples, run.split, fold), MeanNetwork(members))
+        parts = parted(samples, run.split, fold)
+        write_seen(run, fold, parts, members[0])
+        tell(run, fold, parts, MeanNetwork(members))
 
 
 def make_task(samples: list[Sample], split: Iterable[SplitRow], settings: LesionSettings, fold: Fold) -> LesionTask:
     """Return the task of one network, of the rows of one fold."""
-    parts = _parted(samples, split, fold)
+    parts = parted(samples, split, fold)
     return LesionTask(parts["train"], parts["validation"], settings, fold)
 
 
-def _parted(samples: list[Sample], split: Iterable[SplitRow], fold: Fold) -> dict[str, list[Sample]]:
+def parted(samples: list[Sample], split: Iterable[SplitRow], fold: Fold) -> dict[str, list[Sample]]:
     """Return the samples of each part of a fold; refuse one with nothing to train or validate on: InputError."""
     part_of = {(row.set, row.id): row.part for row in split if (row.repeat, row.outer) == fold}
     parts = {part: [one for one in samples if part_of.get(one.key) == part] for part in PARTS}
@@ -73,8 +76,8 @@ def _parted(samples: list[Sample], split: Iterable[SplitRow], fold: Fold) -> dic
     return parts
 
 
-def _tell(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNetwork) -> None:
-    """Write a fold's tables."""
+def tell(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNetwork | Flipped) -> None:
+    """Write a fold's tables, and last fold.json: what a network says of validation and test, calibrated on validation."""
     folder, settings = folder_of(run, fold), cast(LesionSettings, run.settings)
     validation = predict(network, parts["validation"], settings, run.device, progress=run.progress)
     calibration = fit_calibration(validation, settings)
@@ -88,14 +91,13 @@ def _tell(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNet
     write_lesions(folder / "lesions.csv", lesions)
     sets = sorted({sample.row.set for sample in parts["train"]})
     facts: dict[str, Any] = {"calibration": asdict(calibration), "classes": classes, "trained_on": sets}
-    _write_seen(run, fold, parts, network)
     rule = fit_normalisation(parts["train"], settings)
     write_json(folder / "fold.json", facts if rule is None else facts | {"normalisation": rule.to_dict()})
 
 
-def _write_seen(run: Run, fold: Fold, parts: dict[str, list[Sample]], network: MeanNetwork) -> None:
+def write_seen(run: Run, fold: Fold, parts: dict[str, list[Sample]], first: LesionNetwork) -> None:
     """Keep what a fold's first network saw in training, to tell what is unlike it."""
-    first, settings = cast(LesionNetwork, network.members[0]), cast(LesionSettings, run.settings)
+    settings = cast(LesionSettings, run.settings)
     train = parts["train"][:: 1 + len(parts["train"]) // SEEN_AT_MOST]
     features = [film_features(first, part, settings, run.device) for part in (train, parts["validation"])]
     if len(train) > 1:
@@ -118,12 +120,11 @@ def seen_of(run: Run) -> list[Seen] | None:
 
 def trained_networks(run: Run) -> list[tuple[list[LesionNetwork], dict[str, Any]]]:
     """Return, fold by fold, its networks with their best weights, and what fold.json says: calibration, classes, trained_on."""
+    return [(fold_networks(run, fold), read_json(folder_of(run, fold) / "fold.json")) for fold in folds_of(run)]
+
+
+def fold_networks(run: Run, fold: Fold) -> list[LesionNetwork]:
+    """Return the networks of a fold with their best weights."""
     settings = cast(LesionSettings, run.settings)
     make = partial(make_network, settings)
-    return [
-        (
-            [best_network(make, member_folder(run, fold, member), run.device) for member in range(settings.members)],
-            read_json(folder_of(run, fold) / "fold.json"),
-        )
-        for fold in folds_of(run)
-    ]
+    return [best_network(make, member_folder(run, fold, member), run.device) for member in range(settings.members)]

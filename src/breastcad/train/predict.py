@@ -16,6 +16,7 @@ from breastcad.core.records import FindingRow, LesionRow, MarkRow, PredictionRow
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperature, fit_line, fit_temperature, sigmoid
 from breastcad.evaluate.marks import hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
+from breastcad.models.flipped import Flipped
 from breastcad.models.lesion_network import LesionNetwork
 from breastcad.models.mean_network import MeanNetwork
 from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
@@ -49,7 +50,7 @@ class Calibration:
 
 @torch.no_grad()
 def predict(
-    network: LesionNetwork | MeanNetwork,
+    network: LesionNetwork | MeanNetwork | Flipped,
     samples: list[Sample],
     settings: LesionSettings,
     device: torch.device,
@@ -79,7 +80,7 @@ LesionKey = tuple[str, str, str]
 
 
 @torch.no_grad()
-def look_at_boxes(network: LesionNetwork | MeanNetwork, samples: list[Sample], device: torch.device) -> dict[LesionKey, float]:
+def look_at_boxes(network: LesionNetwork | MeanNetwork | Flipped, samples: list[Sample], device: torch.device) -> dict[LesionKey, float]:
     """Return the logit of malignancy from a closer look at the given box of each finding that has one.
 
     Returns
