@@ -93,9 +93,8 @@ def command(
     with bar("starting torch"):  # ten seconds, after what can be refused without it
         from breastcad.train.processes import Processes
         from breastcad.train.run import check, check_network, completed
-    settings = completed(settings)
-    wanted, sought = _device(device), _search(search or [], trials, settings)
-    processes = Processes(wanted)
+    settings, wanted = completed(settings), _device(device)
+    sought, processes = _search(search or [], trials, settings), Processes(wanted)
     tell = _warn if processes.first else _quiet
     rows = _repeated(_checked_rows(rows, facts, tell, searches=sought is not None), seeds)
     check(given, rows, settings, numbers, patches=windows)

@@ -234,8 +234,8 @@ def _initial(facts: RunFacts) -> str | None:
         of = f"The features' network by weights '{weights}'; the classifier" if facts.features_of_a_network else "The classifier"
         return f"{of} by {seed}, where it draws any."
     runs = {facts.settings.get(name, "none") for name in ("patch_run", "start_run")} - {"none"}
-    of = f"Weights of the run '{min(runs)}' (start.json of each fold)" if runs else f"Weights '{weights}'" if weights else None
-    return f"From scratch, {seed}." if weights == "none" and not runs else of and f"{of}; the rest by {seed}."
+    said = f"of the run '{min(runs)}' (start.json of each fold)" if runs else weights and f"'{weights}'"
+    return f"From scratch, {seed}." if weights == "none" and not runs else said and f"Weights {said}; the rest by {seed}."
 
 
 @_answer
