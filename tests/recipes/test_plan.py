@@ -31,9 +31,8 @@ def given(*sets: str, kind: str = "mass") -> list[Given]:
 def calls(key: str, sets: tuple[str, ...], choice: Choice) -> list[Step]:
     one, collections = recipe(key), given(*sets)
     settings = checked(one, collections, choice)
-    below = patch_classifier(one, choice, settings)
     return [
-        *preparation(one, collections, Path("prepared"), choice, below.copies if below else None),
+        *preparation(one, collections, Path("prepared"), choice, settings),
         *trainings(one, collections, Path("prepared"), Path("run"), choice, settings),
     ]
 
@@ -113,7 +112,7 @@ def test_every_call_of_every_recipe_is_one_that_the_commands_take(one: Recipe) -
             collections = given(*sets, kind="calcification") + given(sets[0])
             choice = Choice(network, split, folds="0", shortened=split == "patient")
             settings = checked(one, collections, choice)
-            steps = preparation(one, collections, Path("prepared"), choice, settings.copies)
+            steps = preparation(one, collections, Path("prepared"), choice, settings)
             steps += trainings(one, collections, Path("prepared"), Path("run"), choice, settings)
             for step in steps:
                 command = load_command(step.words[0])

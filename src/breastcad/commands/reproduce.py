@@ -80,7 +80,7 @@ def command(
 
     Each call that is made is printed, and could be made by hand. Then: breastcad compare RUN...
     """
-    from breastcad.recipes.plan import Choice, checked, patch_classifier, preparation, trainings
+    from breastcad.recipes.plan import Choice, checked, preparation, trainings
     from breastcad.recipes.recipe import recipe as named
     from breastcad.recipes.reproduction import PREPARED, keep_steps, refuse_another, reproduction_of, write_reproduction
 
@@ -91,20 +91,15 @@ def command(
     settings = checked(recipe, given, choice)
     made = reproduction_of(recipe, [one.collection for one in given], choice.split, settings, changes, windows)
     folder = prepared or out / PREPARED
-    windows_of = patch_classifier(recipe, choice, settings)
-    steps = preparation(recipe, given, folder, choice, windows_of.copies if windows_of else None)
-    last = trainings(recipe, given, folder, out, choice, settings)
+    steps, last = preparation(recipe, given, folder, choice, settings), trainings(recipe, given, folder, out, choice, settings)
     if plan:
         return _show([*steps, *last], out, recipe, settings, choice, given)
     refuse_another(out, made)
     _tell(recipe, made, settings)
     keep_steps(folder, steps)
-    for step in (one for one in steps if one.makes is None or not one.makes.is_file()):
-        _call(step)
-    if windows_of is not None:
-        _estimate(folder, recipe, windows_of, choice, given)
-    for step in last:
-        _call(step)
+    _call([one for one in steps if one.makes is None or not one.makes.is_file()])
+    _estimate(folder, recipe, settings, choice, given)
+    _call(last)
     write_reproduction(out, made)
     _evaluate(out, recipe, made)
 
@@ -164,22 +159,27 @@ def _show(steps: Sequence[Step], out: Path, recipe: Recipe, settings: Classifier
         say(f"at full length: about {told(recipe_hours(recipe, full, choice.split, sets))}", err=True)
 
 
-def _call(step: Step) -> None:
-    """Make a call of breastcad as from the shell; what it refuses is raised."""
+def _call(steps: Sequence[Step]) -> None:
+    """Make calls of breastcad as from the shell; what one refuses is raised."""
     from typer.main import get_command
 
     from breastcad.commands import app
 
-    say(f"$ {step}")
-    get_command(app).main(args=list(step.words), prog_name="breastcad", standalone_mode=False)
+    for step in steps:
+        say(f"$ {step}")
+        get_command(app).main(args=list(step.words), prog_name="breastcad", standalone_mode=False)
 
 
 def _estimate(folder: Path, recipe: Recipe, settings: ClassifierSettings, choice: Choice, given: Sequence[Given]) -> None:
-    """Say what the training costs, by the windows that were cut."""
+    """Say what the training on windows costs, by those that were cut; of whole films they are the patch classifiers'."""
     from breastcad.core.files import read_patches
     from breastcad.recipes.cost import told, training_hours
-    from breastcad.recipes.plan import places
+    from breastcad.recipes.plan import patch_classifier, places
 
+    below = patch_classifier(recipe, choice, settings)
+    if below is None:
+        return
+    settings = below
     labels = {name.split(" ")[0] for one in settings.class_names() for name in one}
     windows = sum(row.label in labels for row in read_patches(places(recipe, folder, choice)[1] / "patches.csv"))
     folds = recipe.folds_of(sorted({name for one in given for name in one.sets}), choice.split)
@@ -199,5 +199,5 @@ def _evaluate(run: Path, recipe: Recipe, made: Reproduction) -> None:
         return
     if not (run / "metrics.json").is_file():
         write_metrics(run / "metrics.json", made.title(recipe), [])
-    _call(Step(("evaluate", str(run))))
+    _call([Step(("evaluate", str(run)))])
     say(f"Next: breastcad compare {run}")

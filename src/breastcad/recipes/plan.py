@@ -128,7 +128,7 @@ def classes_at_hand(classes: str, collections: Sequence[Collection]) -> str:
     return ", ".join(kept)
 
 
-def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Choice, copies: int | None) -> list[Step]:
+def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Choice, settings: ClassifierSettings) -> list[Step]:
     """Return the calls that make images, groups and windows in a folder.
 
     Parameters
@@ -139,8 +139,8 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
         ``images/`` (one a collection, where the recipe has a pipeline), ``split/``, ``patches/`` and, as published, ``windows-split/``. The
         split by patient serves both: as published it gives windows their groups.
     choice : Choice
-    copies : int or None
-        Of each window, where they are parted with it; None where nothing is trained on windows: then none are cut.
+    settings : ClassifierSettings
+        As `checked` gives them. Where nothing is trained on windows none are cut.
 
     Returns
     -------
@@ -162,7 +162,8 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
     }.get(choice.split, ("--kind", "kfold", "--folds", str(recipe.folds_of(sets, "patient"))))
     paths = [str(one.path) for one in given]
     steps.append(Step(("split", *paths, *kind, *common, "--out", str(split)), split / "split.json"))
-    if copies is None:
+    below = patch_classifier(recipe, choice, settings)
+    if below is None:
         return steps
     windows = (
         "--method",
@@ -175,7 +176,7 @@ def preparation(recipe: Recipe, given: Sequence[Given], folder: Path, choice: Ch
     )
     steps.append(Step(("patches", *map(str, images), *windows, "--overwrite", "--out", str(patches)), patches / "patches.json"))
     if choice.split == "published":
-        copied = ("--patches", str(patches), "--window-copies", str(copies), "--folds", folds, "--allow-leaks")
+        copied = ("--patches", str(patches), "--window-copies", str(below.copies), "--folds", folds, "--allow-leaks")
         made = folder / "windows-split"
         steps.append(Step(("split", *map(str, images), *copied, *common, "--out", str(made)), made / "split.json"))
     return steps
