@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from breastcad.core.placement import Placement
 from breastcad.core.seeding import generator
+from breastcad.evaluate.boxes import boxes_from_map
 from breastcad.explain.rivals import BLOB, RIVALS, rival_map
 
 ROWS, COLS = 60, 90
@@ -51,8 +53,19 @@ def test_the_brightest_blob_is_the_bright_patch_inside_the_breast() -> None:
     row, col = peak(values)
     assert abs(row - 43.5) <= 1
     assert abs(col - 13.5) <= 1
-    assert not values[~INSIDE].any()
-    assert not made("brightest", image=np.full_like(IMAGE, 0.5)).any()
+    assert not made("brightest", image=np.zeros_like(IMAGE)).any()
+
+
+def test_bright_places_come_in_turn_each_as_high_as_it_is_bright_and_far_from_the_others() -> None:
+    """Two patches of the same size, one half as bright: 4.3 pixels of half width, 20 apart, so that both are parts of their own."""
+    image = IMAGE.copy()
+    image[20:28, 10:18] = 0.45
+    values = made("brightest", image=image, blobs=2)
+    marks = boxes_from_map(values, Placement(), level=0.5, most=5)
+    assert [(round(mark.row), round(mark.col), round(mark.score, 2)) for mark in marks] == [(44, 14, 1.0), (24, 14, 0.5)]
+    again = boxes_from_map(made("brightest", image=image, blobs=6), Placement(), level=0.9, most=9)
+    far = [np.hypot(a.row - b.row, a.col - b.col) for a in again for b in again if a is not b]
+    assert min(far) > 2 * BLOB * np.sqrt(ROWS * COLS)
 
 
 @pytest.mark.parametrize("name", RIVALS)

@@ -136,9 +136,10 @@ def command(
 ) -> None:
     """Map where a run's networks see a class, each image by the fold that tested on it, and measure what the maps find.
 
-    Writes heat maps and overlays, boxes.csv, marks.csv and lesions.csv, metrics.json with hits and free-response figures beside
-    three trivial rivals (a centred blob, random blobs, the brightest blob), froc.png; sanity.json and sanity.png with where maps
-    point and their energy, with --sanity also what they know of the network. Whole images are fed to networks of windows at the scale at which they saw windows.
+    Writes heat maps and overlays, boxes.csv, marks.csv and lesions.csv, metrics.json and froc.png with hits and free-response figures
+    beside three trivial rivals (a centred blob, random blobs, the brightest blob), sanity.json and sanity.png with where maps point and
+    their energy; with --sanity also whether they hang on the network. Whole images are fed to networks of windows at the scale at
+    which they saw windows.
     """
     from breastcad.core.errors import InputError
     from breastcad.core.files import output_folder
