@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from dense import WINDOW, made_up
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from breastcad.core.files import read_collection, read_patches, read_split, read_yaml
-from breastcad.core.records import PatchRow
+from breastcad.core.records import Collection, PatchRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate.metrics import roc_auc
 from breastcad.infer import dense
@@ -51,52 +52,69 @@ def write_model(name: str, path: Path) -> None:
     export_windows(path, [[network]], facts, grid)
 
 
-def effect_on_auc(folder: Path, collections: list[Path], patches: Path, most: int) -> None:
-    """Print the AUC of a run's own test windows, looked at alone and read from the map of a pass over their film."""
-    settings = from_dict(read_yaml(folder / "settings.yaml"))
-    given, rows = [read_collection(one) for one in collections], read_patches(patches / "patches.csv")
+def test_windows(folder: Path, patches: Path) -> dict[tuple[str, str], list[PatchRow]]:
+    """Return, film by film, the windows of masses that the first fold of a run tests."""
     split = [row for row in read_split(folder) if row.inner == 0]
     fold = min(row.outer for row in split)
-    if not (folder / "model.onnx").is_file():
-        export_classifier(Run(folder, settings, split, torch.device("cpu"), lambda *_: None), given, rows, folds=[fold])
-    model = WindowModel(folder / "model.onnx")
     tested = {(row.set, row.id) for row in split if row.outer == fold and row.part == "test"}
-    paths = {(i.set, i.image_id): Path(one.root) / str(i.path) for one in given for i in one.images if i.present}
     of_film: dict[tuple[str, str], list[PatchRow]] = {}
-    for row in rows:
+    for row in read_patches(patches / "patches.csv"):
         if {(row.set, row.image_id), (row.set, row.sample_id)} & tested and row.label in ("benign", "malignant"):
             of_film.setdefault((row.set, row.image_id), []).append(row)
+    return of_film
+
+
+def model_of(folder: Path, collections: list[Collection], patches: Path) -> WindowModel:
+    """Return the model file of a run; where there is none, that of its first fold is written."""
+    if not (folder / "model.onnx").is_file():
+        settings, split = from_dict(read_yaml(folder / "settings.yaml")), [row for row in read_split(folder) if row.inner == 0]
+        run = Run(folder, settings, split, torch.device("cpu"), lambda *_: None)
+        export_classifier(run, collections, read_patches(patches / "patches.csv"), folds=[min(row.outer for row in split)])
+    return WindowModel(folder / "model.onnx")
+
+
+def malignancies(model: WindowModel, path: Path, rows: list[PatchRow]) -> dict[str, list[float]]:
+    """Return the probability of malignancy of a film's windows, looked at in three ways."""
+    pixels = open_picture(path, None).pixels
+    film, column = model.film(pixels), dense.answers(model.classes)["malignant"]
+
+    def malignant(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(dense.probabilities(logits, model.facts["temperature"])[column].sum(0))
+
+    def alone(corners: NDArray[np.int64]) -> list[float]:
+        cuts = np.stack([film[r : r + model.window[0], c : c + model.window[1]] for r, c in corners])[:, None]
+        return malignant(np.moveaxis(model.image_logits(cuts), 0, -1)).tolist()
+
+    one_pass = malignant(dense.window_logits(model, film))
+    at = np.array([(row.row, row.col) for row in rows]) * np.divide(film.shape, pixels.shape)
+    places = np.minimum(np.rint(at / model.stride).astype(int), np.array(one_pass.shape) - 1)
+    cut = np.minimum(np.rint(at).astype(int), np.subtract(film.shape, model.window))
+    return {
+        "alone, where they were cut": alone(cut),
+        "alone, at the nearest place of the map": alone(places * model.stride),
+        "in one pass, there": one_pass[places[:, 0], places[:, 1]].tolist(),
+    }
+
+
+def effect_on_auc(folder: Path, given: list[Path], patches: Path, most: int) -> None:
+    """Print the AUC of a run's own test windows, looked at alone and read from the map of a pass over their film."""
+    collections, of_film = [read_collection(one) for one in given], test_windows(folder, patches)
+    model = model_of(folder, collections, patches)
+    paths = {(i.set, i.image_id): Path(one.root) / str(i.path) for one in collections for i in one.images if i.present}
     films = sorted(of_film)
     films = [films[one] for one in np.sort(generator(0, "dense", "films").permutation(len(films))[:most])]
-    column = dense.answers(model.classes)["malignant"]
-    truth: list[bool] = []
-    said: dict[str, list[float]] = {"alone": [], "pass": [], "nearest alone": []}
-    for film_id in films:
-        pixels = open_picture(paths[film_id], None).pixels
-        film = model.film(pixels)
-        whole, windows = dense.window_logits(model, film), dense.lattice(film.shape, model.window, model.stride)
-        corners, places = [], []
-        for row in of_film[film_id]:
-            top, left = row.row * film.shape[0] / pixels.shape[0], row.col * film.shape[1] / pixels.shape[1]
-            place = [min(round(at / model.stride), count - 1) for at, count in ((top, windows.rows), (left, windows.cols))]
-            corners.append([min(round(at), side - own) for at, side, own in zip((top, left), film.shape, model.window, strict=True)])
-            places.append(place)
-            truth.append(row.label == "malignant")
-        for name, at in (("alone", corners), ("nearest alone", [[k * model.stride for k in place] for place in places])):
-            cuts = np.stack([film[r : r + model.window[0], c : c + model.window[1]] for r, c in at])[:, None]
-            logits = np.moveaxis(model.image_logits(cuts), 0, -1)
-            said[name] += dense.probabilities(logits, model.facts["temperature"])[column].sum(0).tolist()
-        dense_map = dense.probabilities(whole, model.facts["temperature"])[column].sum(0)
-        said["pass"] += [float(dense_map[r, c]) for r, c in places]
-    rank = spearmanr(said["nearest alone"], said["pass"]).statistic
-    print(
-        f"{model.facts['id']}{' (shortened training)' if model.facts['shortened'] else ''}, fold {fold}: malignant against benign, ", end=""
-    )
+    truth = [row.label == "malignant" for film in films for row in of_film[film]]
+    said: dict[str, list[float]] = {}
+    for film in films:
+        for way, values in malignancies(model, paths[film], of_film[film]).items():
+            said.setdefault(way, []).extend(values)
+    shortened = " (shortened training)" if model.facts["shortened"] else ""
+    print(f"{model.facts['id']}{shortened}, first fold: malignant against benign, ", end="")
     print(f"{len(truth)} test windows ({sum(truth)} malignant) of {len(films)} films\n\n| windows looked at | AUC |\n|---|---|")
-    words = {"alone": "alone, where they were cut", "nearest alone": "alone, at the nearest place of the map", "pass": "in one pass, there"}
-    for name, text in words.items():
-        print(f"| {text} | {roc_auc(truth, said[name]):.3f} |")
-    apart = np.abs(np.subtract(said["nearest alone"], said["pass"]))
+    for way, values in said.items():
+        print(f"| {way} | {roc_auc(truth, values):.3f} |")
+    _, alone, one_pass = said.values()
+    apart, rank = np.abs(np.subtract(alone, one_pass)), spearmanr(alone, one_pass).statistic
     print(
         f"\nProbabilities at the same places: largest difference {apart.max():.3f}, mean {apart.mean():.3f}, rank correlation {rank:.3f}."
     )
