@@ -150,3 +150,22 @@ def test_two_grey_levels_are_a_mask_and_a_third_anywhere_is_not() -> None:
     assert is_two_valued(mask)
     mask[3, 3] = 0.5  # between the sampled pixels
     assert not is_two_valued(mask)
+
+
+@pytest.mark.parametrize(("unlike", "abstains", "warns"), [(1.0, False, False), (1.2, False, True), (1.5, False, True), (1.6, True, False)])
+def test_what_is_unlike_what_was_seen_is_said_or_abstained_from(unlike: float, abstains: bool, warns: bool) -> None:
+    picture, distance = Picture(film(), modality="MG"), (unlike, unlike)
+    assert (model_abstention(picture, FACTS, distance) is not None) is abstains
+    assert any(one.startswith("unusual: fewer than one in a hundred") for one in model_warnings(picture, FACTS, distance)) is warns
+    if abstains:
+        assert model_abstention(picture, FACTS, distance) == (
+            "abstained: the picture is unlike what the model m learnt from (scanned film): it lies 1.6 times as far from that as 99 of 100 "
+            "such pictures do at most"
+        )
+
+
+@pytest.mark.parametrize(("modality", "turned", "said"), [("MG", 0.5, True), ("MG", 0.6, False), ("US", 0.5, False)])
+def test_a_film_that_is_nearer_when_turned_over_may_be_upside_down(modality: str, turned: float, said: bool) -> None:
+    """0.7 is 1.4 times 0.5 and 1.17 times 0.6; the limit is 1.35. A scan has no such side."""
+    warnings = model_warnings(Picture(film(), modality=modality), FACTS | {"modality": modality}, (0.7, turned))
+    assert any("perhaps upside down" in one for one in warnings) is said

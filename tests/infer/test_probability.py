@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breastcad.core.records import Possible
 from breastcad.infer.model import Outputs
-from breastcad.infer.probability import decision, image_numbers, lesion_maps, sigmoid
+from breastcad.infer.probability import decision, image_numbers, lesion_maps, possible, sigmoid
 
 ALL = ["normal", "benign", "malignant"]
 POINT = {"name": "sensitivity 0.90", "of": "malignant", "threshold": 0.5, "sensitivity": 0.9, "specificity": 0.6, "prevalence": 0.35}
@@ -126,6 +127,23 @@ def test_the_map_of_lesions_has_a_temperature_of_its_own() -> None:
     found = lesion_maps(Outputs(maps, np.zeros((1, 1, 2), np.float32)), {"lesion": 2.0, "malignant": 4.0})
     assert found.lesion.item() == pytest.approx(0.731059, abs=1e-6)
     assert found.given.item() == pytest.approx(0.622459, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("probability", "labels"),
+    [(0.6, ["not malignant", "malignant"]), (0.61, ["malignant"]), (0.31, ["not malignant", "malignant"]), (0.29, ["not malignant"])],
+)
+def test_a_label_is_possible_up_to_its_threshold(probability: float, labels: list[str]) -> None:
+    """Not malignant up to .6; malignant where 1 - p is at most .7, that is from .3."""
+    found = possible({"coverage": 0.9, "benign": 0.6, "malignant": 0.7}, {"malignant": probability})
+    assert found == Possible(labels, 0.9)
+
+
+def test_no_label_is_possible_between_narrow_thresholds() -> None:
+    found = possible({"coverage": 0.8, "benign": 0.2, "malignant": 0.2}, {"malignant": 0.5})
+    assert found == Possible([], 0.8)
+    assert possible(None, {"malignant": 0.5}) is None
+    assert possible({"coverage": 0.8, "benign": 0.2, "malignant": 0.2}, {"abnormal": 0.5}) is None
 
 
 @pytest.mark.parametrize(("probability", "positive"), [(0.5, True), (0.499, False)])

@@ -58,6 +58,7 @@ EDITS: dict[str, list[Any]] = {
     "outline": [LEFT_OUT, "no", 1],
     "shortened": ["no"],
     "unlike": ["no", 1, None],
+    "sets": [{}, [], {"coverage": 0.9, "benign": 0.5}, {"coverage": 0.9, "benign": 0.5, "malignant": 2.0}],
     "operating_points": [LEFT_OUT, {}, 5, [5], [{}], [POINT | {"of": "cancer"}], [POINT | {"of": ["malignant"]}], [POINT | {"name": 3}],
                          [POINT | {"name": "x" * 5000}], [POINT | {"threshold": "0.3"}], [POINT | {"threshold": 30}],
                          [POINT | {"threshold": float("nan")}], [POINT | {"sensitivity": None}], [POINT | {"specificity": 90}],

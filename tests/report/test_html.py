@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastcad.core.records import NOTICE, Decision, ExamResult, Skipped
+from breastcad.core.records import NOTICE, Decision, ExamResult, Possible, Skipped
 from breastcad.report import html
 from breastcad.report.analysis_folder import write_analysis_folder
 from breastcad.report.html import ReportNotes, Truth, percent, render_report
@@ -131,11 +131,15 @@ def test_an_exam_without_any_of_the_four_views_is_not_hung(tmp_path: Path, make_
 
 def test_findings_warnings_decision_and_abstention_are_told(tmp_path: Path, make_run: Any, make_image: Any) -> None:
     decision = Decision("sensitivity 0.90", 0.12, 0.9, 0.74, 0.33, True)
-    image = make_image(0, findings=2, warnings=["burnt-in overlay"], decision=decision, abstained=True, spacing_mm=[0.1, 0.2])
+    both = Possible(["not malignant", "malignant"], 0.9)
+    image = make_image(
+        0, findings=2, warnings=["burnt-in overlay"], decision=decision, possible=both, abstained=True, spacing_mm=[0.1, 0.2]
+    )
     text = page(tmp_path, make_run(image)).text
     assert "1 mass 80 % 25 % rows 10 to 25, columns 5 to 45; 2 x 8 mm" in text
     assert "burnt-in overlay" in text
     assert "The model abstains" in text
+    assert "The model cannot tell: it rules out neither malignant nor not malignant." in text
     assert "Above the threshold of 12 % (sensitivity 0.90)" in text
     assert "sensitivity 90 % and specificity 74 % with 33 % of cases positive" in text
 

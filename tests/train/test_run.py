@@ -285,6 +285,11 @@ def test_lesions_tell_what_a_closer_look_at_their_box_says(
     assert all(row.closer_malignant is not None and row.pathology in ("benign", "malignant") for row in lesions)
     facts = read_metadata(tmp_path / "run" / "model.onnx")
     assert facts["folds"] == len(facts["shift"]["abnormal"]) == 1
+    assert facts["unlike"] is True
+    assert facts["sets"].keys() == {"coverage", "benign", "malignant"}
+    said = breastcad.analyze(Path(collection.root), model=tmp_path / "run", modality="US").images
+    assert all(one.unlike is not None and one.unlike > 0 for one in said)
+    assert all(one.possible is not None for one in said if not one.abstained)
 
 
 def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(

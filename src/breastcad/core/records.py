@@ -286,6 +286,17 @@ class Decision:
 
 
 @dataclass(slots=True)
+class Possible:
+    """The labels that a model does not rule out: none, one or both of ``malignant`` and ``not malignant``.
+
+    On validation of its training the set held the true label of ``coverage`` of the images of each, one image a woman.
+    """
+
+    labels: list[str]
+    coverage: float
+
+
+@dataclass(slots=True)
 class Finding:
     """A mark above the model's score floor. ``box`` is [row0, col0, row1, col1) in source pixels, ``mask`` a file beside findings.json."""
 
@@ -325,6 +336,8 @@ class ImageResult:
     raw: dict[str, float]
     interval: dict[str, Interval] | None = None
     decision: Decision | None = None
+    possible: Possible | None = None
+    unlike: float | None = None
     abstained: bool = False
     warnings: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

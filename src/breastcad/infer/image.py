@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breastcad.core.geometry import Box
-from breastcad.core.records import Decision, Finding, Picture
+from breastcad.core.records import Decision, Finding, Picture, Possible
 from breastcad.evaluate.marks import MapMark, component_mask, marks_from_map
 from breastcad.infer.model import Model, Outputs
-from breastcad.infer.probability import ImageNumbers, LesionMaps, decision, image_numbers, lesion_maps, mark_probability
+from breastcad.infer.probability import ImageNumbers, LesionMaps, decision, image_numbers, lesion_maps, mark_probability, possible
 from breastcad.preprocess.inputs import ModelInput, box_to_source, map_to_source
 
 HEAT_MAP_LONG_SIDE_PX = 1024
@@ -38,6 +38,7 @@ class Looked:
     findings: list[Finding]
     heat_map: NDArray[np.float32]
     masks: list[NDArray[np.bool_]] | None
+    possible: Possible | None = None
     unlike: tuple[float, float] | None = None
 
 
@@ -68,6 +69,7 @@ def look(picture: Picture, model: Model, image_id: str) -> Looked:
         findings=findings,
         heat_map=_heat_map(maps, seen, shape),
         masks=_outlines(parts, maps.lesion, seen, shape) if facts["outline"] else None,
+        possible=possible(facts["sets"], numbers.probability),
         unlike=None if outputs.unlike is None else (float(np.median(outputs.unlike[:, 0])), float(np.median(outputs.unlike[:, 1]))),
     )
 

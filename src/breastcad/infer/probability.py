@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcad.core.records import Decision, Interval
+from breastcad.core.records import Decision, Interval, Possible
 from breastcad.infer.model import Outputs
 
 Real = TypeVar("Real", np.float32, np.float64)
@@ -163,3 +163,25 @@ def decision(points: Sequence[Mapping[str, Any]], probability: Mapping[str, floa
         return None
     rates = {name: float(point[name]) for name in ("threshold", "sensitivity", "specificity", "prevalence")}
     return Decision(str(point["name"]), **rates, positive=probability[point["of"]] >= rates["threshold"])
+
+
+def possible(sets: Mapping[str, float] | None, probability: Mapping[str, float]) -> Possible | None:
+    """Return the labels that a model does not rule out for an image; None where it has no such sets.
+
+    Parameters
+    ----------
+    sets : mapping or None
+        The model's ``sets``.
+    probability : mapping of str to float
+        Calibrated, as the thresholds are.
+
+    Examples
+    --------
+    >>> possible({"coverage": 0.9, "benign": 0.6, "malignant": 0.7}, {"malignant": 0.4}).labels
+    ['not malignant', 'malignant']
+    """
+    if sets is None or "malignant" not in probability:
+        return None
+    value = probability["malignant"]
+    within = {"not malignant": value <= sets["benign"], "malignant": 1 - value <= sets["malignant"]}
+    return Possible([label for label, holds in within.items() if holds], float(sets["coverage"]))

@@ -144,6 +144,8 @@ class Run(Pictures[Analysed]):
             raw=looked.numbers.raw,
             interval=looked.numbers.interval,
             decision=looked.decision if abstained is None else None,
+            possible=looked.possible if abstained is None else None,
+            unlike=None if looked.unlike is None else round(looked.unlike[0], 3),
             abstained=abstained is not None,
             warnings=list(dict.fromkeys(self._names.text(text) for text in said if text)),
             findings=looked.findings,

@@ -107,7 +107,10 @@ FIELDS: dict[str, Kind] = {
     "warnings": _several(_text()),
     "shortened": _FLAG,
     "unlike": _FLAG,
+    "sets": _or_none(_named(coverage=_SHARE, benign=_SHARE, malignant=_SHARE)),
 }
+"""Of a lesion model. ``unlike``: its graph says how unlike what it saw an image is. ``sets``: where P(malignant) is at most ``benign``, not
+malignant is possible; where 1 - P(malignant) is at most ``malignant``, malignant is; ``coverage`` was asked for on validation."""
 _SIDE, _CELLS = _whole(1, LARGEST_SIDE), _whole(0, LARGEST_SIDE)
 WINDOW_FIELDS: dict[str, Kind] = {
     "id": _LINE,
@@ -138,7 +141,7 @@ own map, ``halo`` in places of the map (null where every place sees the whole im
 KINDS: dict[str, dict[str, Kind]] = {"lesion": FIELDS, "windows": WINDOW_FIELDS}
 """What a model is of: a file that does not say is a lesion model's."""
 _USE = {"lesion": "it is for: breastcad analyze --model", "windows": "it is for: breastcad heatmap"}
-DEFAULTS: dict[str, Any] = {"members": 1, "warnings": [], "unlike": False}
+DEFAULTS: dict[str, Any] = {"members": 1, "warnings": [], "unlike": False, "sets": None}
 """What files do not say that were written before a fold could have several networks, or a network could tell what it has not seen."""
 PER_FOLD = ("temperature", "shift", "marks")
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult, Interval
+from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult, Interval, Possible
 from breastcad.report.overlay import THUMBNAIL_LONG_SIDE, thumbnail_jpeg
 
 if TYPE_CHECKING:
@@ -139,6 +139,23 @@ def percent(probability: float | None) -> str:
     return f"{probability * 100:.0f} %"
 
 
+def possible_in_words(possible: Possible) -> str:
+    """Return what a set of possible labels says to a reader.
+
+    Examples
+    --------
+    >>> print(possible_in_words(Possible(["malignant"], 0.9)))
+    Of the two the model rules out not malignant. Such sets hold the truth for about 90 % of images like its own.
+    """
+    said = {
+        (): "The image is strange to the model as malignant and as not malignant.",
+        ("not malignant",): "Of the two the model rules out malignant.",
+        ("malignant",): "Of the two the model rules out not malignant.",
+        ("not malignant", "malignant"): "The model cannot tell: it rules out neither malignant nor not malignant.",
+    }
+    return f"{said[tuple(possible.labels)]} Such sets hold the truth for about {100 * possible.coverage:.0f} % of images like its own."
+
+
 def spread(interval: Interval) -> str:
     """Return an interval with its method.
 
@@ -226,6 +243,12 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, spread=spread, view_name=view_name, modality=lambda name: _MODALITIES.get(name, name))
+    environment.filters.update(
+        percent=percent,
+        spread=spread,
+        possible_in_words=possible_in_words,
+        view_name=view_name,
+        modality=lambda name: _MODALITIES.get(name, name),
+    )
     environment.globals.update(box_in_words=box_in_words)
     return environment

@@ -10,6 +10,8 @@ import numpy as np
 import breastcad
 from breastcad.core.files import read_predictions
 from breastcad.core.records import PredictionRow
+from breastcad.core.seeding import generator
+from breastcad.evaluate.conformal import ONE, fit_conformal
 from breastcad.evaluate.metrics import confusion, threshold_for_sensitivity
 from breastcad.models.catalogue import RUN_MODEL, bundled
 from breastcad.models.export import export_networks
@@ -19,6 +21,7 @@ from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.run_folder import Run
 
 SENSITIVITY = 0.90
+COVERAGE = 0.90
 
 
 def export_run(run: Run) -> float:
@@ -32,7 +35,7 @@ def export_run(run: Run) -> float:
     trained = trained_networks(run)[: cast(LesionSettings, run.settings).model_folds]
     networks, facts = [member.cpu() for members, _ in trained for member in members], [fold for _, fold in trained]
     fitted = [fold["calibration"] for fold in facts]
-    seen = seen_of(run)
+    predictions, seen = read_predictions(run.folder / "predictions.csv"), seen_of(run)
     seen = None if seen is None else seen[: len(trained)]
     settings, path = cast(LesionSettings, run.settings), run.folder / RUN_MODEL
     metadata: dict[str, Any] = {
@@ -52,16 +55,37 @@ def export_run(run: Run) -> float:
         "mark_level": settings.mark_level,
         "max_marks": settings.max_marks,
         "outline": settings.outline,
-        "operating_points": operating_points(read_predictions(run.folder / "predictions.csv")),
+        "operating_points": operating_points(predictions),
         "trained_on": sorted({name for fold in facts for name in fold["trained_on"]}),
         "seen": SEEN[settings.modality],
         "not_seen": NOT_SEEN[settings.modality],
         "shortened": settings.shortened,
         "unlike": seen is not None,
+        "sets": conformal(predictions, settings.seed),
     }
     if settings.normalisation != "fixed":  # the graph has it; here it can be read
         metadata["normalisation"] = [fold["normalisation"] for fold in facts]
     return export_networks(path, networks, checked(path, metadata), (settings.rows, settings.cols), seen=seen)
+
+
+def conformal(rows: list[PredictionRow], seed: int) -> dict[str, float] | None:
+    """Return thresholds a class of sets that hold the true label of nine images of ten, of malignant images and of others.
+
+    They are fitted on the validation rows of all folds, one image a woman drawn; these rows have calibrated the folds' probabilities and
+    chosen their epochs, so that the coverage elsewhere is somewhat lower: `breastcad certainty` measures it on test rows.
+
+    Returns
+    -------
+    dict or None
+        As the metadata's ``sets``; None where validation lacks a class.
+    """
+    chosen = [row for row in rows if row.part == "validation" and row.level == "image" and row.label != "unknown"]
+    truth = [row.label == "malignant" for row in chosen]
+    if len(set(truth)) < 2:
+        return None
+    women, values = [row.group for row in chosen], [row.probability["malignant"] for row in chosen]
+    found = fit_conformal(truth, values, women, COVERAGE, generator(seed, "conformal"), by_class=True, on=ONE)
+    return {"coverage": COVERAGE, "benign": min(1.0, round(found.negative, 5)), "malignant": min(1.0, round(found.positive, 5))}
 
 
 def own_id(model_id: str, folder: Path) -> str:
