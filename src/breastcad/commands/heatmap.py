@@ -48,7 +48,7 @@ def command(
     stride: Stride = None,
     of: Of = None,
     scale: Scale = None,
-    memory: Memory = 2048,
+    memory: Memory = 3072,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw heat maps of films from a classifier of windows: heatmap.png, windows.png and overlay.png a film, and heatmap.json.

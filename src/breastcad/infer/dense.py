@@ -18,7 +18,7 @@ from breastcad.core.errors import InputError
 from breastcad.infer.windows import WindowModel
 
 HOWS = ("dense", "windows")
-MEMORY_MIB = 2048
+MEMORY_MIB = 3072
 RESERVE_MIB = 512
 """Of the memory that may be used: the interpreter, onnxruntime, weights, the picture and the film."""
 BUFFERS = 3.5
