@@ -49,9 +49,9 @@ def test_networks_of_a_fold_are_averaged() -> None:
     film = plain(96, 128)
     each = [Looker([network], [1], "cam").look(film) for network in networks]
     both = Looker(networks, [1], "cam").look(film)
-    np.testing.assert_allclose(both.values + both.lowest, sum(one.values + one.lowest for one in each) / 2, atol=1e-5)
-    assert both.values.min() == 0
-    assert both.boxes[0].score == pytest.approx(both.values.max() + both.lowest, abs=1e-5)
+    np.testing.assert_allclose(both.values + both.base, sum(one.values + one.base for one in each) / 2, atol=1e-5)
+    assert both.values.mean() == pytest.approx(0, abs=1e-5)
+    assert both.boxes[0].score == pytest.approx(both.values.max() + both.base, abs=1e-5)
     with torch.no_grad():
         logits = torch.stack([network(torch.from_numpy(film.array)[None, None]) for network in networks]).mean(0)
     assert both.probability == pytest.approx(torch.softmax(logits, 1)[0, 1].item(), abs=1e-5)

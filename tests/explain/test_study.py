@@ -53,14 +53,14 @@ def explained(*findings: FindingRow, sanity: bool = True, iou: float | None = No
 
 
 def test_a_network_that_sees_what_is_bright_marks_it_and_has_its_energy_there() -> None:
-    """CAM is 4 A - (1 - A) = 5 A - 1: 3.5 in the bright place, -.5 elsewhere; above 0 it lies in the place alone."""
+    """CAM is 4 A - (1 - A) = 5 A - 1: 3.5 in the bright place, -.5 elsewhere; above its mean it lies in the place alone."""
     found = explained(BRIGHT, DARK)
     assert list(found.placed.marks) == WAYS
     (mark,) = found.placed.marks["cam"]
     assert (mark.row, mark.col, mark.lesion_id) == (pytest.approx(36), pytest.approx(84), "bright")
     assert mark.score == pytest.approx(3.5, abs=1e-4)
     assert found.look.boxes[0].box == (24, 72, 48, 96)
-    assert found.look.lowest == pytest.approx(-0.5, abs=1e-5)
+    assert found.look.base == pytest.approx(4 * 0.04 - 0.5, abs=1e-5)  # six of 150 places are 4 higher
     assert (found.placed.lesions, found.placed.key) == (("bright", "dark"), ("made", "i1", 0, 2))
     measured = found.placed.measured
     assert {way: measured["pointing hit"][way] for way in WAYS if way != "random"} == {"cam": 1.0, "centre": 0.0, "brightest": 1.0}

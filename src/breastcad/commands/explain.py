@@ -253,15 +253,16 @@ def _keep(
 
     (_, image, findings), placed, values = named, done.placed, done.look.values
     name = f"{len(found.films) + 1:04d}-{safe_name(image.image_id)}"
-    peak = float(values.max()) or 1.0  # a map that is 0 everywhere
+    low, high = float(values.min()), float(values.max())
+    high = high if high > low else low + 1  # a map that is the same everywhere
     words = f"{looker.method} of {shown[0]}, share of its peak"
     boxes = [one.box for one in done.look.boxes]
-    write_bytes(folder / "heat-maps" / f"{name}.png", heat_map_png(values, (0.0, peak)))
+    write_bytes(folder / "heat-maps" / f"{name}.png", heat_map_png(values, (low, high)))
     picture = place_overlay(pixels, values, boxes, findings, of=words, colours=shown[1])
     write_bytes(folder / "overlays" / f"{name}.jpg", encode(".jpg", picture))
     key = placed.set, placed.id, *placed.fold
     sizes = film.array.shape[0], film.array.shape[1]
-    numbers = round(done.look.probability, 6), done.look.lowest, done.look.lowest + peak
+    numbers = round(done.look.probability, 6), done.look.base + low, done.look.base + high
     found.films.append(FilmRow(*key, placed.label, *sizes, *numbers, f"heat-maps/{name}.png", f"overlays/{name}.jpg"))
     found.boxes += [
         _box_row(way, key, box, mark.lesion_id) for way, own in done.boxes.items() for box, mark in zip(own, placed.marks[way], strict=True)

@@ -78,13 +78,13 @@ def film_size(shape: tuple[int, int], scale: tuple[float, float]) -> tuple[int, 
 class Look:
     """What networks say of an image.
 
-    ``values`` (h, w), 0 and above, over all that was fed; ``boxes`` in source pixels; ``lowest``: what was taken off a map by CAM, so
-    that its lowest value is 0 (else 0); ``probability`` of the class.
+    ``values`` (h, w) over all that was fed, above 0 where boxes may lie; ``boxes`` in source pixels; ``base``: what was taken off a map by
+    CAM, its mean (else 0); ``probability`` of the class.
     """
 
     values: NDArray[np.float32]
     boxes: list[ScoredBox]
-    lowest: float
+    base: float
     probability: float
 
 
@@ -95,8 +95,9 @@ class Looker:
     ``window``: the one size that the networks take; images are then seen window by window, at half a window's stride, those that hold no
     breast left out. ``level`` and ``most`` are as of `evaluate.boxes.boxes_from_map`.
 
-    Maps by CAM lie below 0 where a place speaks against the class, and everywhere in many an image; as the method's authors do, their
-    lowest value is taken off before boxes are cut. A box's score is the map's own peak, lowest value and all.
+    Maps by CAM lie below 0 where a place speaks against the class, and everywhere in many an image. Their mean, which is the image's logit
+    but for the bias, is taken off: what is left above 0 speaks more for the class than the image does. (The authors take off the lowest
+    value, by which a box may become the whole image.) A box's score is the map's own peak, mean and all.
     """
 
     networks: Sequence[Any]
@@ -117,13 +118,13 @@ class Looker:
         InputError
             As `maps.class_map` does, or if what is fed is smaller than a window, or its map has less than three places a side.
         """
-        values, boxes, lowest = self._seen(film)
+        values, boxes, base = self._seen(film)
         if min(values.shape) < SMALLEST_MAP:
             raise InputError(
                 f"an image of {film.array.shape[0]} x {film.array.shape[1]} has a map of {values.shape[0]} x {values.shape[1]}, too coarse "
                 "to say where; feed it larger, with --rows and --cols"
             )
-        return Look(values, boxes, lowest, float(self.probabilities(film.array[None], film.inside)[0]))
+        return Look(values, boxes, base, float(self.probabilities(film.array[None], film.inside)[0]))
 
     def values(self, film: Film) -> NDArray[np.float32]:
         """Return the map of an image alone, of any size."""
@@ -133,10 +134,10 @@ class Looker:
         if self.window is not None:
             return *self._slid(film, self.window), 0.0
         values = self._map(film.array)
-        lowest = float(values.min()) if self.method == "cam" else 0.0
-        above = values - np.float32(lowest)
+        base = float(values.mean()) if self.method == "cam" else 0.0
+        above = values - np.float32(base)
         boxes = boxes_from_map(above, film.place_of(values), level=self.level, most=self.most)
-        return above, [replace(one, score=one.score + lowest) for one in boxes], lowest
+        return above, [replace(one, score=one.score + base) for one in boxes], base
 
     def _map(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         each = [class_map(network, array, self.classes, self.method).values for network in self.networks]

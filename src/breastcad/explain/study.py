@@ -101,7 +101,7 @@ def explain_image(
     }
     placed = PlacedImage(*key[:2], group, of_fold, image.label, tuple(one.finding_id for one in lesions), marks)
     if lesions:
-        _measure_place(placed, film, maps, lesions, maps | {looker.method: look.values + np.float32(look.lowest)})
+        _measure_place(placed, film, maps, lesions)
     return Explained(placed, look, boxes, _checked(placed, fold, film, maps, asked.seed) if asked.sanity else {})
 
 
@@ -110,14 +110,10 @@ def _rival_boxes(values: Map, film: Film, looker: Looker, probability: float) ->
     return [replace(one, score=one.score * probability) for one in found]
 
 
-def _measure_place(placed: PlacedImage, film: Film, maps: dict[str, Map], lesions: list[FindingRow], evidence: dict[str, Map]) -> None:
-    """Note in ``placed`` where every map points, and how much of its energy is in lesions.
-
-    Energy is what speaks for the class, so that in ``evidence`` what was taken off a map by CAM is put on again: else it would lie
-    everywhere.
-    """
+def _measure_place(placed: PlacedImage, film: Film, maps: dict[str, Map], lesions: list[FindingRow]) -> None:
+    """Note in ``placed`` where every map points, and how much of its energy is in lesions."""
     placed.measured["pointing hit"] = {way: float(points_at(own, film.place_of(own), lesions)) for way, own in maps.items()}
-    placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in evidence.items()}
+    placed.measured["energy inside"] = {way: energy_inside(own, film, lesions) for way, own in maps.items()}
 
 
 def _checked(placed: PlacedImage, fold: FoldLooker, film: Film, maps: dict[str, Map], seed: int) -> dict[str, Removal]:
