@@ -152,7 +152,9 @@ def test_two_grey_levels_are_a_mask_and_a_third_anywhere_is_not() -> None:
     assert not is_two_valued(mask)
 
 
-@pytest.mark.parametrize(("unlike", "abstains", "warns"), [(1.0, False, False), (1.2, False, True), (1.5, False, True), (1.6, True, False)])
+@pytest.mark.parametrize(
+    ("unlike", "abstains", "warns"), [(1.0, False, False), (1.2, False, True), (1.25, False, True), (1.6, True, False)]
+)
 def test_what_is_unlike_what_was_seen_is_said_or_abstained_from(unlike: float, abstains: bool, warns: bool) -> None:
     picture, distance = Picture(film(), modality="MG"), (unlike, unlike)
     assert (model_abstention(picture, FACTS, distance) is not None) is abstains
@@ -164,8 +166,8 @@ def test_what_is_unlike_what_was_seen_is_said_or_abstained_from(unlike: float, a
         )
 
 
-@pytest.mark.parametrize(("modality", "turned", "said"), [("MG", 0.5, True), ("MG", 0.6, False), ("US", 0.5, False)])
+@pytest.mark.parametrize(("modality", "turned", "said"), [("MG", 0.5, True), ("MG", 0.65, False), ("US", 0.5, False)])
 def test_a_film_that_is_nearer_when_turned_over_may_be_upside_down(modality: str, turned: float, said: bool) -> None:
-    """0.7 is 1.4 times 0.5 and 1.17 times 0.6; the limit is 1.35. A scan has no such side."""
+    """0.7 is 1.4 times 0.5 and 1.08 times 0.65; the limit is 1.16. A scan has no such side."""
     warnings = model_warnings(Picture(film(), modality=modality), FACTS | {"modality": modality}, (0.7, turned))
     assert any("perhaps upside down" in one for one in warnings) is said

@@ -80,3 +80,13 @@ def test_what_has_no_network_of_images_or_is_not_done_is_refused(collection: Col
     path.write_text("task: classical\n", encoding="utf-8")
     with pytest.raises(InputError, match="'run' is a run of the kind 'classical' without a network of images"):
         flipped_run(tmp_path / "run", tmp_path / "out", [collection], 2, device=CPU, progress=quiet)
+
+
+def test_other_images_than_the_run_s_own_are_refused(collection: Collection, tmp_path: Path) -> None:
+    trained_run(tmp_path / "run", CLASSIFIER, collection)
+    turned = replace(
+        collection, images=[replace(row, label="benign" if row.label == "malignant" else row.label) for row in collection.images]
+    )
+    with pytest.raises(InputError, match="the run 'run' was trained on other images, labels, findings or windows; give its own"):
+        flipped_run(tmp_path / "run", tmp_path / "out", [turned], 2, device=CPU, progress=quiet)
+    assert not (tmp_path / "out").exists()

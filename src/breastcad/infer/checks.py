@@ -23,9 +23,9 @@ LONGEST_ASPECT = 4.0
 # Beyond these nothing is concluded. In busi, bus-bra, mini-mias and cbis-ddsm no side is below 240 pixels or above 2.2 times the other.
 SHORTEST_SIDE_PX = 32
 STRIP_ASPECT = 10.0
-# Of such distances (`image.Looked.unlike`) films reach 1.1, negatives 2, ultrasound and photographs 3 to 20: docs/findings.md.
-MUCH_UNLIKE = 1.5
-UPSIDE_DOWN = 1.35
+# Of such distances (`image.Looked.unlike`) films reach 1.05, negatives 1.1 to 1.7, ultrasound and photographs 1.5 to 4.5: docs/findings.md.
+MUCH_UNLIKE = 1.25
+UPSIDE_DOWN = 1.16
 SMALL_SHARE = 0.5
 SMALL_REGION_SHARE = 0.25
 DIGITAL_TYPES = frozenset({"presentation", "processing", "low-energy", "subtracted", "synthetic-2d", "tomosynthesis"})

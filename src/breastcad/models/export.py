@@ -91,11 +91,21 @@ def export_networks(
     exact = _graph(together, shape)
     images = np.random.Generator(np.random.PCG64(0)).random((4, 1, *shape), dtype=np.float32)
     refuse_difference(largest_difference(together, exact.SerializeToString(), images, but="unlike"), exact=True)
+    if seen:
+        _refuse_other_distances(together, exact.SerializeToString(), images)
 
     def middle(content: bytes) -> float:
         return float(np.median([largest_difference(together, content, image[None], but="unlike") for image in images]))
 
     return write_halved(path, exact, metadata, middle)
+
+
+@torch.no_grad()
+def _refuse_other_distances(together: SideBySide, content: bytes, images: NDArray[np.float32]) -> None:
+    """Refuse a graph that says another distance from what was seen than its networks, of images and of them turned over: InputError."""
+    given = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]).run(["unlike"], {"image": images})[0]
+    wanted = together(torch.from_numpy(images))[2].numpy()
+    refuse_difference(float((np.abs(wanted - given) / np.maximum(1, wanted)).max()), exact=True)
 
 
 def write_halved(path: str | Path, exact: onnx.ModelProto, metadata: dict[str, Any], difference: Callable[[bytes], float]) -> float:

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 DIRECTIONS = 48
 LEAST_SPREAD = 1e-6
+# A feature that hardly ever varied in training (a channel that never fires) would outweigh all others the first time it did.
+DEAD_SHARE, DEAD_SPREAD = 1e-3, 1e6
+FARTHEST = 1000.0
 LIMIT_SHARE = 0.99
 """Share of validation images that lie within the limit."""
 
@@ -37,7 +40,7 @@ class Seen(nn.Module):
         self.register_buffer("limit", torch.ones(()))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the squared distance of features (N, C) over the limit: (N,), above 1 for what is unlike training images.
+        """Return the distance of features (N, C) over the limit: (N,), above 1 for what is unlike training images, `FARTHEST` at most.
 
         References
         ----------
@@ -49,7 +52,8 @@ class Seen(nn.Module):
         scaled = (features - mean) / spread
         along = scaled @ directions
         main, total = (along**2 / variances).sum(1), (scaled**2).sum(1)
-        return (main + (total - (along**2).sum(1)) / rest) / limit
+        squared = main + (total - (along**2).sum(1)) / rest
+        return (squared / limit).clamp(0, FARTHEST**2).sqrt()
 
 
 def fit_seen(train: NDArray[np.floating], validation: NDArray[np.floating]) -> Seen:
@@ -72,7 +76,8 @@ def fit_seen(train: NDArray[np.floating], validation: NDArray[np.floating]) -> S
     if len(train) < 2 or not len(validation):
         raise ValueError(f"train must have 2 images at least and validation 1, got {len(train)} and {len(validation)}")
     features = train.astype(np.float64)
-    mean, spread = features.mean(0), np.maximum(features.std(0), LEAST_SPREAD)
+    mean, spread = features.mean(0), features.std(0)
+    spread = np.where(spread <= max(DEAD_SHARE * float(np.median(spread)), LEAST_SPREAD), DEAD_SPREAD, spread)
     _, stretched, rows = np.linalg.svd((features - mean) / spread, full_matrices=False)
     variances = stretched**2 / (len(train) - 1)
     count = min(DIRECTIONS, len(train) // 4 + 1, variances.size)
@@ -84,6 +89,6 @@ def fit_seen(train: NDArray[np.floating], validation: NDArray[np.floating]) -> S
     seen.variances.copy_(torch.from_numpy(np.maximum(variances[:count], LEAST_SPREAD)))  # type: ignore[operator]
     seen.rest.copy_(torch.tensor(max(variances[count:].sum() / left, LEAST_SPREAD) if left else 1.0))  # type: ignore[operator]
     with torch.no_grad():
-        distances = seen(torch.from_numpy(validation.astype(np.float32)))
-    seen.limit.copy_(torch.quantile(distances, LIMIT_SHARE).clamp(min=LEAST_SPREAD))  # type: ignore[operator]
+        squared = seen(torch.from_numpy(validation.astype(np.float32))) ** 2
+    seen.limit.copy_(torch.quantile(squared, LIMIT_SHARE).clamp(min=LEAST_SPREAD))  # type: ignore[operator]
     return seen

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 
 from breastcad.core.errors import InputError
-from breastcad.core.files import read_facts, read_split, read_yaml, write_split, write_text
+from breastcad.core.files import read_facts, read_json, read_split, read_yaml, write_split, write_text
 from breastcad.core.records import Collection, PatchRow
 from breastcad.models.flipped import Flipped
 from breastcad.models.mean_network import MeanNetwork
@@ -21,7 +21,7 @@ from breastcad.train.film_settings import FOREST, FilmSettings
 from breastcad.train.finished import fold_networks, trained_folds
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.loop import Fold
-from breastcad.train.run_folder import Progress, Run, folder_of, gather
+from breastcad.train.run_folder import IMAGES, Progress, Run, folder_of, gather
 from breastcad.train.settings import Settings
 from breastcad.train.tasks import from_dict
 
@@ -72,6 +72,12 @@ def flipped_run(
     if missing := {(row.repeat, row.outer) for row in run.split} - set(folds):
         raise InputError(f"fold {min(missing)[1]} of the run '{folder.name}' is not trained to its end; call breastcad train again")
     kind = lesion_run if isinstance(settings, LesionSettings) else classifier_run
+    digest = kind.check(collections, run.split, cast(Any, settings), None, patches)
+    if (folder / IMAGES).is_file() and read_json(folder / IMAGES) != {"sha256": digest}:
+        raise InputError(
+            f"the run '{folder.name}' was trained on other images, labels, findings or windows; give its own collections"
+            + (" and, with --patches, its windows" if patches is None else "")
+        )
     samples, problems = kind.load(run, collections, patches, None)
     write_split(out, split, read_facts(folder / "split.json"))
     write_text(out / "settings.yaml", (folder / "settings.yaml").read_text(encoding="utf-8") + f"flips: {pictures}\n")
@@ -105,4 +111,6 @@ def _classes(run: Run, other: Run, fold: Fold, windows: list[Any], pictures: int
     parts = classifier_run.parted(windows, run.split, settings, fold)
     networks = [Flipped(network, pictures) for network in fold_networks(run.folder, fold, run.device)]
     said = {part: predict(cast(Any, networks), parts[part], settings, run.device, run.progress) for part in ("validation", "test")}
-    classifier_run.write_said(other, fold, windows, parts, said, {})
+    facts = read_json(folder_of(run, fold) / "fold.json")
+    more = {name: value for name, value in facts.items() if name in ("women", "normalisation", "chosen_by")}
+    classifier_run.write_said(other, fold, windows, parts, said, more)
