@@ -169,7 +169,7 @@ def _jobs(
     """Return, fold by fold, the images that it tested on, with their groups."""
     from breastcad.core.errors import InputError
     from breastcad.core.seeding import generator
-    from breastcad.train.finished import tested_images, trained_folds
+    from breastcad.train.finished import images_of_test, trained_folds
     from breastcad.train.images import named_images
 
     folds = [one for one in trained_folds(run) if wanted in (None, one[1])]
@@ -177,7 +177,7 @@ def _jobs(
         raise InputError(f"the run has no trained fold {wanted}; its trained folds: {_words(one[1] for one in trained_folds(run))}")
     jobs = []
     for one in folds:
-        groups = tested_images(run, one)
+        groups = images_of_test(run, one)
         named = [(image, groups[image[1].set, image[1].image_id]) for image in named_images(read, set(groups))]
         kept = sorted(generator(seed, "images", *one).permutation(len(named))[:most].tolist())
         jobs.append((one, [named[k] for k in kept]))

@@ -68,7 +68,7 @@ def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[Network]:
         raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
 
 
-def tested_images(run: Path, fold: Fold) -> dict[tuple[str, str], str]:
+def images_of_test(run: Path, fold: Fold) -> dict[tuple[str, str], str]:
     """Return set and id of the images that a fold tested on, and the group of each.
 
     Raises
