@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,20 +12,8 @@ import pytest
 from breastcad.core.files import write_analysis
 
 
-@pytest.fixture(scope="module")
-def site() -> ModuleType:
-    """Return the makers of analyses in tests/evaluate/test_site.py."""
-    place = Path(__file__).parents[1] / "evaluate" / "test_site.py"
-    spec = importlib.util.spec_from_file_location("site_makers", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def given(site: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+def given(site: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A made-up analysis of 90 images and its labels, with a row that names nothing."""
     monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 100)
     monkeypatch.setattr("breastcad.evaluate.site.REFITS", 50)
