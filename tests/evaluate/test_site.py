@@ -150,10 +150,8 @@ def test_each_bad_row_gets_a_sentence_without_its_cells_and_the_rest_are_used(si
 
 
 def test_names_that_several_have_and_rows_of_two_kinds_are_told(site, tmp_path: Path) -> None:
-    first, other = (
-        site.analysis([site.image(1, 0.1, source="a.png")], [ExamResult("1", {"L": {"malignant": 0.1}}, ["0001"])]),
-        site.image(1, 0.2, sha256="f" * 64),
-    )
+    exam = ExamResult("1", {"L": {"malignant": 0.1}}, ["0001"], woman={"malignant": 0.1})
+    first, other = site.analysis([site.image(1, 0.1, source="a.png")], [exam]), site.image(1, 0.2, sha256="f" * 64)
     second = site.analysis([replace(other, source="a.png")], [ExamResult("1", {"L": {"malignant": 0.2}}, ["0001"])])
     found = labels_of(tmp_path, f"source,sha256,exam,label\na.png,,,benign\n,{1:064x},,benign\n,,1,benign\n", first, second)
     assert [unit.name for unit in found.units] == ["analysis 1, 0001"]

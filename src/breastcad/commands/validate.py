@@ -27,7 +27,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="ID|FILE",
-        help="The model to analyse images with; of analyses the one to judge, by its id or 8 letters of its hash.",
+        help="The model to analyse images with; of analyses the one to judge (id, or 8 letters of its hash).",
     ),
 ]
 Sensitivity = Annotated[float, typer.Option("--sensitivity", metavar="SHARE", help="That of the operating point proposed.")]
