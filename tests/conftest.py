@@ -6,11 +6,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from breastcad.core.records import NOTICE, Analysis, Decision, ImageResult, ModelUsed
 
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("fixed")
@@ -188,3 +191,40 @@ def _tiny_graph(onnx: Any, folds: int, rows: int, cols: int) -> Any:
     maps = onnx.helper.make_tensor_value_info("maps", kind, ["n", folds, 2, rows // 4, cols // 4])
     logits = onnx.helper.make_tensor_value_info("logits", kind, ["n", folds, 2])
     return onnx.helper.make_graph(nodes, "tiny", [image], [maps, logits], given)
+
+
+SITE_POINT = Decision("sensitivity 0.90", 0.3, 0.9, 0.8, 0.4, positive=False)
+
+
+def site_image(number: int, malignant: float | None, **more) -> ImageResult:
+    """Return what an analysis says of an image."""
+    probability = None if malignant is None else {"benign": 1 - malignant, "malignant": malignant}
+    given = {
+        "image": f"{number:04d}",
+        "argument": 0,
+        "source": f"site/name of a patient {number}.png",
+        "frame": None,
+        "sha256": f"{number:064x}",
+        "modality": "US",
+        "laterality": None,
+        "view": None,
+        "rows": 10,
+        "cols": 12,
+        "spacing_mm": None,
+        "models": ["us-lesion"],
+        "probability": probability,
+        "raw": {},
+        "decision": SITE_POINT,
+    }
+    return ImageResult(**(given | more))
+
+
+def site_analysis(images, exams=()) -> Analysis:
+    model = ModelUsed("us-lesion", "1", "ab", 0.05)
+    return Analysis("breastcad-findings/1", "0.1.0", "id", NOTICE, [model], list(images), list(exams), [])
+
+
+@pytest.fixture(scope="session")
+def site() -> SimpleNamespace:
+    """Return the makers of what an analysis says, for tests of a site's labels: ``image(number, malignant)``, ``analysis(images)``."""
+    return SimpleNamespace(image=site_image, analysis=site_analysis)

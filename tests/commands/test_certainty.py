@@ -108,7 +108,7 @@ def test_an_ensemble_is_a_run_that_the_other_commands_read(runs, run, tmp_path: 
     assert run("evaluate", out, "--against", runs[0])[0] == 0
     code, said, _ = run("certainty", out, "--out", tmp_path / "sure")
     assert code == 0
-    assert "of the members" in said
+    assert "the same validation rows chose the members and their weights" in said
 
 
 def test_runs_of_other_splits_are_refused_in_a_sentence(runs, run, tmp_path: Path) -> None:

@@ -211,3 +211,12 @@ def test_options_that_do_not_fit_are_refused(
 ) -> None:
     assert call(classifier, *(one.format(run=classifier) for one in arguments)) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "split.json"])
+def test_made_up_data_are_said_to_be_in_table_and_title(run: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    write_split(run, [SplitRow("busi", f"i{n}", f"g{n}", part="test") for n in range(12)], {"made_up": name == "split.json"})
+    (run / "recipe.json").write_text(f'{{"format": "breastcad-recipe/1", "made_up": {str(name == "recipe.json").lower()}}}')
+    assert call(run) == 0
+    assert read_metrics(run / "metrics.json")[0].startswith("run; MADE-UP DATA, no result; ")
+    assert "! MADE-UP DATA, no result" in capsys.readouterr().out

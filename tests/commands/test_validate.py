@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from breastcad.core.files import write_analysis
-
-
-@pytest.fixture(scope="module")
-def site() -> ModuleType:
-    """Return the makers of analyses in tests/evaluate/test_site.py."""
-    place = Path(__file__).parents[1] / "evaluate" / "test_site.py"
-    spec = importlib.util.spec_from_file_location("site_makers", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from breastcad.core.records import ExamResult
 
 
 @pytest.fixture
-def given(site: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+def given(site: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A made-up analysis of 90 images and its labels, with a row that names nothing."""
     monkeypatch.setattr("breastcad.evaluate.scopes.REPEATS", 100)
     monkeypatch.setattr("breastcad.evaluate.site.REFITS", 50)
@@ -69,6 +57,33 @@ def test_enough_by_ones_own_rule_is_exit_code_zero(given, run, tmp_path: Path) -
     assert code == 0
     assert "**The exams are enough to go by.**" in said
     assert "Numbers proposed for this site" in said
+
+
+def test_the_title_says_of_what_kind_the_reason_is(given, run, tmp_path: Path) -> None:
+    rule = ("--least-positives", "1", "--least-negatives", "1", "--half-width", "0.9")
+    code, said, _ = run("validate", given[0], "--labels", given[1], "--out", tmp_path / "out", *rule)
+    assert (code, said.splitlines()[0]) == (0, "# us-lesion on a site's own exams")
+    (tmp_path / "bare.csv").write_text(given[1].read_text().replace("Jane Doe 0", ""))
+    code, said, _ = run("validate", given[0], "--labels", tmp_path / "bare.csv", "--out", tmp_path / "out2", *rule)
+    assert (code, said.splitlines()[0]) == (1, "# us-lesion on a site's own exams: women cannot be counted")
+    assert "**Not certified: women cannot be counted.**" in said
+    code, *_ = run("validate", given[0], "--labels", tmp_path / "bare.csv", "--out", tmp_path / "out3", "--one-row-a-woman", *rule)
+    assert code == 0
+
+
+def test_of_exams_the_point_was_not_made_and_its_card_is_not_shown(site: SimpleNamespace, run, tmp_path: Path) -> None:
+    numbers = range(8)
+    said = [{"malignant": 0.9 if number < 3 else 0.1} for number in numbers]
+    exams = [ExamResult(str(n), {"L": one}, [f"{n:04d}"], "US", {}, one) for n, one in zip(numbers, said, strict=True)]
+    (tmp_path / "analysis").mkdir()
+    write_analysis(tmp_path / "analysis" / "findings.json", site.analysis([site.image(n, 0.5) for n in numbers], exams))
+    rows = [f"{n},{'malignant' if n < 4 else 'benign'},w{n}" for n in numbers]
+    (tmp_path / "labels.csv").write_text("exam,label,patient\n" + "\n".join(rows) + "\n")
+    rule = ("--least-positives", "1", "--least-negatives", "1", "--half-width", "0.9")
+    code, text, _ = run("validate", tmp_path / "analysis", "--labels", tmp_path / "labels.csv", "--out", tmp_path / "out", *rule)
+    assert (code, text.splitlines()[0]) == (1, "# us-lesion on a site's own exams: no operating point of exams to certify")
+    assert "It was made for images: exams join views" in text
+    assert "card promises what the last column says" not in text
 
 
 def test_what_cannot_be_used_is_said(given, run, tmp_path: Path) -> None:

@@ -104,6 +104,41 @@ def test_an_external_test_is_fitted_on_another_set_and_says_so(classifier_run: P
     assert "validation rows are of here, test rows of there" in found.remarks[1]
 
 
+def test_women_that_a_fold_tests_are_not_fitted_on(classifier_run: Path, tmp_path: Path) -> None:
+    """Of each part of fold 0 one patient is made one woman with the other: her six validation windows go, no others."""
+    rows = [row for row in read_predictions(classifier_run / "predictions.csv") if row.outer == 0]
+    one = {part: next(row.group for row in rows if row.part == part) for part in ("test", "validation")}
+
+    def joined(row: PredictionRow) -> PredictionRow:
+        return replace(row, group="both") if row.group in one.values() else row
+
+    before, found = (certainty(folder, level="patch") for folder in (classifier_run, copy_of(classifier_run, tmp_path, joined)))
+    assert [b["n"] - f["n"] for b, f in zip(before.tried[0].fits, found.tried[0].fits, strict=True)] == [6, 0, 0]
+    assert "6 validation rows (patch), of groups that the same fold tests: nothing was fitted on them" in found.left_out
+    leaking = copy_of(classifier_run, tmp_path, lambda row: replace(row, group="one"))
+    with pytest.raises(AnswerNo, match=r"of groups that the same fold tests.*do not hold both classes"):
+        certainty(leaking)
+
+
+def test_thresholds_are_probabilities_of_validation_rows_to_the_last_bit(classifier_run: Path) -> None:
+    """One for a sensitivity is a positive's own probability: of its logit turned back, the positive might fall below it."""
+    found = certainty(classifier_run, level="patch", readers_specificity=0.9)
+    lines = {line.name: line.more["thresholds"] for line in found.lines if (line.part, line.set) == (POINTS, "all")}
+    for one, fold in enumerate(found.tried[0].asked.folds):
+        given = fold.validation
+        for name in ("sensitivity 0.85", "sensitivity 0.9", "sensitivity 0.95"):
+            limit = lines[f"{name} on validation"][one]["probability"]
+            assert limit in given.said[given.truth]
+        limit = lines["specificity 0.9 on validation"][one]["probability"]
+        assert np.nextafter(limit, 0) in given.said[~given.truth]
+
+
+def test_a_chosen_ensemble_says_that_the_validation_rows_chose_it(classifier_run: Path, tmp_path: Path) -> None:
+    folder = copy_of(classifier_run, tmp_path, lambda row: row)
+    (folder / "settings.yaml").write_text("task: classifier\nensemble: greedy\n")
+    assert "the same validation rows chose the members and their weights" in certainty(folder).remarks[0]
+
+
 def test_without_validation_rows_there_is_no_answer(classifier_run: Path, tmp_path: Path) -> None:
     rows = [row for row in read_predictions(classifier_run / "predictions.csv") if row.part == "test"]
     write_predictions(tmp_path / "predictions.csv", rows)

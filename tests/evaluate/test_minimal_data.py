@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from breastcad.core.errors import InputError
-from breastcad.core.files import write_json, write_text
+from breastcad.core.files import read_split, write_json, write_split, write_text
+from breastcad.core.records import SplitRow
 from breastcad.evaluate.figures import Figure, write_metrics
 from breastcad.evaluate.minimal_data import draw, main, minimal_data, table
 
@@ -23,6 +25,7 @@ def made_run(folder: Path, women: list[int], value: float, *, n: int = 60, **mor
     settings = {"task": "film", "women": women[0], "rows": 64, "shortened": False, **more}
     write_text(folder / "settings.yaml", json.dumps(settings))
     write_json(folder / "folds.json", [{"women": count} for count in women])
+    write_split(folder, [SplitRow("made", f"i{n}", f"g{n}", 0, 0, 0, ("train", "validation", "test")[n % 3]) for n in range(6)], {})
     other = "auc malignant against the rest"
     figures = [figure("image", 0.2, 9, other), figure("image", value, n), figure("patient", value + 0.05, n // 2, other)]
     write_metrics(folder / "metrics.json", "made-up data", [*figures, figure("image", 0.9, 4, of_set="a/b")])
@@ -74,6 +77,23 @@ def test_what_cannot_be_compared_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         minimal_data([runs[0], made_run(tmp_path / "x", women, 0.6, n=n, **more)])
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_as_many_films_but_others_are_no_one_split(runs: list[Path], part: str) -> None:
+    """Of the last run one film of that part changes places with one that it trains on: all counts stay."""
+    rows = read_split(runs[2])
+    own, other = (next(row for row in rows if row.part == name) for name in (part, "train"))
+    swapped = {own.image_id: "train", other.image_id: part}
+    write_split(runs[2], [replace(row, part=swapped.get(row.image_id, row.part)) for row in rows], {})
+    with pytest.raises(InputError, match=r"'all' and 'some' validate or test on other films \(split.csv\)"):
+        minimal_data(runs)
+
+
+def test_a_setting_that_the_second_run_lacks_is_a_difference(tmp_path: Path) -> None:
+    given = [made_run(tmp_path / "a", [5], 0.6, epochs=3), made_run(tmp_path / "b", [9], 0.6)]
+    with pytest.raises(InputError, match="'a' and 'b' differ in the setting 'epochs'"):
+        minimal_data(given)
 
 
 def test_a_run_without_figures_is_refused(runs: list[Path], tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def command(
             readers_specificity=readers_specificity,
             progress=lambda text, done, total: update(done, total, text),
         )
-    remarks = [*(["MADE-UP DATA, no result"] if is_made_up(run) else []), *remarks_of(run)]
+    remarks = remarks_of(run)
     title = f"How sure: {'; '.join([run.resolve().name, *remarks])}"
     write_json(folder / "certainty.json", _content(title, run, found, remarks))
     _write_pages(folder, title, found)
@@ -96,15 +96,6 @@ def _write_pages(folder: Path, title: str, found: Certainty) -> None:
     pictures = {name: path.read_bytes() for name, path in certainty_pictures(found, folder, title).items()}
     write_text(folder / "certainty.md", as_text(title, parts))
     write_text(folder / "certainty.html", as_page(title, parts, "certainty.json", pictures=pictures))
-
-
-def is_made_up(run: Path) -> bool:
-    """Return whether a run says that its data are made up: a recipe's, or an ensemble of such."""
-    from breastcad.core.files import read_facts, read_yaml
-
-    recipe, settings = run / "recipe.json", run / "settings.yaml"
-    said = read_facts(recipe) if recipe.is_file() else read_yaml(settings) if settings.is_file() else {}
-    return bool(said.get("made_up"))
 
 
 def _content(title: str, run: Path, found: Certainty, remarks: list[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from breastcad.commands.certainty import is_made_up
+from breastcad.commands.evaluate import is_made_up
 from breastcad.commands.options import Out, Overwrite
 
 if TYPE_CHECKING:

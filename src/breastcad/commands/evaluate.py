@@ -227,8 +227,16 @@ def _title(kept: Path) -> str | None:
         return None
 
 
+def is_made_up(run: Path) -> bool:
+    """Return whether a run says that its data are made up: in its recipe.json, its settings.yaml (of an ensemble) or its split.json."""
+    from breastcad.core.files import read_facts, read_yaml
+
+    readers = {"recipe.json": read_facts, "settings.yaml": read_yaml, "split.json": read_facts}
+    return any(bool(read(run / name).get("made_up")) for name, read in readers.items() if (run / name).is_file())
+
+
 def remarks_of(run: Path) -> list[str]:
-    """Return what a figure of a run must not be quoted without: that its split leaks, that its training was shortened."""
+    """Return what a figure of a run must not be quoted without: that its data are made up, its split leaks, its training was shortened."""
     from breastcad.core.files import read_json, read_split, read_yaml
     from breastcad.datasets.splits import leaks
 
@@ -237,6 +245,7 @@ def remarks_of(run: Path) -> list[str]:
     said = facts.get("leaks") if isinstance(facts, dict) else None
     if said and not remarks:  # windows or copies parted at random: no group is parted that split.csv knows of
         remarks = [str(one) for one in said] if isinstance(said, list) else [str(said)]
+    remarks = ["MADE-UP DATA, no result"] * is_made_up(run) + remarks
     settings = run / "settings.yaml"
     if not settings.is_file():
         remarks.append("no settings.yaml, so taken for a lesion network's")

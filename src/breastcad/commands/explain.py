@@ -303,7 +303,7 @@ def _remarks(run: Path, read: list[Collection]) -> list[str]:
     from breastcad.commands.evaluate import remarks_of
     from breastcad.recipes.reproduction import is_made_up
 
-    return (["MADE-UP DATA, no result"] if any(is_made_up(one) for one in read) else []) + remarks_of(run)
+    return list(dict.fromkeys((["MADE-UP DATA, no result"] if any(is_made_up(one) for one in read) else []) + remarks_of(run)))
 
 
 def _tables(folder: Path, found: Found, read: list[Collection]) -> None:

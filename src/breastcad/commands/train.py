@@ -84,12 +84,14 @@ def command(
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
+    from breastcad.recipes.reproduction import is_made_up
     from breastcad.train.tasks import recipe as settings_of
 
     settings, numbers = _changed(settings_of(recipe), network, seed, setting or []), _numbers(folds)
     facts, rows = read_facts((split.parent if split.is_file() else split) / "split.json"), read_split(split)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
+    facts |= {"made_up": True} if any(is_made_up(one) for one in given) else {}
     with bar("starting torch"):  # ten seconds, after what can be refused without it
         from breastcad.train.processes import Processes
         from breastcad.train.run import check, check_network, completed

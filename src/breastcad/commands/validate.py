@@ -24,7 +24,11 @@ Labels = Annotated[
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="ID|FILE", help="The model to analyse images with; of analyses, the one to hold against labels."),
+    typer.Option(
+        "--model",
+        metavar="ID|FILE",
+        help="The model to analyse images with; of analyses the one to judge (id, or 8 letters of its hash).",
+    ),
 ]
 Sensitivity = Annotated[float, typer.Option("--sensitivity", metavar="SHARE", help="That of the operating point proposed.")]
 LeastPositives = Annotated[int, typer.Option("--least-positives", min=1, help="Women with a malignant exam that it takes.")]
@@ -32,6 +36,10 @@ LeastNegatives = Annotated[int, typer.Option("--least-negatives", min=1, help="W
 HalfWidth = Annotated[
     float,
     typer.Option("--half-width", metavar="SHARE", help="How wide, to either side, the intervals of sensitivity and specificity may be."),
+]
+
+OneRowAWoman = Annotated[
+    bool, typer.Option("--one-row-a-woman", help="You answer for it that no woman has two of the rows that have no patient key.")
 ]
 
 
@@ -45,11 +53,12 @@ def command(
     least_positives: LeastPositives = 100,
     least_negatives: LeastNegatives = 100,
     half_width: HalfWidth = 0.1,
+    one_row_a_woman: OneRowAWoman = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Hold a model against a site's own labelled exams: how well it ranks, whether its probabilities and its threshold hold here.
 
-    Proposes a recalibration and a threshold, lists the cancers that it let go, and refuses to certify where the exams are too few: the
+    Proposes a recalibration and a threshold, lists the cancers that it let go, and refuses to certify where the exams do not allow it: the
     exit code is then 1. Writes validation.json, validation.md, validation.html and pictures, without names of files or patients.
 
     Parameters
@@ -62,6 +71,7 @@ def command(
     sensitivity : float
     least_positives, least_negatives : int
     half_width : float
+    one_row_a_woman : bool
     overwrite : bool
 
     Raises
@@ -69,7 +79,7 @@ def command(
     InputError
         If nothing can be read, the table has not the columns, or a share is none.
     AnswerNo
-        If the exams are too few to certify, or no row of the table can be used.
+        If the exams are too few to certify or there is another reason not to, or no row of the table can be used.
     """
     from breastcad.commands.saying import say
     from breastcad.core.errors import AnswerNo
@@ -83,12 +93,12 @@ def command(
     read_labels(labels)  # a table that cannot be used is told before anything is analysed
     folder = output_folder(out, overwrite=overwrite)
     analyses = _analyses(paths, ready, folder, model, modality and modality.value)
-    read = site_labels(labels, analyses, model=model if ready else None)
+    read = site_labels(labels, analyses, model=model if ready else None, one_row_a_woman=one_row_a_woman)
     if not read.units:
         raise AnswerNo(f"no row of '{labels.name}' can be used; the first: {read.bad[0] if read.bad else 'there is none'}")
     limits = Limits(least_positives, least_negatives, half_width)
     found = site_report(read.units, sensitivity=sensitivity, limits=limits)
-    title = f"{read.units[0].model} on a site's own exams{'' if not found.reasons else ': too few to certify'}"
+    title = f"{read.units[0].model} on a site's own exams{found.verdict and f': {found.verdict}'}"
     parts = validation_sections(found, read, limits)
     _write(folder, title, parts, read, found, limits, analyses)
     for line in as_text(title, parts).splitlines():

@@ -19,16 +19,16 @@ from breastcad.core.files import read_yaml
 from breastcad.core.records import PredictionRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate import weighted
-from breastcad.evaluate.calibration import CERTAIN, calibration_intercept_statistic, calibration_slope_statistic, sigmoid
+from breastcad.evaluate.calibration import CERTAIN, sigmoid
 from breastcad.evaluate.calibrators import METHODS, UNCHANGED, Calibrator, apply, fit
 from breastcad.evaluate.conformal import FITTED_ON, conformal_sets, covered, fit_conformal
 from breastcad.evaluate.figures import Figure
 from breastcad.evaluate.fold_scores import AskedRun, FoldScores, Scored, asked_folds
-from breastcad.evaluate.intervals import UndefinedFigure
+from breastcad.evaluate.line_figures import calibration_asked, decision_figures, line_figures
 from breastcad.evaluate.metrics import threshold_for_sensitivity
-from breastcad.evaluate.operating_points import MEASURED, decision_statistics, threshold_for, wanted_points
+from breastcad.evaluate.operating_points import MEASURED, threshold_for, wanted_points
 from breastcad.evaluate.run_tables import read_rows, run_at, tested_levels
-from breastcad.evaluate.scopes import SEED, Scope, figure_with_interval, scope_of
+from breastcad.evaluate.scopes import SEED, Scope, scope_of
 from breastcad.evaluate.selective import area_statistic, sureness
 from breastcad.evaluate.thresholds import SENSITIVITY
 from breastcad.evaluate.weighted import Statistic
@@ -146,13 +146,21 @@ def certainty(
     return found
 
 
+def _made_by(settings: Mapping[str, Any]) -> str:
+    if settings.get("ensemble") == "greedy":
+        return "greedy"
+    return "ensemble" if "ensemble" in settings else str(settings.get("task"))
+
+
 def _remarks(asked: Sequence[AskedRun], settings: Mapping[str, Any]) -> list[str]:
     """Return what must be known of the validation rows."""
     chosen = {
         "classical": "the same validation rows gave the run's own probabilities",
         "ensemble": "the same validation rows chose the epochs and temperatures of the members",
+        "greedy": "the same validation rows chose the members and their weights, and before that the members' epochs and temperatures: what"
+        " is fitted on them is too sure of itself",
     }.get(
-        "ensemble" if "ensemble" in settings else str(settings.get("task")),
+        _made_by(settings),
         "the same validation rows chose the epoch at which each network was kept, and gave the run's own temperature: what is fitted on"
         " them is a little too sure of itself. Test rows took part in nothing",
     )
@@ -217,15 +225,12 @@ def _sureness(threshold: float, given: Scored, new: Scored) -> NDArray[np.float6
 def _figures(
     found: Certainty, tried: Tried, scope: Scope, name: str, statistics: Mapping[str, tuple[Statistic, NDArray | None, str]]
 ) -> dict[str, Figure]:
-    """Make the figures of a line: by column the statistic, which rows it is a share of (or None), how; those undefined are told."""
-    made = {}
-    for column, (statistic, share_of, how) in statistics.items():
-        full = f"{column} {tried.asked.question.name}, {name}"
-        try:
-            made[column] = figure_with_interval(scope, full, statistic, how, share_of=share_of, biased=column == "calibration error")
-        except UndefinedFigure as error:
-            found.left_out.append(f"{full} ({scope.set}, {scope.level}): {error}")
-    return made
+    """Make the figures of a line; those undefined are told."""
+    return line_figures(scope, statistics, _full_name(tried, name), found.left_out)
+
+
+def _full_name(tried: Tried, name: str) -> Callable[[str], str]:
+    return lambda column: f"{column} {tried.asked.question.name}, {name}"
 
 
 def _add(found: Certainty, part: str, tried: Tried, set_name: str, name: str, figures: dict[str, Figure], **more: Any) -> None:
@@ -242,13 +247,8 @@ def _calibration(found: Certainty, tried: Tried, set_name: str) -> None:
     for method, whole in tried.probability.items():
         values = whole[own]
         kept = np.clip(values, CERTAIN, 1 - CERTAIN)
-        statistics: dict[str, tuple[Statistic, NDArray | None, str]] = {
-            "brier": (weighted.mean((values - truth) ** 2), None, "mean squared difference of probability and truth"),
-            "calibration error": (weighted.calibration_error(truth, values), None, "expected calibration error, ten bins of equal size"),
-            "slope": (calibration_slope_statistic(truth, values), None, "slope of truth on the logit of the probability; 1 is right"),
-            "intercept": (calibration_intercept_statistic(truth, values), None, "calibration in the large; 0 is right"),
-            "log loss": (weighted.mean(-np.log(np.where(truth, kept, 1 - kept))), None, "mean of -log P(label), nats"),
-        }
+        statistics = calibration_asked(truth, values)
+        statistics["log loss"] = (weighted.mean(-np.log(np.where(truth, kept, 1 - kept))), None, "mean of -log P(label), nats")
         _add(found, CALIBRATION, tried, set_name, method, _figures(found, tried, scope, method, statistics))
 
 
@@ -329,21 +329,18 @@ def _decision_figures(
     found: Certainty, tried: Tried, set_name: str, rows: NDArray[np.intp], called: NDArray[np.bool_], name: str, rates: Sequence[str]
 ) -> dict[str, Figure]:
     scope = _scope(found, tried, set_name, rows)
-    women, statistics = decision_statistics(tried.truth[rows], called, scope.groups, rates=rates)
-    drawn = Scope(scope.set, scope.level, women, scope.n, scope.positives)
-    made = {rate: (statistic, among, f"{rate} of what is decided") for rate, (statistic, among) in statistics.items()}
-    return _figures(found, tried, drawn, name, made)
+    return decision_figures(scope, tried.truth[rows], called, rates, _full_name(tried, name), found.left_out)
 
 
 def _points(found: Certainty, tried: Tried, set_name: str, readers_specificity: float | None) -> None:
     own = tried.part(set_name)
     for wanted in wanted_points(readers_specificity):
-        limits = [threshold_for(wanted, fold.validation.truth, fold.validation.kept) for fold in tried.asked.folds]
-        called = np.concatenate([fold.test.kept >= limit for fold, limit in zip(tried.asked.folds, limits, strict=True)])
+        limits = [threshold_for(wanted, fold.validation.truth, fold.validation.said) for fold in tried.asked.folds]
+        called = np.concatenate([fold.test.said >= limit for fold, limit in zip(tried.asked.folds, limits, strict=True)])
         name = f"{wanted.name} on validation"
         figures = _decision_figures(found, tried, set_name, own, called[own], name, (*MEASURED, "called"))
         _add(found, POINTS, tried, set_name, name, figures, thresholds=_thresholds(tried.asked.folds, limits))
 
 
 def _thresholds(folds: Sequence[FoldScores], limits: Sequence[float]) -> list[dict[str, Any]]:
-    return [{"fold": list(fold.fold), "probability": float(sigmoid(limit))} for fold, limit in zip(folds, limits, strict=True)]
+    return [{"fold": list(fold.fold), "probability": limit} for fold, limit in zip(folds, limits, strict=True)]

@@ -7,7 +7,7 @@ fold validates on, they are all validation rows of the fold, and `FoldScores.set
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,12 @@ HEADS = {"abnormal", "malignant"}
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Rows with what a question makes of them: truth (N,) bool, raw logit and the logit of the run's own probability (N,) float64."""
+    """Rows with what a question makes of them: truth (N,) bool, raw logit, the run's own probability and its logit (N,) float64."""
 
     rows: list[PredictionRow]
     truth: NDArray[np.bool_]
     raw: NDArray[np.float64]
+    said: NDArray[np.float64]
     kept: NDArray[np.float64]
 
     @property
@@ -72,9 +73,15 @@ def asked_folds(run: RunTables, *, margins: bool = False) -> tuple[list[AskedRun
     -------
     asked : list of AskedRun
     left_out : list of str
-        A sentence a question that cannot be asked: a class absent in the test rows, or in a fold's validation rows.
+        A sentence a question that cannot be asked: a class absent in the test rows, or in a fold's validation rows; and how many
+        validation rows are of groups that the fold tests too, as splits that leak have them: nothing may be fitted on these.
     """
     found, left_out = [], []
+    tested_groups = {(row.repeat, row.outer, row.group) for row in run.tests}
+    clean = [row for row in run.validations if (row.repeat, row.outer, row.group) not in tested_groups]
+    if leaking := len(run.validations) - len(clean):
+        left_out.append(f"{leaking} validation rows ({run.level}), of groups that the same fold tests: nothing was fitted on them")
+        run = replace(run, validations=clean)
     for question, samples in asked_of(run.samples).items():
         tested = tuple(name for name in both_classes(samples, question) if name != "all")
         if question is LESION_FOR_MALIGNANT:  # which is no probability of what is asked
@@ -116,9 +123,10 @@ def _by_fold(rows: Sequence[PredictionRow], question: Question) -> dict[tuple[in
 
 
 def _scored(rows: list[PredictionRow], question: Question, score: Callable[[Mapping[str, float]], float] | None) -> Scored:
-    kept = logit(np.array([stated(question, row.probability) for row in rows], np.float64))
+    said = np.array([stated(question, row.probability) for row in rows], np.float64)
+    kept = logit(said)
     raw = kept if score is None else np.array([score(row.raw) for row in rows], np.float64)
-    return Scored(rows, truth_of(rows, question), raw, kept)
+    return Scored(rows, truth_of(rows, question), raw, said, kept)
 
 
 def logit(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastcad.core.errors import InputError
-from breastcad.core.files import output_folder, read_json, read_yaml, write_text
+from breastcad.core.files import output_folder, read_json, read_split, read_yaml, write_text
 from breastcad.evaluate.drawing import MARKERS, legend_below, line, new_panels, save
 from breastcad.evaluate.figures import Figure, read_metrics
 
@@ -50,11 +50,20 @@ def minimal_data(runs: Sequence[str | Path]) -> list[Point]:
     """
     read = [_read(Path(run)) for run in runs]
     _check_alike(read)
+    held_out = [_held_out(Path(run)) for run in runs]
+    for (point, _), own in zip(read, held_out, strict=True):
+        if own != held_out[0]:
+            first = read[0][0].name
+            raise InputError(f"'{first}' and '{point.name}' validate or test on other films (split.csv); compare runs on one split")
     return sorted((point for point, _ in read), key=lambda point: point.women)
 
 
 def _read(run: Path) -> tuple[Point, dict[str, object]]:
-    if not (run / "metrics.json").is_file() or not (run / "folds.json").is_file() or not (run / "settings.yaml").is_file():
+    if (
+        not (run / "metrics.json").is_file()
+        or not (run / "folds.json").is_file()
+        or not all((run / name).is_file() for name in ("settings.yaml", "split.csv"))
+    ):
         raise InputError(f"'{run}' has no figures; train it to its end, and call breastcad evaluate {run}")
     settings, folds = read_yaml(run / "settings.yaml"), read_json(run / "folds.json")
     if settings.get("task") != "film":
@@ -68,12 +77,22 @@ def _read(run: Path) -> tuple[Point, dict[str, object]]:
     return Point(run.resolve().name, women, bool(settings.get("shortened")), found), settings
 
 
+def _held_out(run: Path) -> set[tuple[object, ...]]:
+    """Return the films that each fold validates and tests on."""
+    return {(row.set, row.image_id, row.repeat, row.outer, row.inner, row.part) for row in read_split(run) if row.part != "train"}
+
+
 def _check_alike(read: Sequence[tuple[Point, dict[str, object]]]) -> None:
     """Refuse runs that differ in more than how many women train: InputError."""
     first, first_settings = read[0]
     for point, settings in read[1:]:
         other = next(
-            (name for name, value in settings.items() if name not in ("women", "model_id") and first_settings.get(name) != value), None
+            (
+                name
+                for name in sorted({*settings, *first_settings} - {"women", "model_id"})
+                if first_settings.get(name) != settings.get(name)
+            ),
+            None,
         )
         if other is not None:
             raise InputError(

@@ -66,6 +66,20 @@ def threshold_for(wanted: Wanted, labels: ArrayLike, scores: ArrayLike) -> float
     return choose(labels, scores, wanted.share)
 
 
+def shown(threshold: float) -> str:
+    """Return a threshold to four digits, rounded down: what it calls, the shown one calls too.
+
+    Examples
+    --------
+    >>> shown(0.26499999), shown(0.00098765)
+    ('0.2649', '0.0009876')
+    """
+    if not 0 < threshold < np.inf:
+        return f"{threshold:g}"
+    unit = 10.0 ** (int(np.floor(np.log10(threshold))) - 3)
+    return f"{np.floor(threshold / unit) * unit:.4g}"
+
+
 def decision_statistics(
     truth: NDArray[np.bool_], called: NDArray[np.bool_], groups: Sequence[str], *, rates: Sequence[str] = MEASURED
 ) -> tuple[list[str], dict[str, tuple[Statistic, NDArray[np.bool_]]]]:

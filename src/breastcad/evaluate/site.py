@@ -7,7 +7,7 @@ woman is measured with what the others gave. Nothing is taken over by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from breastcad.core.records import Decision
 from breastcad.core.seeding import generator
 from breastcad.evaluate import weighted
-from breastcad.evaluate.calibration import calibration_intercept_statistic, calibration_slope_statistic, fit_line, fit_temperature
+from breastcad.evaluate.calibration import fit_line, fit_temperature
 from breastcad.evaluate.calibrators import Calibrator, apply, fit
 from breastcad.evaluate.figures import Figure
 from breastcad.evaluate.fold_scores import logit
 from breastcad.evaluate.intervals import UndefinedFigure, cluster_bootstrap, resampled
-from breastcad.evaluate.operating_points import MEASURED, Wanted, decision_statistics, threshold_for
-from breastcad.evaluate.scopes import SEED, Scope, figure_with_interval
+from breastcad.evaluate.line_figures import Asked, calibration_asked, decision_figures, line_figures
+from breastcad.evaluate.operating_points import MEASURED, Wanted, threshold_for
+from breastcad.evaluate.scopes import SEED, Scope
 from breastcad.evaluate.site_labels import Unit
-from breastcad.evaluate.weighted import Statistic
 
 FOLDS = 5
 REFITS = 300
 RECALIBRATIONS = ("temperature", "platt")
+THRESHOLD = "threshold of P(malignant)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +57,27 @@ class Proposed:
 
 @dataclass(slots=True)
 class SiteReport:
-    """What was found. ``reasons`` are why it is not certified; empty, if it is.
+    """What was found. ``reasons`` are why it is not certified, ``verdict`` their kinds in words; empty, if it is.
 
     ``figures`` are by part ("as it is", "own operating point", "temperature", "platt", "proposed operating point") and name;
-    ``released`` are the names of units that are malignant and below the model's own threshold.
+    ``released`` are the names of units that are malignant and that the model's own operating point does not call, those that the model
+    abstained from among them. ``abstained`` and ``unsaid`` (no number at all) are how many units, and how many malignant ones.
     """
 
+    level: str
     n: int
     positives: int
     women: tuple[int, int, int]
     labels: dict[str, int]
     abstained: tuple[int, int]
+    unsaid: tuple[int, int]
     decision: Decision | None
     figures: dict[str, dict[str, Figure]] = field(default_factory=dict)
     recalibrations: dict[str, Calibrator] = field(default_factory=dict)
     proposed: list[Proposed] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    verdict: str = ""
     left_out: list[str] = field(default_factory=list)
 
 
@@ -94,34 +99,39 @@ def site_report(units: Sequence[Unit], *, sensitivity: float = 0.9, limits: Limi
     """
     if not units:
         raise ValueError("there are no labelled units to report on")
-    site = _Site(units)
+    whole, site = _Site(units), _Site([unit for unit in units if unit.malignant is not None])
     found = SiteReport(
+        units[0].level,
         len(units),
-        int(site.truth.sum()),
-        site.women(),
-        site.labels(),
-        site.abstained(),
+        int(whole.truth.sum()),
+        whole.women(),
+        whole.labels(),
+        whole.count(whole.abstained),
+        whole.count(np.isnan(whole.stated)),
         next((u.decision for u in units if u.decision), None),
     )
-    both = 0 < found.positives < found.n
+    both = 0 < site.truth.sum() < site.truth.size
     if both:
         found.figures["as it is"] = _standing(found, site, site.stated, "as it is", rank=True)
     else:
         found.left_out.append("ranking and calibration: all labels are of one class")
-    _own_point(found, site)
+    _own_point(found, whole)
     if both:
         _propose(found, site, sensitivity)
-    found.reasons = _reasons(found, limits)
+    kinds = _reasons(found, limits, sum(not unit.keyed for unit in units))
+    found.reasons = [reason for reasons in kinds.values() for reason in reasons]
+    found.verdict = "; ".join(kind for kind, reasons in kinds.items() if reasons)
     return found
 
 
 class _Site:
-    """A site's units as arrays."""
+    """A site's units as arrays; a probability that there is not is NaN."""
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self.units = units
         self.truth = np.array([unit.label == "malignant" for unit in units], dtype=bool)
-        self.stated = np.array([unit.malignant for unit in units], np.float64)
+        self.stated = np.array([np.nan if unit.malignant is None else unit.malignant for unit in units], np.float64)
+        self.abstained = np.array([unit.abstained for unit in units], dtype=bool)
         self.groups = np.array([unit.group for unit in units])
 
     def scope(self, part: NDArray[np.intp] | None = None) -> Scope:
@@ -136,59 +146,41 @@ class _Site:
         said = [unit.label for unit in self.units]
         return {label: said.count(label) for label in dict.fromkeys(sorted(said))}
 
-    def abstained(self) -> tuple[int, int]:
-        """Return from how many units the model abstained, and how many of these are malignant."""
-        away = np.array([unit.abstained for unit in self.units], dtype=bool)
-        return int(away.sum()), int((away & self.truth).sum())
-
-
-def _figures(
-    found: SiteReport, scope: Scope, part: str, statistics: Mapping[str, tuple[Statistic, NDArray | None, str]]
-) -> dict[str, Figure]:
-    made = {}
-    for name, (statistic, share_of, how) in statistics.items():
-        try:
-            made[name] = figure_with_interval(
-                scope, f"{name}, {part}", statistic, how, share_of=share_of, biased=name == "calibration error"
-            )
-        except UndefinedFigure as error:
-            found.left_out.append(f"{name}, {part}: {error}")
-    return made
+    def count(self, rows: NDArray[np.bool_]) -> tuple[int, int]:
+        """Return how many rows these are, and how many of them are malignant."""
+        return int(rows.sum()), int((rows & self.truth).sum())
 
 
 def _standing(found: SiteReport, site: _Site, said: NDArray[np.float64], part: str, *, rank: bool = False) -> dict[str, Figure]:
     """Return how probabilities hold, and how they rank."""
-    truth = site.truth
-    statistics: dict[str, tuple[Statistic, NDArray | None, str]] = {}
-    if rank:
-        statistics["auc"] = (weighted.auc(truth, said), None, "area under the ROC curve of P(malignant)")
-    statistics |= {
-        "brier": (weighted.mean((said - truth) ** 2), None, "mean squared difference of P(malignant) and truth"),
-        "calibration error": (weighted.calibration_error(truth, said), None, "expected calibration error, ten bins of equal size"),
-        "slope": (calibration_slope_statistic(truth, said), None, "slope of truth on the logit of P(malignant); 1 is right"),
-        "intercept": (calibration_intercept_statistic(truth, said), None, "calibration in the large; 0 is right, above it too low"),
-        "seen to expected": (weighted.ratio(truth, said), None, "cancers seen to the sum of P(malignant); 1 is right"),
-    }
-    return _figures(found, site.scope(), part, statistics)
+    asked: Asked = {"auc": (weighted.auc(site.truth, said), None, "area under the ROC curve of P(malignant)")} if rank else {}
+    seen = {"seen to expected": (weighted.ratio(site.truth, said), None, "cancers seen to the sum of P(malignant); 1 is right")}
+    asked = {**asked, **calibration_asked(site.truth, said), **seen}
+    return line_figures(site.scope(), asked, lambda name: f"{name}, {part}", found.left_out)
 
 
 def _own_point(found: SiteReport, site: _Site) -> None:
-    """Measure the model's own decisions, as findings.json has its thresholds."""
-    known = np.array([i for i, unit in enumerate(site.units) if unit.decision is not None], dtype=np.intp)
-    if not known.size:
-        found.left_out.append("the model's own operating point: the model has none")
+    """Measure the model's own decisions, as findings.json has its threshold.
+
+    What the model abstained from is not called, so that a cancer among it lowers the sensitivity; the other rates are of the decided.
+    """
+    if found.decision is None:
+        found.left_out.append("the model's own operating point: the model has none, or abstained from all")
         return
-    decisions = [unit.decision for unit in site.units]
-    called = np.array([site.stated[i] >= one.threshold for i, one in enumerate(decisions) if one is not None])
-    found.figures["own operating point"] = _decided(found, site, known, called, "own operating point")
-    found.released = [site.units[i].name for i, positive in zip(known, called, strict=True) if site.truth[i] and not positive]
+    called = ~site.abstained & (site.stated >= found.decision.threshold)
+    part, decided = "own operating point", np.flatnonzero(~site.abstained)
+    found.figures[part] = _decided(found, site, np.arange(called.size), called, part, MEASURED[:1])
+    if decided.size:
+        found.figures[part] |= _decided(found, site, decided, called, part, (*MEASURED[1:], "called"))
+    found.released = [
+        site.units[i].name + (" (abstained)" if site.abstained[i] else "") for i in np.flatnonzero(site.truth & ~called).tolist()
+    ]
 
 
-def _decided(found: SiteReport, site: _Site, rows: NDArray[np.intp], called: NDArray[np.bool_], part: str) -> dict[str, Figure]:
-    scope = site.scope(rows)
-    women, statistics = decision_statistics(site.truth[rows], called, scope.groups, rates=(*MEASURED, "called"))
-    drawn = Scope(scope.set, scope.level, women, scope.n, scope.positives)
-    return _figures(found, drawn, part, {name: (statistic, among, f"{name}, {part}") for name, (statistic, among) in statistics.items()})
+def _decided(
+    found: SiteReport, site: _Site, rows: NDArray[np.intp], called: NDArray[np.bool_], part: str, rates: Sequence[str]
+) -> dict[str, Figure]:
+    return decision_figures(site.scope(rows), site.truth[rows], called[rows], rates, lambda name: f"{name}, {part}", found.left_out)
 
 
 # ---- proposals ----
@@ -206,15 +198,16 @@ def _propose(found: SiteReport, site: _Site, sensitivity: float) -> None:
         said = _crossed(held_out, _refit(method, logits, site.truth))
         found.figures[method] = _standing(found, site, said, method)
     called = _crossed(held_out, _rethreshold(wanted, site.stated, site.truth))
-    rows = np.arange(site.truth.size)
-    found.figures["proposed operating point"] = _decided(found, site, rows, called > 0.5, "proposed operating point")
+    rows, part = np.arange(site.truth.size), "proposed operating point"
+    found.figures[part] = _decided(found, site, rows, called > 0.5, part, MEASURED[:2])
     makers: dict[str, Callable[..., float]] = {
         "temperature": fit_temperature,
         "slope (Platt)": lambda values, truth: fit_line(values, truth)[0],
         "intercept (Platt)": lambda values, truth: fit_line(values, truth)[1],
-        f"threshold of P(malignant) for {wanted.name}": lambda values, truth: threshold_for(wanted, truth, 1 / (1 + np.exp(-values))),
     }
     found.proposed = [_proposed(name, make, logits, site) for name, make in makers.items()]
+    name = f"{THRESHOLD} for {wanted.name}"
+    found.proposed.append(_proposed(name, lambda values, truth: threshold_for(wanted, truth, values), site.stated, site))
 
 
 Made = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]]
@@ -251,7 +244,7 @@ def _crossed(folds: Sequence[NDArray[np.intp]], make: Made) -> NDArray[np.float6
     return made
 
 
-def _proposed(name: str, make: Callable[..., float], logits: NDArray[np.float64], site: _Site) -> Proposed:
+def _proposed(name: str, make: Callable[..., float], scores: NDArray[np.float64], site: _Site) -> Proposed:
     def of_both(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
         if truth.all() or not truth.any():
             raise ValueError("one class")
@@ -259,25 +252,44 @@ def _proposed(name: str, make: Callable[..., float], logits: NDArray[np.float64]
 
     draws = generator(SEED, "site", name)
     try:
-        interval = cluster_bootstrap(resampled(of_both, logits, site.truth), site.groups, draws, repeats=REFITS)
+        interval = cluster_bootstrap(resampled(of_both, scores, site.truth), site.groups, draws, repeats=REFITS)
     except UndefinedFigure:
-        return Proposed(name, make(logits, site.truth), None, None)
+        return Proposed(name, make(scores, site.truth), None, None)
     return Proposed(name, interval.value, interval.low, interval.high)
 
 
 # ---- is it enough? ----
 
 
-def _reasons(found: SiteReport, limits: Limits) -> list[str]:
-    """Return why the cases do not do; nothing, if they do."""
+def _reasons(found: SiteReport, limits: Limits, bare: int) -> dict[str, list[str]]:
+    """Return why the cases do not do, by kind; ``bare`` rows have no patient key."""
+    few = [
+        f"{count} women have {what}, {least} are asked for"
+        for count, least, what in (
+            (found.women[1], limits.positives, "a malignant exam"),
+            (found.women[2], limits.negatives, "an exam that is not malignant"),
+        )
+        if count < least
+    ]
+    keys = f"{bare} of {found.n} rows have no patient key (--one-row-a-woman says that no woman has two of them)"
+    away = f"{found.unsaid[0]} {found.level}s, {found.unsaid[1]} of them malignant, got no number: none of their images counted"
+    point = []
+    if found.level != "image":
+        point.append(f"the model's operating point was made for images: of {found.level}s, whose views are joined, it promises nothing")
+    elif found.decision is None:
+        point.append("the model has no operating point that could be measured")
+    else:
+        few += _too_wide(found.figures["own operating point"], limits)
+    return {
+        "too few to certify": few,
+        "women cannot be counted": [keys] if bare else [],
+        f"{found.level}s without a number": [away] if found.unsaid[0] else [],
+        f"no operating point of {found.level}s to certify": point,
+    }
+
+
+def _too_wide(own: dict[str, Figure], limits: Limits) -> list[str]:
     reasons = []
-    for count, least, what in (
-        (found.women[1], limits.positives, "a malignant exam"),
-        (found.women[2], limits.negatives, "an exam that is not malignant"),
-    ):
-        if count < least:
-            reasons.append(f"{count} women have {what}, {least} are asked for")
-    own = found.figures.get("own operating point", {})
     for name in ("sensitivity", "specificity"):
         figure = own.get(name)
         if figure is None:

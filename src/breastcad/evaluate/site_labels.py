@@ -20,25 +20,33 @@ COLUMNS = (*KEYS, "laterality", "label", "patient")
 LABELS = ("malignant", "benign", "normal")
 UNLABELLED = ("", "unknown")
 SIDES = {"L": "L", "LEFT": "L", "R": "R", "RIGHT": "R"}
-NO_SIDE = "unknown"
+STANDARD = {"CC", "MLO"}
+SHORTEST_HASH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What a label is of: an image (a file, all its frames), a breast or an exam; ``name`` is that of findings.json, never the file's.
 
-    ``malignant`` is the calibrated probability, of several views or frames the worst; ``decision`` the model's own operating point.
+    ``malignant`` is the model's probability: of an image's frames the highest, of a breast and an exam what the views were joined to
+    (docs/exams.md); None where the model says nothing of any of them. ``decision`` is the model's own operating point, which was made
+    for images; None where it has none or abstained. ``by`` is what made the number: models with their hashes, how views were joined.
+    ``fewer`` is true of exams and breasts judged by fewer views than they should be, or by one breast; ``keyed`` where it is known whose
+    they are.
     """
 
     level: str
     name: str
     model: str
-    malignant: float
+    malignant: float | None
     decision: Decision | None
     abstained: bool
     group: str
     label: str = ""
     line: int = 0
+    by: tuple[str, ...] = ()
+    fewer: bool = False
+    keyed: bool = True
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class SiteLabels:
     remarks: list[str] = field(default_factory=list)
 
 
-def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str | None = None) -> SiteLabels:
+def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str | None = None, one_row_a_woman: bool = False) -> SiteLabels:
     """Read a table of labels and find what each row names.
 
     Parameters
@@ -61,7 +69,9 @@ def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str |
         ``laterality`` (with an exam: the breast that is meant) and ``patient``.
     analyses : sequence of Analysis
     model : str, optional
-        The model whose images are taken.
+        The model whose images are taken: its id, or the first eight letters or more of its sha256.
+    one_row_a_woman : bool
+        Rows without a patient key are of women that no other row is of: the caller answers for it.
 
     Returns
     -------
@@ -72,10 +82,10 @@ def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str |
     ReadError
         If the table cannot be read, or lacks a column that is needed.
     InputError
-        If images of several models are labelled and none is chosen.
+        If images of several models are labelled and none is chosen, or exams joined by several rules are.
     """
     rows = read_labels(Path(table))
-    index = _Index(analyses)
+    index = _Index(analyses, model)
     found = SiteLabels()
     units: dict[tuple[int, str], Unit] = {}
     clashing: set[tuple[int, str]] = set()
@@ -87,33 +97,51 @@ def site_labels(table: str | Path, analyses: Sequence[Analysis], *, model: str |
         place, unit = made
         first = units.get(place)
         if first is None:
-            units[place] = replace(unit, label=row["label"].lower(), line=line)
+            units[place] = replace(unit, label=row["label"].lower(), line=line, keyed=bool(row["patient"]) or one_row_a_woman)
         else:
             same = first.label == row["label"].lower()
             found.bad.append(f"line {line}: names what line {first.line} named{'' if same else ', with another label: neither counts'}")
             clashing |= set() if same else {place}
     kept = [unit for place, unit in units.items() if place not in clashing]
-    _of_one_kind(found, kept, model)
-    if not any(row["patient"] for _, row in rows):
-        found.remarks.append(
-            "The table has no patient keys: exams, and files that are of none, were counted as women of their own. Where a woman has"
-            " several, the intervals are narrower than they should be."
-        )
+    _of_one_kind(found, kept)
+    found.remarks = _remarks(found.units)
     return found
 
 
-def _of_one_kind(found: SiteLabels, units: list[Unit], model: str | None) -> None:
-    """Keep the units of one model, and of the level of the first; say what was left."""
-    names = sorted({unit.model for unit in units})
-    if model is not None:
-        found.bad += [f"line {unit.line}: was analysed by another model" for unit in units if unit.model != model]
-        units = [unit for unit in units if unit.model == model]
-    elif len(names) > 1:
-        raise InputError(f"the labelled images were analysed by several models ({', '.join(names)}): choose one with --model")
-    level = "exam" if units and all(unit.level != "image" for unit in units) else "image"
-    wrong = [unit for unit in units if (unit.level == "image") != (level == "image")]
-    found.bad += [f"line {unit.line}: names an exam, others name images: label one or the other" for unit in wrong]
-    found.units = [unit for unit in units if unit not in wrong]
+def _remarks(units: Sequence[Unit]) -> list[str]:
+    remarks = []
+    if bare := sum(not unit.keyed for unit in units):
+        remarks.append(
+            f"{bare} of {len(units)} rows have no patient key: their exams, and files that are of none, were counted as women of their own."
+            " Where a woman has several, the intervals are narrower than they should be."
+        )
+    if fewer := sum(unit.fewer and unit.malignant is not None for unit in units):
+        remarks.append(f"{fewer} of {len(units)} {units[0].level}s are judged by fewer views than they should be, or by one breast alone.")
+    return remarks
+
+
+def _of_one_kind(found: SiteLabels, units: list[Unit]) -> None:
+    """Keep the units of one level: images where there are any, else that of the first; say what was left."""
+    _check_one({unit.by for unit in units if unit.malignant is not None})
+    if not units:
+        return
+    level = "image" if any(unit.level == "image" for unit in units) else units[0].level
+    for unit in units:
+        if unit.level == level:
+            found.units.append(unit)
+        else:
+            a = "a" if unit.level == "breast" else "an"
+            found.bad.append(f"line {unit.line}: names {a} {unit.level}, others name {level}s: label one or the other")
+
+
+def _check_one(made_by: set[tuple[str, ...]]) -> None:
+    """Refuse numbers that several models, or several rules to join views, have made: InputError."""
+    if len(made_by) > 1:
+        said = "; ".join(sorted(", ".join(one) for one in made_by))
+        raise InputError(
+            f"what is labelled was analysed by several models, or joined by several rules ({said}): choose a model with --model, by id or"
+            " hash, or validate the analyses one by one"
+        )
 
 
 def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -144,21 +172,32 @@ def read_labels(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 class _Index:
-    """The images and exams of analyses by what a table may name them by."""
+    """The images and exams of analyses by what a table may name them by; of a ``model`` alone, where one is chosen."""
 
-    def __init__(self, analyses: Sequence[Analysis]) -> None:
+    def __init__(self, analyses: Sequence[Analysis], model: str | None) -> None:
         self._several = len(analyses) > 1
+        self._of = f" by {model}" if model else ""
+        self._hashes = [{one.id: one.sha256 for one in analysis.models} for analysis in analyses]
         self._files: dict[tuple[int, int, str], list[ImageResult]] = {}
         self._exams: dict[str, list[tuple[int, ExamResult]]] = {}
         self._exam_of: dict[tuple[int, str], str] = {}
         self._images: list[dict[str, ImageResult]] = []
         for number, analysis in enumerate(analyses):
-            self._images.append({image.image: image for image in analysis.images})
-            for image in analysis.images:
+            chosen = [image for image in analysis.images if model is None or self._is_by(number, image, model)]
+            self._images.append({image.image: image for image in chosen})
+            for image in chosen:
                 self._files.setdefault((number, image.argument, image.source), []).append(image)
-            for exam in analysis.exams:
+            for exam in (exam for exam in analysis.exams if model is None or set(exam.images) & set(self._images[number])):
                 self._exams.setdefault(exam.exam, []).append((number, exam))
                 self._exam_of |= {(number, image): exam.exam for image in exam.images}
+
+    def _is_by(self, number: int, image: ImageResult, model: str) -> bool:
+        hashes = [self._hashes[number].get(name, "") for name in image.models]
+        return model in image.models or (len(model) >= SHORTEST_HASH and any(one.startswith(model) for one in hashes))
+
+    def _by(self, number: int, images: Sequence[ImageResult], rule: Mapping[str, str] = {}) -> tuple[str, ...]:
+        names = sorted({name for image in images for name in image.models})
+        return (*(f"{name} {self._hashes[number].get(name, '')[:12]}" for name in names), *(f"{of}: {how}" for of, how in rule.items()))
 
     def unit(self, row: Mapping[str, str]) -> tuple[tuple[int, str], Unit] | str:
         """Return what a row names, with a key that is the same for the same thing; or why there is none."""
@@ -177,21 +216,24 @@ class _Index:
     def _file(self, key: str, row: Mapping[str, str], side: str | None) -> tuple[tuple[int, str], Unit] | str:
         found = self._named(key, row[key])
         if not found:
-            return f"no analysed image has this {key}"
+            return f"no analysed image{self._of} has this {key}"
         if len({images[0].sha256 for _, images in found}) > 1:
             return f"several images have this {key}: name it by sha256"
+        _check_one({self._by(number, images) for number, images in found})
         number, images = found[0]
         if side and images[0].laterality and side != images[0].laterality:
             return "the laterality is not the one that the image has"
-        said = [(image.probability or {}).get("malignant") for image in images]
-        known = [value for value in said if value is not None]
+        seen = [image for image in images if not image.abstained] or images
+        known = [image.probability["malignant"] for image in seen if image.probability and "malignant" in image.probability]
         if not known:
             return "the model gives no probability of malignant for it"
-        first = images[0]
-        group = self._group(row, number, first)
-        abstained = all(image.abstained for image in images)
-        unit = Unit("image", self._name(number, first.image), ", ".join(first.models), max(known), first.decision, abstained, group)
-        return (number, f"image {first.sha256}"), unit
+        first, abstained = images[0], all(image.abstained for image in images)
+        decision = next((image.decision for image in seen if image.decision), None)
+        return (number, f"image {first.sha256}"), Unit(
+            *("image", self._name(number, first.image), ", ".join(first.models), max(known), decision, abstained),
+            self._group(row, number, first),
+            by=self._by(number, images),
+        )
 
     def _named(self, key: str, value: str) -> list[tuple[int, list[ImageResult]]]:
         """Return the files that have this key, each with its frames."""
@@ -204,20 +246,29 @@ class _Index:
     def _exam(self, row: Mapping[str, str], side: str | None) -> tuple[tuple[int, str], Unit] | str:
         found = self._exams.get(row["exam"], [])
         if len(found) != 1:
-            return "several analyses have this exam: validate them one by one" if found else "no analysed exam has this number"
+            many = "several analyses have this exam: validate them one by one, or choose a model with --model"
+            return many if found else f"no exam analysed{self._of} has this number"
         number, exam = found[0]
-        breasts = exam.breasts if side is None else {name: said for name, said in exam.breasts.items() if name == side}
-        known = [said["malignant"] for said in breasts.values() if "malignant" in said]
-        if not known:
-            what = "breast of the exam" if side else "exam"
-            return f"the model gives no probability of malignant for this {what}: it abstained, or there is no such view"
+        what = "breast of the exam" if side else "exam"
         images = [self._images[number][name] for name in exam.images if name in self._images[number]]
         own = [image for image in images if side is None or image.laterality == side]
-        decision = next((image.decision for image in own if image.decision), None)
+        if not own:
+            return f"no image is of this {what}"
+        said = exam.woman if side is None else exam.breasts.get(side, {})
+        if "malignant" not in said and (exam.breasts if side is None else side in exam.breasts):
+            return f"the model gives no probability of malignant for this {what}"
         name = self._name(number, f"exam {exam.exam}") + (f" {side}" if side else "")
-        models = ", ".join(sorted({one for image in own for one in image.models}))
-        group = f"patient {row['patient']}" if row["patient"] else f"exam {number} {exam.exam}"
-        return (number, name), Unit("breast" if side else "exam", name, models, max(known), decision, False, group)
+        return (number, name), Unit(
+            "breast" if side else "exam",
+            name,
+            ", ".join(sorted({one for image in own for one in image.models})),
+            said.get("malignant"),
+            next((image.decision for image in own if image.decision), None),
+            "malignant" not in said,
+            f"patient {row['patient']}" if row["patient"] else f"exam {number} {exam.exam}",
+            by=self._by(number, own, exam.rule),
+            fewer=_by_fewer(exam, own, side),
+        )
 
     def _group(self, row: Mapping[str, str], number: int, image: ImageResult) -> str:
         if row["patient"]:
@@ -227,3 +278,14 @@ class _Index:
 
     def _name(self, number: int, name: str) -> str:
         return f"analysis {number + 1}, {name}" if self._several else name
+
+
+def _by_fewer(exam: ExamResult, own: Sequence[ImageResult], side: str | None) -> bool:
+    """Tell whether an exam, or a side of it, is judged by fewer views than it should be, or a woman by one breast."""
+    out = {one.image for one in exam.left_out}
+    views: dict[str | None, set[str | None]] = {}
+    for image in (image for image in own if image.image not in out):
+        views.setdefault(image.laterality, set()).add(image.view)
+    missing = any(None not in seen and not seen >= STANDARD for seen in views.values())
+    one_breast = side is None and None not in views and len(views) == 1
+    return any(image.abstained for image in own) or (exam.modality == "MG" and (missing or one_breast))

@@ -22,9 +22,10 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import ImageRow, PredictionRow, worst_label
 from breastcad.core.seeding import generator
 from breastcad.evaluate import scopes, weighted
-from breastcad.evaluate.aggregation import RULES, SUREST, Whole, aggregated, breast_of, breast_probability, by_view, labels_of_wholes
+from breastcad.evaluate.aggregation import RULES, Whole, aggregated, breast_of, breast_probability, by_view, labels_of_wholes
 from breastcad.evaluate.clustered import clustered_test
 from breastcad.evaluate.figures import Figure
+from breastcad.evaluate.fold_scores import logit
 from breastcad.evaluate.intervals import UndefinedFigure, cluster_bootstrap
 from breastcad.evaluate.run_tables import PART, Sample
 from breastcad.evaluate.scopes import ABNORMAL, MALIGNANT_OR_BENIGN, Question, both_classes, figure_or_none, scope_of, stated, truth_of
@@ -170,14 +171,9 @@ def features(sides: Mapping[str, Sequence[Film]]) -> NDArray[np.float64]:
     >>> features({"L": [("CC", 0.5)], "R": [("CC", 0.5), ("MLO", 0.5)]}).tolist()
     [0.0, 0.0, 0.0, 3.0, 0.0]
     """
-    of_side = [_logit(by_view(films)) for films in sides.values()]
+    of_side = [logit(np.array(by_view(films), np.float64)) for films in sides.values()]
     every, means = np.concatenate(of_side), [float(own.mean()) for own in of_side]
     return np.array([every.mean(), every.max(), every.min(), every.size, max(means) - min(means)])
-
-
-def _logit(probabilities: Sequence[float]) -> NDArray[np.float64]:
-    kept = np.clip(np.array(probabilities, np.float64), 1 - SUREST, SUREST)
-    return np.log(kept / (1 - kept))
 
 
 def learned_rules(exams: Sequence[Exam], question: Question, left_out: list[str]) -> dict[tuple[int, int], Any]:

@@ -94,7 +94,7 @@ def is_made_up(collection: Collection) -> bool:
         readme = folder / "README.txt"
         if readme.is_file() and readme.read_text(encoding="utf-8", errors="replace").startswith("MADE UP."):
             return True
-    return any(image.origin == "phantom" for image in collection.images)
+    return any(image.origin in ("phantom", "synthetic") for image in collection.images)
 
 
 def write_reproduction(folder: Path, made: Reproduction) -> None:

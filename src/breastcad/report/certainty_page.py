@@ -22,7 +22,8 @@ WORDS = {
     CONFORMAL: (
         "Both: the model does not tell. The promise is of women like those of validation, on average over such draws: it breaks where"
         " machines, women or the share of cancers differ, says nothing of one woman, and with two classes a set of both is all that doubt"
-        " can say. One threshold covers both classes together, and may cover cancers less; a threshold a class covers each."
+        " can say. One threshold covers both classes together, and may cover cancers less; a threshold a class"
+        " is meant to cover each, and can miss it on test rows: see the column of positives."
     ),
     SELECTIVE: (
         "How sure: distance of the score from the threshold, its bound fixed on validation rows; so the share decided on test rows differs"

@@ -10,9 +10,9 @@ import numpy as np
 from breastcad.evaluate.calibration import reliability
 from breastcad.evaluate.drawing import GREY, MARKERS, line, new_panels, save
 from breastcad.evaluate.figures import Figure
-from breastcad.evaluate.operating_points import TRAVEL_NOTE
+from breastcad.evaluate.operating_points import TRAVEL_NOTE, shown
 from breastcad.evaluate.pictures import Curve, roc_panel
-from breastcad.evaluate.site import Limits, SiteReport
+from breastcad.evaluate.site import THRESHOLD, Limits, SiteReport
 from breastcad.evaluate.site_labels import SiteLabels, Unit
 from breastcad.report.certainty_page import NOTHING, cell
 from breastcad.report.sections import Section
@@ -56,7 +56,7 @@ def _answer(found: SiteReport, limits: Limits) -> Section:
         f" {limits.half_width:g}."
     )
     if found.reasons:
-        said = "**Not certified: these exams are too few to say how the model does here.** The figures below are what they show, no more."
+        said = f"**Not certified: {found.verdict}.** The figures below are what these exams show, no more."
         return Section("The answer", (said, *(f"- {reason}." for reason in found.reasons), rule))
     return Section(
         "The answer",
@@ -77,8 +77,10 @@ def _compared(found: SiteReport, labels: SiteLabels) -> Section:
     )
     if found.abstained[0]:
         words.append(
-            f"From {found.abstained[0]} the model abstained, {found.abstained[1]} of them malignant; they are counted with the probability"
-            " that it gave all the same."
+            f"From {found.abstained[0]} the model abstained, {found.abstained[1]} of them malignant. The operating point calls none"
+            " of them: a cancer among them lowers the sensitivity and is listed below; specificity, PPV, NPV and the share called are"
+            " of the others. In all else they count with the probability that it gave all the same"
+            + (f", but for {found.unsaid[0]} that it gave none." if found.unsaid[0] else ".")
         )
     return Section("What was compared", (*words, *labels.remarks))
 
@@ -106,10 +108,15 @@ def _own_point(found: SiteReport) -> Section:
     if found.decision is None:
         return Section("The model's own operating point", ("The model has none, so it calls nothing.",))
     one, figures = found.decision, found.figures.get("own operating point", {})
+    words = f"{one.name}: called where P(malignant) is at least {shown(one.threshold)}."
+    if found.level != "image":
+        made = f" It was made for images: {found.level}s join views, for which no card promises anything, and it is not certified here."
+        rows = tuple((words, cell(figures.get(name))) for name, words in AS_SHOWN.items())
+        return Section("The model's own operating point", (words + made,), ("figure", "here"), rows, 1, (INTERVAL, TRAVEL_NOTE))
     card = {"sensitivity": f"{one.sensitivity:.3f}", "specificity": f"{one.specificity:.3f}"}
-    rows = tuple((words, cell(figures.get(name)), card.get(name, NOTHING)) for name, words in AS_SHOWN.items())
-    words = f"{one.name}: called where P(malignant) is at least {one.threshold:.3g}. Its card promises what the last column says."
-    return Section("The model's own operating point", (words,), ("figure", "here", "card"), rows, 1, (INTERVAL, TRAVEL_NOTE))
+    beside = tuple((words, cell(figures.get(name)), card.get(name, NOTHING)) for name, words in AS_SHOWN.items())
+    said = (f"{words} Its card promises what the last column says.",)
+    return Section("The model's own operating point", said, ("figure", "here", "card"), beside, 1, (INTERVAL, TRAVEL_NOTE))
 
 
 def _released(found: SiteReport) -> Section:
@@ -134,17 +141,18 @@ def _recalibrations(found: SiteReport) -> Section:
 
 def _proposed(found: SiteReport) -> Section:
     numbers = tuple(
-        (one.name, _number(one.value), NOTHING if one.low is None else f"{one.low:.3g} to {one.high:.3g}") for one in found.proposed
+        (
+            one.name,
+            shown(one.value) if one.name.startswith(THRESHOLD) else f"{one.value:.4g}",
+            NOTHING if one.low is None else f"{one.low:.3g} to {one.high:.3g}",
+        )
+        for one in found.proposed
     )
     figures = found.figures.get("proposed operating point", {})
     measured = "; ".join(f"{name} {cell(figures.get(name))}" for name in ("sensitivity", "specificity"))
     words = f"At a threshold chosen on the other women: {measured}."
     notes = ("Interval: 95 %, over women, of what would be fitted anew. Nothing is taken over by itself; the model file stays as it is.",)
     return Section("Numbers proposed for this site", (words,), ("number", "fitted on all", "interval"), numbers, 1, notes)
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 def validation_pictures(units: Sequence[Unit], found: SiteReport, out: Path, title: str) -> dict[str, Path]:
@@ -158,14 +166,15 @@ def validation_pictures(units: Sequence[Unit], found: SiteReport, out: Path, tit
     figures = found.figures.get("as it is", {})
     if "auc" not in figures:
         return {}
-    truth, stated = [unit.label == "malignant" for unit in units], np.array([unit.malignant for unit in units])
+    known = [(unit.label == "malignant", unit.malignant) for unit in units if unit.malignant is not None]
+    truth, stated = [ill for ill, _ in known], np.array([value for _, value in known])
     area: Figure = figures["auc"]
     roc_panel(out / "roc.png", title, [Curve("P(malignant)", truth, stated, (area.low, area.high))])
     canvas, (panel,) = new_panels(1)
     panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-    bins = reliability(truth, stated, bins=max(2, min(10, found.n // LEAST_A_BIN)))
+    bins = reliability(truth, stated, bins=max(2, min(10, len(known) // LEAST_A_BIN)))
     panel.plot([one.probability for one in bins], [one.frequency for one in bins], marker=MARKERS[0], markersize=5, **line(0))
     panel.set(xlabel="stated probability of malignant", ylabel=f"share malignant, {len(bins)} bins of equal size")
-    panel.set(title=f"n = {found.n}, {found.positives} malignant, {found.women[0]} women", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    panel.set(title=f"n = {area.n}, {area.positives} malignant, {area.clusters} women", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     save(canvas, out / "reliability.png", title)
     return {"ROC curve": out / "roc.png", "Stated probability against what was seen": out / "reliability.png"}
