@@ -178,6 +178,18 @@ def test_every_rule_has_its_figure_at_every_level(rows) -> None:
     assert "Women of s, n 40, positive 20" in text
 
 
+def test_figures_that_are_undefined_are_left_out_with_a_word() -> None:
+    """Of one woman with both labels no resample of women says how far the figure varies; of another set the figures stand."""
+    lone = [film("x", side, view, 0.5, label) for side, label in (("L", "malignant"), ("R", "benign")) for view in ("CC", "MLO")]
+    lone = [replace(row, set="t") for row in lone]
+    rows = [*made_up_rows(20), *lone]
+    named = [replace(row, set="t") if row.image_id.startswith("x") else row for row in listed(rows)]
+    found = evaluated_views(rows, named)
+    assert {one.set for one in (*found.figures, *found.gains)} == {"s", "all"}
+    assert "auc malignant against benign, mean, level breast of t: too few for a figure with an interval" in found.left_out
+    assert any(said.startswith("malignant against benign, gain of mean over CC alone, t: ") for said in found.left_out)
+
+
 def test_without_known_views_nothing_is_said_of_a_gain(rows) -> None:
     found = evaluated_views([replace(row, breast="/".join(row.id.split("-")[:2])) for row in rows])
     assert found.gains == []

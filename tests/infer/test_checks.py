@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from breastcad.core.records import Picture
-from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, is_two_valued, model_abstention, model_warnings, picture_warnings, side_warning
 from breastcad.preprocess.breast import chest_wall_side
 
 FACTS = {"id": "m", "modality": "MG", "seen": "scanned film", "input": {"rows": 64, "cols": 32}, "warnings": ["weak"]}
@@ -24,13 +24,14 @@ def film(side: str = "left", rows: int = 240, cols: int = 160) -> NDArray[np.flo
 def of_film(**tags: str | None) -> list[str]:
     side = tags.pop("side", "left") or "left"
     picture = Picture(film(side), modality="MG", **tags)  # type: ignore[arg-type]
-    return picture_warnings(picture, "MG", find_breast(picture, "MG"))
+    side = side_warning(picture, find_breast(picture, "MG"))
+    return [*picture_warnings(picture, "MG"), *([side] if side else [])]
 
 
 def test_a_plain_film_gives_no_warning_and_no_abstention() -> None:
     picture = Picture(film())
     breast = find_breast(picture, "MG")
-    assert picture_warnings(picture, "MG", breast) == []
+    assert picture_warnings(picture, "MG") == []
     assert abstention(picture, breast) is None
 
 
@@ -66,14 +67,14 @@ def test_laterality_against_the_usual_hanging_is_warned_about_for_presentation_o
 
 
 def test_the_readers_own_warnings_come_first() -> None:
-    assert picture_warnings(Picture(film(), warnings=["said by the reader"]), "MG", None) == ["said by the reader"]
+    assert picture_warnings(Picture(film(), warnings=["said by the reader"]), "MG") == ["said by the reader"]
 
 
 def test_overlay_regions_and_shape_of_ultrasound() -> None:
     pixels = np.full((50, 300), 0.4, np.float32)
     pixels[10, 20:280] = 1
     picture = Picture(pixels, regions=[(0, 0, 50, 200), (0, 200, 50, 300)])
-    assert picture_warnings(picture, "US", None) == [
+    assert picture_warnings(picture, "US") == [
         "unusual shape: 50 x 300 pixels",
         "up to 1.7 % of the image may be burnt-in overlay (text, calipers)",
         "the file names 2 regions of tissue; the largest was analysed",
@@ -89,14 +90,14 @@ def test_the_part_that_models_look_at_is_what_is_checked() -> None:
     pixels[40:46, 50:56] = 0.5
     picture = Picture(pixels, modality="US", regions=[(40, 50, 46, 56)])
     assert abstention(picture, None) == "abstained: the picture is almost uniform where it was analysed"
-    assert picture_warnings(picture, "US", None)[-1] == (
+    assert picture_warnings(picture, "US")[-1] == (
         "only the region of tissue that the file names was analysed: 6 x 6 pixels, 0.06 % of the picture"
     )
     facts = {**FACTS, "modality": "US", "warnings": []}
     assert model_warnings(picture, facts) == ["tiny: 6 x 6 pixels, where the model m sees 64 x 32"]
     quarter = Picture(pixels, modality="US", regions=[(0, 0, 100, 150)])
     assert (abstention(quarter, None), model_warnings(quarter, facts)) == (None, [])
-    assert not any("region" in warning for warning in picture_warnings(quarter, "US", None))
+    assert not any("region" in warning for warning in picture_warnings(quarter, "US"))
 
 
 @pytest.mark.parametrize(

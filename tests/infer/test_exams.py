@@ -21,12 +21,14 @@ def view(
     modality: str = "MG",
     pixels: str | None = None,
     abstained: bool = False,
-    warnings: tuple[str, ...] = (),
+    patient: str | None = None,
+    study: str | None = None,
+    in_doubt: bool = False,
 ) -> View:
     numbers = {"malignant": malignant, "abnormal": malignant / 2 + 0.5}
     facts = (f"{image}.png", None, image, modality, side, name, 4, 3, None, ["m"], numbers, {})
-    result = ImageResult(image, 0, *facts, abstained=abstained, warnings=list(warnings))
-    return View(Place(exam, frozenset(special), image if pixels is None else pixels), result)
+    result = ImageResult(image, 0, *facts, abstained=abstained)
+    return View(Place(exam, frozenset(special), image if pixels is None else pixels, patient, study, in_doubt), result)
 
 
 def test_the_rule_by_hand() -> None:
@@ -72,9 +74,8 @@ def test_the_order_of_images_does_not_matter() -> None:
 
 LONE = "no image of the right breast counts: the woman is judged by one breast"
 NOTHING = "no image of this exam counts: nothing is said of a breast"
-CONTRADICTORY = "laterality contradictory: (0020,0062) 'Image Laterality' says L, (0020,0060) 'Laterality' R; L was taken"
 ODD = {
-    "one film": ([view("0", "L", "CC", 0.3)], {"L": 0.3}, {}, ["left breast: no MLO view; it is judged by CC alone", LONE]),
+    "one film": ([view("0", "L", "CC", 0.3)], {"L": 0.3}, {}, ["left breast: no MLO view that counts; it is judged by CC alone", LONE]),
     "two left CCs are one view": (
         [view("0", "L", "CC", 0.2), view("1", "L", "CC", 0.8), view("2", "L", "MLO", 0.8)],
         {"L": 2 / 3},  # CC: odds 1; with the MLO's 4 the mean is 2, as three views it would be 4 ** (1 / 3)
@@ -112,10 +113,30 @@ ODD = {
             view("2", "L", "MLO", 0.2, "implant displaced"),
         ],
         {"L": 0.2},
-        {"0": "the implant covers a part of the breast; the implant-displaced views count"},
+        {"0": "the implant covers a part of the breast; the implant-displaced CC counts"},
         [
             "left breast: 1 is an implant-displaced view; it counts, though the rule was measured on women without implants",
             "left breast: 2 is an implant-displaced view; it counts, though the rule was measured on women without implants",
+            LONE,
+        ],
+    ),
+    "an implant, and a displaced view of a projection that does not count": (
+        [view("0", "L", "CC", 0.3, "implant"), view("1", "L", "ML", 0.9, "implant displaced"), view("2", "L", "ML", 0.9, "implant")],
+        {"L": 0.3},
+        dict.fromkeys("12", "an ML view beside CC or MLO; the rule was measured on CC and MLO alone"),
+        [
+            "left breast: 0 shows a breast with an implant; it counts, though the rule was measured on women without",
+            "left breast: no MLO view that counts; it is judged by CC alone",
+            LONE,
+        ],
+    ),
+    "an implant of which one projection alone is displaced": (
+        [view("0", "L", "CC", 0.2, "implant", "implant displaced"), view("1", "L", "MLO", 0.8, "implant")],
+        {"L": 0.5},
+        {},
+        [
+            "left breast: 0 is an implant-displaced view; it counts, though the rule was measured on women without implants",
+            "left breast: 1 shows a breast with an implant; it counts, though the rule was measured on women without",
             LONE,
         ],
     ),
@@ -144,7 +165,7 @@ ODD = {
         ["nothing says which breast 0, 1 show: not joined; the highest stands alone"],
     ),
     "a side that is in doubt": (
-        [view("0", "L", "CC", 0.3, warnings=(CONTRADICTORY,)), view("1", "L", "MLO", 0.3)],
+        [view("0", "L", "CC", 0.3, in_doubt=True), view("1", "L", "MLO", 0.3)],
         {"L": 0.3},
         {},
         ["0 counts for the left breast, but its side is in doubt (its own warnings say why)", LONE],
@@ -159,7 +180,7 @@ ODD = {
         [view("0", "L", "CC", 0.3), view("1", "L", "MLO", 0.9, abstained=True)],
         {"L": 0.3},
         {"1": "the model abstained from it"},
-        ["left breast: no MLO view; it is judged by CC alone", LONE],
+        ["left breast: no MLO view that counts; it is judged by CC alone", LONE],
     ),
     "abstained from all": ([view("0", "L", "CC", 0.3, abstained=True)], {}, {"0": "the model abstained from it"}, [NOTHING]),
 }  # fmt: skip
@@ -183,6 +204,26 @@ def test_two_modalities_of_one_study_are_two_exams_that_name_each_other() -> Non
     assert films.breasts["L"]["malignant"] == pytest.approx(0.3)
     assert "the same exam has US images, too: they stand as exam 2, not joined to this" in films.warnings
     assert scans.warnings == ["the same exam has MG images, too: they stand as exam 1, not joined to this"]
+
+
+def test_women_of_one_folder_are_exams_of_their_own_and_their_studies_are_counted() -> None:
+    """One folder: A on two dates, B, and an image that names nobody. One patient and such an image would be one exam."""
+    views = [
+        view("0", "L", "CC", 0.2, patient="A", study="1"),
+        view("1", "L", "CC", 0.9, patient="B", study="2"),
+        view("2", "L", "MLO", 0.2, patient="A", study="3"),
+        view("3", "L", "CC", 0.7),
+    ]
+    found = join_exams(views)
+    assert [exam.images for exam in found] == [["0", "2"], ["1"], ["3"]]
+    own = "the folder holds images of 2 patients; each one's are an exam of their own"
+    assert own in found[1].warnings
+    assert found[0].warnings[-2:] == [own, "images of 2 studies lie in one folder; they are joined as one exam"]
+    assert found[2].warnings[-1] == (
+        "the folder holds images of 2 patients; the files of this exam name none: its images may be several women's"
+    )
+    (one,) = join_exams([views[0], views[3]])
+    assert (one.images, "patients" in " ".join(one.warnings)) == (["0", "3"], False)
 
 
 def test_frames_of_one_file_are_different_pictures() -> None:

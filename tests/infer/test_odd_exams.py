@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import Dataset
 
@@ -94,7 +95,7 @@ def test_what_the_model_cannot_know_is_abstained_from_and_left_out(analysed, cha
     assert images[0].abstained
     assert images[0].warnings[0] == f"abstained: the file says that it shows {abstained}"
     assert [(one.image, one.reason) for one in exam.left_out] == [("0000", "the model abstained from it")]
-    assert "left breast: no CC view; it is judged by MLO alone" in exam.warnings
+    assert "left breast: no CC view that counts; it is judged by MLO alone" in exam.warnings
 
 
 def test_a_spot_view_is_said_and_left_out(analysed) -> None:
@@ -131,6 +132,17 @@ def test_a_side_that_the_tags_contradict_is_said(analysed) -> None:
 def test_a_side_that_the_picture_contradicts_is_said(analysed) -> None:
     _, exam = analysed(("LCC", tagged(ImageLaterality="R", PatientOrientation="")), ("LMLO", as_it_is))
     assert exam.warnings[0] == "0000 counts for the right breast, but its side is in doubt (its own warnings say why)"
+
+
+def test_a_mirrored_picture_whose_orientation_was_kept_is_of_a_side_in_doubt(analysed) -> None:
+    def mirrored(dataset: Dataset) -> None:
+        assert dataset.PatientOrientation
+        stored = np.frombuffer(dataset.PixelData, f"<u{dataset.BitsAllocated // 8}").reshape(dataset.Rows, dataset.Columns)
+        dataset.PixelData = stored[:, ::-1].tobytes()
+
+    images, exam = analysed(("LCC", mirrored), ("LMLO", as_it_is))
+    assert any("but Patient Orientation (0020,0020) says left; trust neither" in warning for warning in images[0].warnings)
+    assert exam.warnings[0] == "0000 counts for the left breast, but its side is in doubt (its own warnings say why)"
 
 
 def test_a_file_that_was_exported_twice_counts_once(analysed) -> None:

@@ -355,6 +355,16 @@ def test_views_are_joined_by_study_and_by_folder(tmp_path: Path, tiny_model: Mak
     assert by_study.analysis != by_folder.analysis
 
 
+def test_a_folder_of_two_women_is_no_breast_of_one(tmp_path: Path, tiny_model: MakeModel) -> None:
+    for number, woman in enumerate(("ZZ9998", "ZZ9999")):
+        pixels = film()
+        pixels[120, 10] = 100 + number
+        write_dicom(tmp_path / f"{number}.dcm", pixels, Modality="MG", ImageLaterality="L", PatientID=woman, PatientName=f"N^{number}")
+    found = analyze(tmp_path, model=tiny_model("MG"), exam="folder")
+    assert [exam.images for exam in found.exams] == [["0000"], ["0001"]]
+    assert "the folder holds images of 2 patients; each one's are an exam of their own" in found.exams[0].warnings
+
+
 @pytest.mark.quirk("CBIS-Q14")
 def test_the_four_ids_of_a_woman_of_cbis_ddsm_are_one_exam_and_her_crops_are_skipped(tmp_path: Path, tiny_model: MakeModel) -> None:
     for number, case in enumerate(["LEFT_CC", "LEFT_MLO", "RIGHT_CC", "RIGHT_MLO", "LEFT_CC_1"]):

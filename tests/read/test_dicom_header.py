@@ -115,7 +115,7 @@ def test_view_comes_from_codes_then_words(put: Any, elements: dict[str, Any], vi
 @pytest.mark.quirk("DCM-Q8")
 def test_contradictions_among_tags_are_said(put: Any) -> None:
     picture = read(put, ImageLaterality="L", SeriesDescription="R CC", ViewPosition="MLO")
-    assert (picture.laterality, picture.view) == ("L", "MLO")
+    assert (picture.laterality, picture.view, picture.side_in_doubt) == ("L", "MLO", True)
     assert picture.warnings == [
         "laterality contradictory: (0020,0062) 'Image Laterality' says L, (0008,103E) 'Series Description' R; L was taken",
         "view contradictory: (0018,5101) 'View Position' says MLO, (0008,103E) 'Series Description' CC; MLO was taken",
@@ -141,7 +141,7 @@ def test_orientation_is_checked_against_the_side(put: Any, orientation: list[str
     picture = read(put, PatientOrientation=orientation, ImageLaterality=side)
     assert picture.patient_orientation == "\\".join(orientation)
     assert picture.laterality == side
-    assert (picture.warnings == []) == agrees
+    assert (picture.warnings == []) == agrees == (not picture.side_in_doubt)
     assert agrees or "the picture is turned, or one of them is wrong" in picture.warnings[0]
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastcad.core.records import NOTICE, Decision, ExamResult, Possible, Skipped
+from breastcad.core.records import NOTICE, Decision, ExamResult, LeftOut, Picture, Possible, Skipped
 from breastcad.report import html
 from breastcad.report.analysis_folder import write_analysis_folder
 from breastcad.report.html import ReportNotes, Truth, percent, render_report
 
-VOID = {"meta", "img", "br", "link", "hr"}
+VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
 class Page(HTMLParser):
@@ -39,7 +43,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in (["style"], ["script"], ["text"]):
             self.words.append(data)
 
     @property
@@ -81,7 +85,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs(tmp_path: Path, make_run:
 def test_every_picture_has_words_and_every_link_a_target(tmp_path: Path, make_run: Any, make_image: Any) -> None:
     images, exam = four_views(make_image)
     shown = page(tmp_path, make_run(*images, exams=(exam,)))
-    assert len(shown.all("img")) == 12  # source, overlay, and the overlay as hung, of four images
+    assert len(shown.all("img")) == 16  # source, overlay, and film and heat map as hung, of four images
     assert all(image.get("alt") for image in shown.all("img"))
     ids = {str(attributes["id"]) for _, attributes in shown.elements if "id" in attributes}
     links = [str(link["href"]) for link in shown.all("a")]
@@ -122,6 +126,67 @@ def test_a_missing_view_and_one_without_a_place_are_said(tmp_path: Path, make_ru
     assert "Other views: LML" in text
     assert "Right breast not judged" in text
     assert "Side unknown P(malignant) 20 %" in text
+
+
+def bright_at(side: str) -> Picture:
+    """Return a film (120, 80) whose breast, rows 20 to 100, is 40 columns deep from one side of the picture."""
+    pixels = np.zeros((120, 80), np.float32)
+    half = np.sqrt(np.clip(1 - (np.arange(-40, 40) / 40) ** 2, 0, 1)) * 40
+    for row, deep in zip(range(20, 100), half, strict=True):
+        pixels[row, : int(deep)] = 0.6
+    return Picture(pixels if side == "left" else np.ascontiguousarray(pixels[:, ::-1]))
+
+
+def test_chest_walls_hang_back_to_back_and_what_is_mirrored_for_it_is_said(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    """Right breasts: the first lies as it hangs, the second does not. Columns 5 to 45 of 80 are, mirrored, 35 to 75."""
+    images, exam = four_views(make_image, "RCC RMLO LCC")
+    for image, side in zip(images, ("right", "left", "left"), strict=True):
+        image.picture = bright_at(side)
+    shown = page(tmp_path, make_run(*images, exams=(exam,)))
+    hung = {str(one["alt"]).split()[0]: one.get("class") for one in shown.all("img") if re.match("[LR](CC|MLO) with", str(one["alt"]))}
+    assert hung == {"RCC": None, "LCC": None, "RMLO": "mirrored"}
+    assert sum("mirrored" in str(one.get("class")) for one in shown.all("img")) == 2  # the film and its heat map
+    assert {(one["class"], one["x"]) for one in shown.all("rect")} == {("case", "5"), ("line", "5"), ("case", "35"), ("line", "35")}
+    assert "RMLO P(malignant) 35 % mirrored" in shown.text
+    assert "RMLO 1, mass right 6" in shown.text  # 25 of some 40 columns from the left, where its chest wall lies
+    assert shown.text.count("is shown mirrored here") == 1
+
+
+def test_an_exam_says_what_does_not_count_what_is_odd_and_how_it_was_joined(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    images, exam = four_views(make_image)
+    exam.woman, exam.rule = {"malignant": 0.71}, {"views": "mean-logit", "breasts": "max"}
+    exam.left_out, exam.warnings = [LeftOut("0001", "the model abstained from it")], ["left breast: <b>odd</b>"]
+    images[0].result.possible, images[0].result.unlike = Possible(["not malignant"], 0.9), 0.62
+    text = page(tmp_path, make_run(*images, exams=(exam,))).text
+    exams = text[text.index("Exam 1 (case)") : text.index("Images LMLO") if "Images LMLO" in text else None]
+    for words in (
+        "The woman P(malignant) 71 %",
+        "left breast: <b>odd</b>",
+        "no: the model abstained from it",
+        "RCC P(malignant) 35 % does not count",
+        "films of one view joined first; the woman's are those of her higher breast.",
+        "LMLO 0000 35 % (20 to 50 %, three folds) malignant 0.62 yes",
+        "it is right in that for about 90 % of images like its own",
+    ):
+        assert words in exams
+
+
+def test_an_exam_that_does_not_hang_still_says_what_is_odd(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    exam = ExamResult("1", {}, ["0000"], warnings=["no image of this exam counts: nothing is said of a breast"])
+    text = page(tmp_path, make_run(make_image(0), exams=(exam,))).text
+    assert "no image of this exam counts: nothing is said of a breast" in text
+    assert "Its images: picture 0.png" in text
+
+
+def test_the_one_script_fades_heat_maps_and_only_where_an_exam_hangs(tmp_path: Path, make_run: Any, make_image: Any) -> None:
+    images, exam = four_views(make_image)
+    shown = page(tmp_path, make_run(*images, exams=(exam,)))
+    (slider,) = (one for tag, one in shown.elements if one.get("class") == "slider")
+    assert "hidden" in slider  # until the script shows it: without scripts it would do nothing
+    text = (tmp_path / "report.html").read_text()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in unescape(text)
 
 
 def test_an_exam_without_any_of_the_four_views_is_not_hung(tmp_path: Path, make_run: Any, make_image: Any) -> None:

@@ -18,6 +18,7 @@ from breastcad.core.records import Collection, ImageRow
 from breastcad.datasets.describe import describe
 from breastcad.report.audit_page import audit_page
 from breastcad.report.describe_page import describe_page
+from breastcad.report.sorting import page_script
 
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 AUDIT: dict[str, Any] = {
@@ -82,6 +83,20 @@ def test_the_policy_lets_the_script_run_and_no_other(tmp_path: Path) -> None:
     shown = subprocess.run([*command, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, check=True, timeout=120).stdout
     assert '<button type="button">' in shown
     assert 'class="attacked"' not in shown
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium here")
+def test_a_slider_fades_the_heat_maps_of_its_exam_alone(tmp_path: Path) -> None:
+    exam = '<div class="exam"><p class="slider" hidden><input type="range" min="0" max="100" value="100"></p></div>'
+    move = (
+        "<script>const input = document.querySelector('input'); input.value = 40; input.dispatchEvent(new Event('input'));"
+        "document.body.innerHTML = '<pre>' + JSON.stringify([...document.querySelectorAll('.exam')].map((one) => "
+        "[one.style.getPropertyValue('--heat'), one.firstChild.hidden])) + '</pre>';</script>"
+    )
+    (tmp_path / "page.html").write_text(f"<body>{exam * 2}<script>{page_script('heat.js')['script']}</script>{move}</body>")
+    command = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run([*command, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    assert '<pre>[["0.4",false],["1",false]]</pre>' in done.stdout
 
 
 def _pages() -> list[str]:

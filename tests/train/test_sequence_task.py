@@ -21,6 +21,7 @@ from breastcad.phantom.growing import growing_breasts, write_breasts  # noqa: E4
 from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.run import train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
+from breastcad.train.sequence_demo import show_sequences  # noqa: E402
 from breastcad.train.sequence_settings import SequenceSettings  # noqa: E402
 from breastcad.train.sequence_task import BreastSequence, SequenceTask, predict, stacked  # noqa: E402
 from breastcad.train.tasks import recipe  # noqa: E402
@@ -119,6 +120,12 @@ def test_the_demonstration_says_that_its_data_are_made_up(tmp_path: Path, capsys
     assert (kept["made_up"], [one["joiner"] for one in kept["joiners"]]) == (True, ["recurrent", "attention", "last"])
     assert sum(sum(own.values()) for own in kept["counts"].values()) == 40
     assert (tmp_path / "out" / "made-up" / "patches.csv").is_file()
+
+
+def test_a_part_without_a_label_is_refused_before_any_training() -> None:
+    """Of seed 1's 40 women the 6 from place 22 on, 0.55 of 40, are none of them benign."""
+    with pytest.raises(InputError, match="of 40 made-up women, 6 in the validation part, none there is benign: ask for more women"):
+        show_sequences(growing_breasts(40, 1), quiet, seeds=1, epochs=1)
 
 
 # ---- in a run folder ----

@@ -227,6 +227,7 @@ class Picture:
     ``regions`` are the boxes [row0, col0, row1, col1) of 2D tissue that an ultrasound file names; the rest is screen.
     ``other_part`` is the part of the body that the file says it shows, where that is not the breast. ``special`` are the words
     (`read.dicom_header.special_of`) for what sets the picture apart from a plain view of a woman's breast: implant, magnification, ...
+    ``side_in_doubt`` says that what the file says of its side contradicts itself (a warning says how).
     """
 
     pixels: NDArray[np.float32]
@@ -248,6 +249,7 @@ class Picture:
     warnings: list[str] = field(default_factory=list)
     regions: list[tuple[int, int, int, int]] = field(default_factory=list)
     special: list[str] = field(default_factory=list)
+    side_in_doubt: bool = False
 
 
 # ---- findings.json, version 1: what an analysis says ----

@@ -248,13 +248,13 @@ def evaluated_views(
         if not exams:
             continue
         films = [row for row in rows if row.level == "image" and row.part == PART]
-        found.figures += _figures(_film_samples(films, question), question, "image", f"auc {question.name}")
+        found.figures += _figures(_film_samples(films, question), question, "image", f"auc {question.name}", found.left_out)
         scores = _scores(exams, question, found.left_out)
         for done, (level, name, score) in enumerate(scores):
             own = [exam for exam in exams if exam.level == level]
-            found.figures += _figures(_samples(own, question, score), question, level, f"auc {question.name}, {name}")
+            found.figures += _figures(_samples(own, question, score), question, level, f"auc {question.name}, {name}", found.left_out)
             progress(done + 1, len(scores), question.name)
-        found.gains += _gains([exam for exam in exams if exam.level == "breast"], question, scores)
+        found.gains += _gains([exam for exam in exams if exam.level == "breast"], question, scores, found.left_out)
     if not found.figures:
         raise InputError(
             "nothing can be combined: no test image of both classes whose woman and side are known; give the collections of the run's "
@@ -303,26 +303,29 @@ def _means(scored: Iterable[tuple[str, str, str, str, float | None]], question: 
     return [Sample(*what, {question.of: float(np.mean(own))}, None) for what, own in found.items()]
 
 
-def _figures(samples: Sequence[Sample], question: Question, level: str, name: str) -> list[Figure]:
+def _figures(samples: Sequence[Sample], question: Question, level: str, name: str, left_out: list[str]) -> list[Figure]:
     how = "area under the ROC curve of the combined probability, test samples of all folds pooled; label: the worst over the images"
     found: list[Figure] = []
     for set_name, own in both_classes(samples, question).items():
         statistic = weighted.auc(truth_of(own, question), [sample.probability[question.of] for sample in own])
-        found += figure_or_none(scope_of(own, question, set_name, level), name, statistic, how)
+        figure = figure_or_none(scope_of(own, question, set_name, level), name, statistic, how)
+        if not figure:
+            left_out.append(f"{name}, level {level} of {set_name}: too few for a figure with an interval")
+        found += figure
     return found
 
 
 # ---- what a second view gains ----
 
 
-def _gains(breasts: Sequence[Exam], question: Question, scores: Sequence[tuple[str, str, Score]]) -> list[Gain]:
+def _gains(breasts: Sequence[Exam], question: Question, scores: Sequence[tuple[str, str, Score]], left_out: list[str]) -> list[Gain]:
     """Compare both views with each alone, on the breasts that have both."""
     both = [exam for exam in breasts if set(BOTH) <= {view for view, _ in _films(exam)}]
     found = []
     for alone, (level, rule, score) in itertools.product(BOTH, scores):
         if level == "breast":
             pair = _samples(both, question, score), _samples(both, question, _only(alone))
-            found += _gains_of(*pair, question, rule, alone)
+            found += _gains_of(*pair, question, rule, alone, left_out)
     return found
 
 
@@ -334,7 +337,9 @@ def _only(view: str) -> Score:
     return lambda exam: breast_probability([film for film in _films(exam) if film[0] == view], "mean-logit")
 
 
-def _gains_of(joined: Sequence[Sample], alone: Sequence[Sample], question: Question, rule: str, view: str) -> list[Gain]:
+def _gains_of(
+    joined: Sequence[Sample], alone: Sequence[Sample], question: Question, rule: str, view: str, left_out: list[str]
+) -> list[Gain]:
     one_view = {(sample.set, sample.id): sample.probability[question.of] for sample in alone}
     found = []
     for set_name, own in both_classes(joined, question).items():
@@ -345,7 +350,8 @@ def _gains_of(joined: Sequence[Sample], alone: Sequence[Sample], question: Quest
         try:
             tested = clustered_test(truth, *scores, groups)
             interval = cluster_bootstrap(_difference(one, other), groups, draws, repeats=scopes.REPEATS)
-        except (UndefinedFigure, ValueError):
+        except (UndefinedFigure, ValueError) as error:
+            left_out.append(f"{question.name}, gain of {rule} over {view} alone, {set_name}: {str(error).rstrip('.')}")
             continue
         counts = len(own), int(truth.sum()), interval.clusters
         numbers = tested.first, tested.second, tested.difference, interval.low, interval.high

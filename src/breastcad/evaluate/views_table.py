@@ -10,7 +10,7 @@ from breastcad.evaluate.views import LEARNED, Gain, ViewsFound
 
 GAIN_NOTE = (
     "AUC of CC and MLO joined by the rule, less that of the one view, on the breasts that have both. Interval: 95 %, over groups. p:"
-    " Obuchowski's for clustered samples, two-sided, not adjusted for the number of rows. Of four rules the best was not chosen"
+    " Obuchowski's for clustered samples, two-sided, not adjusted for the number of rows. Of the five rules the best was not chosen"
     " beforehand: the best row of a table flatters."
 )
 

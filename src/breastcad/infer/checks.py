@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ UNSEEN_TYPES = {
     "synthetic-2d": ("synthetic views", "a synthetic view"),
     "subtracted": ("contrast-enhanced", "a contrast-enhanced image"),
 }
-_SIDE_IN_DOUBT = re.compile(r"laterality (contradictory|says|is [LR])\b")
 
 
 def is_two_valued(pixels: NDArray[np.float32]) -> bool:
@@ -119,17 +118,6 @@ def model_abstention(picture: Picture, facts: Mapping[str, Any], unlike: tuple[f
     return None
 
 
-def side_in_doubt(warnings: Sequence[str]) -> bool:
-    """Say whether one of an image's warnings is that its laterality contradicts other tags or the picture.
-
-    Examples
-    --------
-    >>> side_in_doubt(["laterality contradictory: (0020,0062) 'Image Laterality' says L, (0020,0060) 'Laterality' R; L was taken"])
-    True
-    """
-    return any(_SIDE_IN_DOUBT.search(warning) for warning in warnings)
-
-
 def _shown(picture: Picture) -> NDArray[np.float32]:
     """Return the pixels that models look at."""
     part = shown_part(picture)
@@ -144,16 +132,14 @@ def find_breast(picture: Picture, modality: str) -> NDArray[np.bool_] | None:
     return breast_mask(picture.pixels) if modality == "MG" else None
 
 
-def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] | None) -> list[str]:
-    """Return what to say of the picture itself, whatever model looks at it.
+def picture_warnings(picture: Picture, modality: str) -> list[str]:
+    """Return what to say of the picture itself, but for its side (`side_warning`), whatever model looks at it.
 
     Parameters
     ----------
     picture : Picture
     modality : str
         MG or US, as it is analysed.
-    breast : (H, W) ndarray of bool or None
-        The breast of a mammogram; None for ultrasound.
     """
     rows, cols = picture.pixels.shape
     warnings = list(picture.warnings)
@@ -169,13 +155,19 @@ def picture_warnings(picture: Picture, modality: str, breast: NDArray[np.bool_] 
     if shown.size < SMALL_REGION_SHARE * picture.pixels.size:
         share, size = 100 * shown.size / picture.pixels.size, f"{shown.shape[0]} x {shown.shape[1]} pixels"
         warnings.append(f"only the region of tissue that the file names was analysed: {size}, {share:.2g} % of the picture")
-    side = _side_warning(picture, breast) if breast is not None else None
-    return [*warnings, side] if side else warnings
+    return warnings
 
 
-def _side_warning(picture: Picture, breast: NDArray[np.bool_]) -> str | None:
-    """Say where what the file says of orientation or laterality does not fit the side at which the tissue lies."""
-    side = chest_wall_side(breast)
+def side_warning(picture: Picture, breast: NDArray[np.bool_] | None) -> str | None:
+    """Say where what the file says of orientation or laterality does not fit the side at which the tissue lies; None where it does.
+
+    Parameters
+    ----------
+    picture : Picture
+    breast : (H, W) ndarray of bool or None
+        The breast of a mammogram; None for ultrasound.
+    """
+    side = None if breast is None else chest_wall_side(breast)
     oriented = ORIENTED_SIDE.get((picture.patient_orientation or " ")[0])
     if side is None:
         return None

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from breastcad.core.records import ExamResult, ImageResult, LeftOut
 from breastcad.evaluate.aggregation import aggregated, breast_probability
-from breastcad.infer.checks import side_in_doubt
 
 JOINED = ("malignant", "abnormal")
 UNKNOWN_SIDE = "unknown"
@@ -35,11 +34,18 @@ _STRIDE = 3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of an image's place in an exam: what its images share (never written), its special words, its `fingerprint`."""
+    """What is known of an image's place in an exam. Keys are never written.
+
+    ``exam`` is what its images share, ``special`` its special words, ``pixels`` its `fingerprint`. ``patient`` and ``study`` are keys of
+    what the file says, where ``exam`` is not made of them. ``side_in_doubt`` says that other tags, or the picture, contradict its side.
+    """
 
     exam: str
     special: frozenset[str]
     pixels: str
+    patient: str | None = None
+    study: str | None = None
+    side_in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,10 @@ def fingerprint(pixels: NDArray[np.float32]) -> str:
 def join_exams(views: Iterable[View]) -> list[ExamResult]:
     """Join views: for each of malignant and abnormal, a breast's probability by `RULES`, and the woman's of her breasts.
 
-    Images of one exam but of two modalities, or of different models, are joined as two exams. An image that the model abstained from,
-    a picture that came before, a view of a part only, and a view other than CC and MLO beside one of these, are listed but do not count.
-    Films of one view count once. Images of unknown side are not joined: under ``"unknown"`` stands the highest of them.
+    Images of one exam but of two modalities, of different models, or of different patients are joined as exams of their own. An image that
+    the model abstained from, a picture that came before, a view of a part only, and a view other than CC and MLO beside one of these, are
+    listed but do not count. Films of one view count once. Images of unknown side are not joined: under ``"unknown"`` stands the highest
+    of them.
 
     Parameters
     ----------
@@ -79,16 +86,32 @@ def join_exams(views: Iterable[View]) -> list[ExamResult]:
     list of ExamResult
         Exams are numbered from 1 in the order of their first image; breasts stand as L, R, unknown.
     """
-    exams: dict[tuple[str, str, tuple[str, ...]], list[View]] = {}
+    views = list(views)
+    patients: dict[str, set[str]] = {}
     for view in views:
-        exams.setdefault((view.place.exam, view.result.modality, tuple(view.result.models)), []).append(view)
+        patients.setdefault(view.place.exam, set()).update([view.place.patient] if view.place.patient else [])
+    exams: dict[tuple[tuple[str, str | None], str, tuple[str, ...]], list[View]] = {}
+    for view in views:
+        whose = view.place.patient if len(patients[view.place.exam]) > 1 else None
+        exams.setdefault(((view.place.exam, whose), view.result.modality, tuple(view.result.models)), []).append(view)
     joined = [_joined(str(number), modality, own) for number, ((_, modality, _), own) in enumerate(exams.items(), 1)]
-    for (exam, _, _), one in zip(exams, joined, strict=True):
-        others = [other for (key, _, _), other in zip(exams, joined, strict=True) if key == exam and other is not one]
+    for ((exam, whose), _, _), one, own in zip(exams, joined, exams.values(), strict=True):
+        one.warnings += _mixed(len(patients[exam]), whose, own)
+        others = [other for (key, _, _), other in zip(exams, joined, strict=True) if key == (exam, whose) and other is not one]
         one.warnings += [
             f"the same exam has {other.modality} images, too: they stand as exam {other.exam}, not joined to this" for other in others
         ]
     return joined
+
+
+def _mixed(patients: int, whose: str | None, views: Sequence[View]) -> list[str]:
+    """Return what to say where the images of one place, as files say, are of several patients or studies."""
+    said = []
+    if patients > 1:
+        own = "each one's are an exam of their own" if whose else "the files of this exam name none: its images may be several women's"
+        said.append(f"the folder holds images of {patients} patients; {own}")
+    studies = len({view.place.study for view in views if view.place.study})
+    return [*said, f"images of {studies} studies lie in one folder; they are joined as one exam"] if studies > 1 else said
 
 
 def _joined(number: str, modality: str, views: Sequence[View]) -> ExamResult:
@@ -160,15 +183,16 @@ def _alone(view: View) -> str | None:
 def _standard(side: str, views: list[View], said: _Said) -> list[View]:
     """Return the mammograms of one side that count beside each other, and say what is odd about them."""
     name = _SIDES.get(side, "side unknown")
-    displaced = any("implant displaced" in view.place.special for view in views)
+    # Of each projection that counts at least one image stays, so that no two views can be left out in favour of each other.
     plain = any(view.result.view in STANDARD for view in views)
+    displaced = {view.result.view for view in views if "implant displaced" in view.place.special and view.result.view}
     kept = []
     for view in views:
         reason = None
-        if displaced and "implant" in view.place.special and "implant displaced" not in view.place.special:
-            reason = "the implant covers a part of the breast; the implant-displaced views count"
-        elif plain and view.result.view not in (*STANDARD, None):
+        if plain and view.result.view not in (*STANDARD, None):
             reason = f"{_article(view.result.view)} view beside CC or MLO; the rule was measured on CC and MLO alone"
+        elif view.result.view in displaced and "implant" in view.place.special and "implant displaced" not in view.place.special:
+            reason = f"the implant covers a part of the breast; the implant-displaced {view.result.view} counts"
         if reason is None:
             kept.append(view)
             _say_odd(view, name, said)
@@ -188,7 +212,7 @@ def _article(view: str | None) -> str:
 def _say_odd(view: View, name: str, said: _Said) -> None:
     """Say what a reader must know of an image that counts."""
     image, special = view.result.image, view.place.special
-    if view.result.laterality and side_in_doubt(view.result.warnings):
+    if view.result.laterality and view.place.side_in_doubt:
         said.warnings.append(f"{image} counts for the {name}, but its side is in doubt (its own warnings say why)")
     if "implant displaced" in special:
         said.warnings.append(
@@ -217,7 +241,7 @@ def _say_of_side(side: str, name: str, views: Sequence[View], said: _Said) -> No
         said.warnings.append(f"{name}: which view {', '.join(unknown)} shows is not known; each counts as a view of its own")
     missing, seen = [view for view in STANDARD if view not in counts], " and ".join(str(view) for view in counts)
     if views and not unknown and len(missing) == 1:
-        said.warnings.append(f"{name}: no {missing[0]} view; it is judged by {seen} alone")
+        said.warnings.append(f"{name}: no {missing[0]} view that counts; it is judged by {seen} alone")
     elif views and not unknown and missing:
         said.warnings.append(f"{name}: neither CC nor MLO; it is judged by {seen}, unlike what the rule was measured on")
 

@@ -14,7 +14,7 @@ from typing import Any
 import breastcad
 from breastcad.core.errors import InputError
 from breastcad.core.records import NOTICE, Analysis, ImageResult, ModelUsed, Picture, Skipped
-from breastcad.infer.checks import abstention, find_breast, model_abstention, model_warnings, picture_warnings
+from breastcad.infer.checks import abstention, find_breast, model_abstention, model_warnings, picture_warnings, side_warning
 from breastcad.infer.exams import Place, View, fingerprint, join_exams
 from breastcad.infer.image import HEAT_MAP_OF, look
 from breastcad.infer.inputs import InputFile, list_files
@@ -125,7 +125,8 @@ class Run(Pictures[Analysed]):
         breast = find_breast(picture, chosen.modality)
         looked = look(picture, model, image_id)
         abstained = abstention(picture, breast) or model_abstention(picture, model.facts, looked.unlike)
-        said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality, breast)]
+        mirrored = side_warning(picture, breast)
+        said = [abstained, chosen.warning, *picture_warnings(picture, chosen.modality), mirrored]
         said += model_warnings(picture, model.facts, looked.unlike)
         result = ImageResult(
             image=image_id,
@@ -150,13 +151,16 @@ class Run(Pictures[Analysed]):
             warnings=list(dict.fromkeys(self._names.text(text) for text in said if text)),
             findings=looked.findings,
         )
-        self._note_exam(file, picture, image_id)
+        self._note_exam(file, picture, image_id, side_in_doubt=picture.side_in_doubt or mirrored is not None)
         return Analysed(result, picture, file.path, picture.frame, looked.heat_map, HEAT_MAP_OF, looked.masks)
 
-    def _note_exam(self, file: InputFile, picture: Picture, image_id: str) -> None:
-        exam = str(file.path.resolve().parent) if self._exam == "folder" else picture.exam_key
+    def _note_exam(self, file: InputFile, picture: Picture, image_id: str, *, side_in_doubt: bool) -> None:
+        by_folder = self._exam == "folder"
+        exam = str(file.path.resolve().parent) if by_folder else picture.exam_key
+        whose = (picture.patient_key, picture.exam_key) if by_folder else (None, None)
         if exam is not None:
-            self._place_of[image_id] = Place(exam, frozenset(picture.special), fingerprint(picture.pixels))
+            pixels = fingerprint(picture.pixels)
+            self._place_of[image_id] = Place(exam, frozenset(picture.special), pixels, *whose, side_in_doubt=side_in_doubt)
 
 
 def analyze_files(
@@ -173,7 +177,8 @@ def analyze_files(
     modality : {"MG", "US"}, optional
         For pictures that do not say; the tag of one that does goes before it. By default a stated guess.
     exam : {"study", "folder"}
-        What makes images one exam: what the file says of its study, or the folder that they lie in.
+        What makes images one exam: what the file says of its study, or the folder that they lie in (of each patient in it, where its
+        files name several).
 
     Returns
     -------

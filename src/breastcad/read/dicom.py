@@ -204,7 +204,7 @@ def _describe(picture: Picture, dataset: Dataset, frame: int) -> None:
     notes = picture.warnings
     rows, cols = picture.pixels.shape
     picture.image_type = header.image_type_of(dataset, notes)
-    picture.laterality = header.laterality_of(dataset, frame, notes)
+    picture.laterality, picture.side_in_doubt = header.laterality_of(dataset, frame, notes), header.side_contradicted(dataset, frame)
     picture.view = header.view_of(dataset, notes)
     picture.spacing_mm, picture.spacing_at = header.spacing_of(dataset, frame, picture.modality, notes)
     picture.regions = header.regions_of(dataset, rows, cols, notes)

@@ -171,12 +171,7 @@ def laterality_of(dataset: Dataset, frame: int, notes: Note) -> str | None:
     Sources, the first that says one counts: ImageLaterality, Laterality, FrameLaterality, SeriesDescription, ProtocolName, the Case
     string of CBIS-DDSM. All are compared, and with PatientOrientation; contradictions are noted.
     """
-    said = []
-    for keyword in ("ImageLaterality", "Laterality"):
-        said.append((keyword, (text(dataset, keyword) or "").upper()))
-    anatomy = functional(dataset, "FrameAnatomySequence", frame)
-    said.append(("FrameLaterality", (text(anatomy, "FrameLaterality") or "").upper() if anatomy is not None else ""))
-    said += [(keyword, side) for keyword, side, _ in _free_text(dataset)]
+    said = _sides_said(dataset, frame)
     for keyword, word in said:
         if word not in ("", "L", "R", "B", "U"):
             notes.append(f"{named(keyword)} holds a word that is no side; it was not used")
@@ -188,6 +183,20 @@ def laterality_of(dataset: Dataset, frame: int, notes: Note) -> str | None:
             f"laterality says {side}: the picture is turned, or one of them is wrong; {side} was taken"
         )
     return side
+
+
+def side_contradicted(dataset: Dataset, frame: int) -> bool:
+    """Say whether what `laterality_of` asks for the side says both."""
+    said = {word for _, word in _sides_said(dataset, frame)} | {_side_of_orientation(dataset)}
+    return {"L", "R"} <= said
+
+
+def _sides_said(dataset: Dataset, frame: int) -> list[tuple[str, str]]:
+    """Return each source of `laterality_of` and what it says, in capitals: a side, another word, or nothing."""
+    said = [(keyword, (text(dataset, keyword) or "").upper()) for keyword in ("ImageLaterality", "Laterality")]
+    anatomy = functional(dataset, "FrameAnatomySequence", frame)
+    said.append(("FrameLaterality", (text(anatomy, "FrameLaterality") or "").upper() if anatomy is not None else ""))
+    return said + [(keyword, side) for keyword, side, _ in _free_text(dataset)]
 
 
 def view_of(dataset: Dataset, notes: Note) -> str | None:

@@ -18,14 +18,16 @@ import cv2
 import numpy as np
 
 from breastcad.core.records import Analysis, ExamResult, Finding, ImageResult, Interval, Possible
+from breastcad.report.hanging import Hanging, hanging_of
 from breastcad.report.overlay import THUMBNAIL_LONG_SIDE, thumbnail_jpeg
+from breastcad.report.sorting import page_script
 
 if TYPE_CHECKING:
     import jinja2
 
 EMBEDDED = 40
 HUNG_VIEWS = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
-_HUNG_LONG_SIDE = 480
+_HUNG_LONG_SIDE = 640
 _MODALITIES = {"MG": "mammogram", "US": "ultrasound"}
 
 
@@ -52,24 +54,44 @@ class ReportNotes:
 
 @dataclass(slots=True)
 class ShownImage:
-    """One image as the page shows it: its result, its name for readers, the addresses of its pictures, and its truth where it is known."""
+    """One image as the page shows it: its result, its name for readers, the addresses of its pictures, and its truth where it is known.
+
+    ``film`` and ``heat`` are the two pictures that lie over each other where an exam is hung, in the way of ``hanging``.
+    """
 
     result: ImageResult
     name: str
     source: str | None
     overlay: str | None
-    hung: str | None
     truth: Truth | None
+    film: str | None = None
+    heat: str | None = None
+    hanging: Hanging | None = None
 
 
 @dataclass(slots=True)
 class ShownExam:
-    """An exam as it is hung: four places (laterality, view, the images there), and the images that have no place among them."""
+    """An exam as it is hung: four places (laterality, view, the images there), and the images that have no place among them.
+
+    ``left_out`` gives reasons by image; ``coverage`` is how often sets of possible labels hold the truth, where an image has one.
+    """
 
     result: ExamResult
     name: str
     places: list[tuple[str, str, list[ShownImage]]]
     others: list[ShownImage]
+    left_out: dict[str, str]
+    coverage: float | None
+
+    @property
+    def images(self) -> list[ShownImage]:
+        """All its images, as they hang."""
+        return [image for _, _, found in self.places for image in found] + self.others
+
+    @property
+    def hangs(self) -> bool:
+        """Whether any of its images has a place."""
+        return any(found for _, _, found in self.places)
 
 
 def render_report(
@@ -79,7 +101,7 @@ def render_report(
     model_facts: Mapping[str, Mapping[str, Any]],
     previews: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Return the report as one HTML page without scripts and without anything from elsewhere.
+    """Return the report as one HTML page without anything from elsewhere; its one script, where an exam hangs, is not needed to read it.
 
     Parameters
     ----------
@@ -98,12 +120,13 @@ def render_report(
         The page; the same for the same arguments and pictures.
     """
     embed = len(analysis.images) <= EMBEDDED
-    exam_images = {name for exam in analysis.exams for name in exam.images}
     previews = previews or {}
-    images = [
-        _shown(result, Path(folder), notes, previews.get(result.image), embed=embed, hung=result.image in exam_images)
-        for result in analysis.images
-    ]
+    images = [_shown(result, Path(folder), notes, previews.get(result.image), embed=embed) for result in analysis.images]
+    floors = {model.id: model.score_floor for model in analysis.models}
+    exam_images = {name for exam in analysis.exams for name in exam.images}
+    for image in images:
+        if image.result.image in exam_images:
+            _hang(image, Path(folder), floors[image.result.models[0]], embed=embed)
     by_name = {image.result.image: image for image in images}
     exams = [_hung(exam, by_name) for exam in analysis.exams]
     template = load_template()
@@ -112,7 +135,8 @@ def render_report(
         notes=notes,
         images=images,
         has_truth=any(image.truth for image in images),
-        exams=[exam for exam in exams if any(found for _, _, found in exam.places)],
+        exams=[exam for exam in exams if exam.hangs or exam.result.warnings or exam.left_out],
+        **page_script("heat.js", "data: file: 'self'"),
         shown_models=[(model, model_facts.get(model.id, {})) for model in analysis.models],
     )
 
@@ -183,7 +207,36 @@ def box_in_words(finding: Finding, spacing_mm: Sequence[float] | None) -> str:
     return f"{words}; {(row1 - row0) * spacing_mm[0]:.0f} x {(col1 - col0) * spacing_mm[1]:.0f} mm"
 
 
-def _shown(result: ImageResult, folder: Path, notes: ReportNotes, preview: bytes | None, *, embed: bool, hung: bool) -> ShownImage:
+def ruled_out(possible: Possible | None) -> str:
+    """Return which of the two labels a set of possible ones leaves out.
+
+    Examples
+    --------
+    >>> ruled_out(Possible(["malignant"], 0.9)), ruled_out(Possible(["not malignant", "malignant"], 0.9)), ruled_out(None)
+    ('not malignant', 'neither', 'not given')
+    """
+    if possible is None:
+        return "not given"
+    left = [label for label in ("malignant", "not malignant") if label not in possible.labels]
+    return {0: "neither", 1: left[0] if left else "", 2: "both: it is strange to the model"}[len(left)]
+
+
+def rule_in_words(rule: Mapping[str, str]) -> str:
+    """Return how an exam's images were joined.
+
+    Examples
+    --------
+    >>> print(rule_in_words({"views": "mean-logit", "breasts": "max"}))
+    A breast's figures are the mean, as odds, of its views, films of one view joined first; the woman's are those of her higher breast.
+    """
+    if not rule:
+        return ""
+    views = {"mean-logit": "the mean, as odds, of its views, films of one view joined first", "max": "the highest of its images"}
+    breasts = {"max": "those of her higher breast"}
+    return f"A breast's figures are {views[rule['views']]}; the woman's are {breasts[rule['breasts']]}."
+
+
+def _shown(result: ImageResult, folder: Path, notes: ReportNotes, preview: bytes | None, *, embed: bool) -> ShownImage:
     frame = "" if result.frame is None else f", frame {result.frame}"
     source, overlay = folder / result.image / "source.jpg", folder / (result.overlay or "overlay is missing")
     return ShownImage(
@@ -191,9 +244,15 @@ def _shown(result: ImageResult, folder: Path, notes: ReportNotes, preview: bytes
         name=f"{result.source}{frame}",
         source=_address(source, folder, embed=embed),
         overlay=_data_address(preview) if embed and preview else _address(overlay, folder, embed=embed),
-        hung=_address(overlay, folder, embed=embed, long_side=_HUNG_LONG_SIDE) if hung else None,
         truth=notes.truth(result) if notes.truth else None,
     )
+
+
+def _hang(image: ShownImage, folder: Path, floor: float, *, embed: bool) -> None:
+    """Fill in what an image of an exam hangs with."""
+    image.hanging = hanging_of(image.result, folder, floor)
+    image.film = _address(folder / image.result.image / "source.jpg", folder, embed=embed, long_side=_HUNG_LONG_SIDE)
+    image.heat = None if image.hanging.heat is None else _data_address(image.hanging.heat, "png")
 
 
 def _address(picture: Path, folder: Path, *, embed: bool, long_side: int = THUMBNAIL_LONG_SIDE) -> str | None:
@@ -203,14 +262,14 @@ def _address(picture: Path, folder: Path, *, embed: bool, long_side: int = THUMB
     if not embed:
         return quote(picture.relative_to(folder).as_posix())
     content = picture.read_bytes()
-    if picture.suffix != ".jpg":  # source.jpg is reduced already
+    if picture.suffix != ".jpg" or long_side < THUMBNAIL_LONG_SIDE:  # source.jpg is reduced already
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         content = thumbnail_jpeg(np.asarray(pixels)[:, :, ::-1], long_side)
     return _data_address(content)
 
 
-def _data_address(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def _data_address(content: bytes, kind: str = "jpeg") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
@@ -223,7 +282,9 @@ def _hung(exam: ExamResult, images: Mapping[str, ShownImage]) -> ShownExam:
     others = [image for image in members if (image.result.laterality, image.result.view) not in HUNG_VIEWS]
     folders = {PurePosixPath(image.result.source).parent.as_posix() for image in members} - {"."}
     name = f"Exam {exam.exam}" + (f" ({folders.pop()})" if len(folders) == 1 else "")
-    return ShownExam(exam, name, places, others)
+    left_out = {one.image: one.reason for one in exam.left_out}
+    coverage = next((image.result.possible.coverage for image in members if image.result.possible), None)
+    return ShownExam(exam, name, places, others, left_out, coverage)
 
 
 def load_template() -> jinja2.Template:
@@ -247,6 +308,8 @@ def environment() -> jinja2.Environment:
         percent=percent,
         spread=spread,
         possible_in_words=possible_in_words,
+        ruled_out=ruled_out,
+        rule_in_words=rule_in_words,
         view_name=view_name,
         modality=lambda name: _MODALITIES.get(name, name),
     )

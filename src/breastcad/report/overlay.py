@@ -82,6 +82,26 @@ def heat_map_png(heat_map: NDArray[np.float32], span: tuple[float, float] = (0.0
     return encode(".png", np.rint(levels).astype(np.uint16))
 
 
+def heat_layer_png(heat_map: NDArray[np.float32], long_side: int, *, floor: float = 0.05, colours: str = "viridis") -> bytes:
+    """Return a heat map as a picture to lay over its film: an 8-bit PNG of the colours and strengths that `draw_overlay` has.
+
+    Parameters
+    ----------
+    heat_map : (h, w) ndarray of float32
+        In [0, 1].
+    long_side : int
+        In pixels; a smaller map keeps its size.
+    floor : float
+        Values up to here are transparent.
+    colours : str
+        A name of `HEAT_COLOURS`.
+    """
+    levels = _levels(_resized(heat_map, min(1.0, long_side / max(heat_map.shape))))
+    alpha, palette = _strengths(floor, colours)
+    table = np.concatenate([palette * (alpha > 0)[:, None], np.rint(255 * alpha)[:, None]], axis=1).astype(np.uint8)
+    return encode(".png", table[levels], cv2.IMWRITE_PNG_COMPRESSION, 9)
+
+
 def shown_scale(rows: int, cols: int) -> float:
     """Return by how much a picture is enlarged for an overlay: its long side lies within `SHOWN_LONG_SIDE` afterwards.
 
@@ -189,16 +209,24 @@ def _with_heat(canvas: Colours, heat_map: NDArray[np.float32], floor: float, nam
     """Lay the heat map over the canvas, the stronger the higher its value; up to `floor` the canvas stays as it is."""
     shrinks = heat_map.shape[0] > canvas.shape[0]
     heat = cv2.resize(heat_map, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    # Colour and strength depend on the value alone, so both are looked up, in 256 levels rounded down: nothing up to the floor shows.
-    levels = (np.clip(heat, 0, 1) * np.float32(255)).astype(np.uint8)
+    alpha, colours = _strengths(floor, named)
+    thrice = cv2.merge([_levels(heat)] * 3)
+    kept = cv2.LUT(thrice, np.rint(255 * (1 - alpha)).astype(np.uint8)[:, None, None].repeat(3, axis=2))
+    laid = cv2.LUT(thrice, np.rint(colours * alpha[:, None]).astype(np.uint8)[:, None])
+    return np.asarray(cv2.add(cv2.multiply(canvas, kept, scale=1 / 255), laid), np.uint8)
+
+
+def _levels(heat: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the 256 levels, rounded down, by which colour and strength are looked up: so nothing up to the floor shows."""
+    return (np.clip(heat, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def _strengths(floor: float, named: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Return of each level how strongly it covers, (256,), and its colour, (256, 3) in blue, green, red."""
     values = np.arange(256) / 255
     rise = np.clip((values - floor) / max(1e-6, 1 - floor), 0, 1)
-    alpha = np.where(values > floor, _FAINTEST + (_STRONGEST - _FAINTEST) * rise, 0)[:, None, None]
-    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], HEAT_COLOURS[named])
-    thrice = cv2.merge([levels] * 3)
-    kept = cv2.LUT(thrice, np.rint(255 * (1 - alpha)).astype(np.uint8).repeat(3, axis=2))
-    laid = cv2.LUT(thrice, np.rint(colours * alpha).astype(np.uint8))
-    return np.asarray(cv2.add(cv2.multiply(canvas, kept, scale=1 / 255), laid), np.uint8)
+    alpha = np.where(values > floor, _FAINTEST + (_STRONGEST - _FAINTEST) * rise, 0)
+    return alpha, np.asarray(cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], HEAT_COLOURS[named])[:, 0], np.uint8)
 
 
 def _outline(finding: Finding, mask: NDArray[np.bool_] | None, scale: float, shape: tuple[int, ...]) -> list[NDArray[np.int32]]:

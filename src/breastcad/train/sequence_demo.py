@@ -6,7 +6,7 @@ It shows that the networks of `models.sequence` use what earlier exams show; it 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from breastcad.core.errors import InputError
 from breastcad.core.records import NOTICE
 from breastcad.core.seeding import generator
 from breastcad.evaluate import weighted
 from breastcad.evaluate.clustered import clustered_interval, clustered_test
 from breastcad.evaluate.intervals import ClusterInterval, cluster_bootstrap
-from breastcad.phantom.growing import GrowingBreast
+from breastcad.phantom.growing import LABELS, GrowingBreast
 from breastcad.phantom.pictures import grey_levels
 from breastcad.train.loop import train_network
 from breastcad.train.sequence_settings import JOINERS, SequenceSettings
@@ -71,17 +72,24 @@ def show_sequences(
     Parameters
     ----------
     breasts : sequence of GrowingBreast
-        One a woman, their labels in no order; a breast of each label must be in each part.
+        One a woman, their labels in no order.
     progress : callable
         Takes what is done, how far, of how much.
     seed : int
         The first of the networks' seeds.
     seeds, epochs : int
         How many networks of each kind; how long each is trained.
+
+    Raises
+    ------
+    InputError
+        If a part lacks a label; nothing has been trained then.
     """
     samples = [_sample(str(number), one) for number, one in enumerate(breasts)]
     ends = [round(len(samples) * share) for share in np.cumsum(SHARES)]
     train, validation, test = samples[: ends[0]], samples[ends[0] : ends[1]], samples[ends[1] :]
+    parts = {"train": train, "validation": validation, "test": test}
+    counts = _counts(parts)
     masses = [one for one in test if one.label != "normal"]
     settings = SequenceSettings(epochs=epochs, patience=epochs, threads=1)
     said: dict[str, list[dict[int, NDArray[np.float64]]]] = {}
@@ -91,13 +99,21 @@ def show_sequences(
             own = settings_of(settings, joiner, seed + number)
             network = _trained(SequenceTask(train, validation, own, (0, number)), f"{joiner}, {number + 1} of {seeds}", progress)
             said[joiner].append({most: _said_with(network, masses, most, own) for most in range(5)})
-    parts = {"train": train, "validation": validation, "test": test}
-    counts = {
-        name: {label: sum(one.label == label for one in own) for label in ("malignant", "benign", "normal")} for name, own in parts.items()
-    }
     last_mm = np.array([one.diameters_mm[-1] for one in breasts[ends[1] :] if one.label != "normal"])
     size_auc = _auc(np.array([one.label == "malignant" for one in masses]), last_mm)
     return SequencesShown([_shown(joiner, said, masses, seed) for joiner in JOINERS], counts, settings, seeds, size_auc)
+
+
+def _counts(parts: Mapping[str, Sequence[BreastSequence]]) -> dict[str, dict[str, int]]:
+    """Return how many of each label are in each part, each at least 1."""
+    counts = {name: {label: sum(one.label == label for one in own) for label in LABELS} for name, own in parts.items()}
+    for name, own in counts.items():
+        if lacking := [label for label, n in own.items() if n == 0]:
+            of = sum(sum(each.values()) for each in counts.values())
+            raise InputError(
+                f"of {of} made-up women, {sum(own.values())} in the {name} part, none there is {' or '.join(lacking)}: ask for more women"
+            )
+    return counts
 
 
 def _sample(name: str, one: GrowingBreast) -> BreastSequence:
