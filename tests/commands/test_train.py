@@ -156,6 +156,7 @@ def test_a_classifier_of_lesions_from_pictures_to_figures(run, tmp_path: Path) -
     code, out, said = run("evaluate", places["run"])
     assert code == 0, said
     assert "| malignant against benign | busi | patch |" in out
+    assert "! MADE-UP DATA, no result" in out  # which split.json of the run has kept
     code, _, said = run(*told, "--search", "rate", "--out", tmp_path / "other")
     assert (code, said.count("\n")) == (2, 1)
     assert "--search takes KEY=LOW..HIGH or KEY=A,B,C, got 'rate'" in said

@@ -84,8 +84,8 @@ def test_as_many_films_but_others_are_no_one_split(runs: list[Path], part: str) 
     """Of the last run one film of that part changes places with one that it trains on: all counts stay."""
     rows = read_split(runs[2])
     own, other = (next(row for row in rows if row.part == name) for name in (part, "train"))
-    swapped = {own.image_id: "train", other.image_id: part}
-    write_split(runs[2], [replace(row, part=swapped.get(row.image_id, row.part)) for row in rows], {})
+    swapped = {own.id: "train", other.id: part}
+    write_split(runs[2], [replace(row, part=swapped.get(row.id, row.part)) for row in rows], {})
     with pytest.raises(InputError, match=r"'all' and 'some' validate or test on other films \(split.csv\)"):
         minimal_data(runs)
 

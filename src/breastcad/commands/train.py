@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from breastcad.core.records import PatchRow, SplitRow
+    from breastcad.core.records import Collection, PatchRow, SplitRow
     from breastcad.train.processes import Processes
     from breastcad.train.run_folder import Run
     from breastcad.train.search import Search
@@ -84,14 +84,12 @@ def command(
     from breastcad.commands.progress import bar
     from breastcad.core.files import read_facts, read_split
     from breastcad.datasets.cache import open_cache
-    from breastcad.recipes.reproduction import is_made_up
     from breastcad.train.tasks import recipe as settings_of
 
     settings, numbers = _changed(settings_of(recipe), network, seed, setting or []), _numbers(folds)
     facts, rows = read_facts((split.parent if split.is_file() else split) / "split.json"), read_split(split)
     windows = None if patches is None else _windows(patches)
     given = [given_collection(folder) for folder in collections]
-    facts |= {"made_up": True} if any(is_made_up(one) for one in given) else {}
     with bar("starting torch"):  # ten seconds, after what can be refused without it
         from breastcad.train.processes import Processes
         from breastcad.train.run import check, check_network, completed
@@ -104,7 +102,14 @@ def command(
     jobs = _said(jobs, processes, wanted)
     aside = partial(train_side_by_side, words_of(context, without=("folds", "jobs")))
     inputs = {"collections": given, "outer": numbers, "patches": windows, "search": sought, "cache": open_cache(tell) if cache else None}
-    _train(out, settings, (rows, facts), wanted, processes.first, inputs | {"tell": tell}, (jobs, aside))
+    _train(out, settings, (rows, facts | _made_up(given)), wanted, processes.first, inputs | {"tell": tell}, (jobs, aside))
+
+
+def _made_up(given: list[Collection]) -> dict[str, Any]:
+    """Return what a run's split.json is to say where images were made up, so that no figure of the run is taken for a result."""
+    from breastcad.recipes.reproduction import is_made_up
+
+    return {"made_up": True} if any(is_made_up(one) for one in given) else {}
 
 
 def _train(

@@ -59,11 +59,7 @@ def minimal_data(runs: Sequence[str | Path]) -> list[Point]:
 
 
 def _read(run: Path) -> tuple[Point, dict[str, object]]:
-    if (
-        not (run / "metrics.json").is_file()
-        or not (run / "folds.json").is_file()
-        or not all((run / name).is_file() for name in ("settings.yaml", "split.csv"))
-    ):
+    if not all((run / name).is_file() for name in ("metrics.json", "folds.json", "settings.yaml", "split.csv")):
         raise InputError(f"'{run}' has no figures; train it to its end, and call breastcad evaluate {run}")
     settings, folds = read_yaml(run / "settings.yaml"), read_json(run / "folds.json")
     if settings.get("task") != "film":
@@ -79,7 +75,7 @@ def _read(run: Path) -> tuple[Point, dict[str, object]]:
 
 def _held_out(run: Path) -> set[tuple[object, ...]]:
     """Return the films that each fold validates and tests on."""
-    return {(row.set, row.image_id, row.repeat, row.outer, row.inner, row.part) for row in read_split(run) if row.part != "train"}
+    return {(row.set, row.id, row.repeat, row.outer, row.inner, row.part) for row in read_split(run) if row.part != "train"}
 
 
 def _check_alike(read: Sequence[tuple[Point, dict[str, object]]]) -> None:
