@@ -1,6 +1,6 @@
 """Gradient checkpointing: a backbone keeps what its blocks are given and computes the rest again on the way back, for memory.
 
-Outputs, gradients and statistics of batch normalisation are those without it; a step of training takes about a third longer.
+Outputs, gradients and statistics of batch normalisation are those without it; a step of training computes the blocks once more.
 """
 
 from __future__ import annotations
