@@ -24,6 +24,7 @@ from breastcad.train import classifier_run  # noqa: E402
 from breastcad.train import search as search_module  # noqa: E402
 from breastcad.train.classical_settings import ClassicalSettings  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
+from breastcad.train.film_settings import FilmSettings  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.run import check_network, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
@@ -125,6 +126,20 @@ def test_a_search_is_refused_for_what_stages_give_and_for_a_network_that_there_i
         Search((("network", "unet-resnet18,pyramid-resnet18"),), 2).check(LesionSettings())
     with pytest.raises(InputError, match="traditional CAD chooses its parameters with --setting search=inner"):
         Search((("seed", "1,2"),), 2).check(ClassicalSettings())
+
+
+@pytest.mark.parametrize("name", ["patch_run", "start_run", "start_fold"])
+def test_what_whole_films_start_from_is_not_searched_for_since_it_may_know_who_is_tested(name: str) -> None:
+    with pytest.raises(InputError, match=f"cannot choose '{name}'"):
+        Search(((name, "1,2"),), 2).check(FilmSettings())
+
+
+@pytest.mark.parametrize("name", ["patch_run", "start_run"])
+def test_a_search_is_refused_where_films_start_from_a_run_that_knows_who_validates(name: str) -> None:
+    search = Search((("rate", "1e-4..1e-2"),), 2)
+    search.check(FilmSettings())
+    with pytest.raises(InputError, match="has learnt from women that inner folds validate on"):
+        search.check(replace(FilmSettings(), **{name: "runs/other"}))
 
 
 def test_a_network_and_a_head_that_do_not_go_together_are_refused_before_a_search() -> None:

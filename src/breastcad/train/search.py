@@ -41,8 +41,10 @@ WIDE = 10.0
 NOT_SOUGHT = (
     "model_id", "modality", "pipeline", "rows", "cols", "classes", "copies", "copies_policy", "aggregation", "choose_by", "members", "seed",
     "shortened", "threads", "abnormal_share", "score_floor", "mark_level", "max_marks", "model_folds", "outline",
+    "patch_run", "start_run", "start_fold",
 )  # fmt: skip
-"""What all trials have alike, since samples are loaded once and scores are to compare; or what changes no score."""
+"""What all trials have alike, since samples are loaded once, scores are to compare, and a run that is started from must not know who is
+tested; or what changes no score."""
 OF_ONE_FILE = ("network", "normalisation")
 """What networks of a lesion run must have alike: one model file holds those of several folds."""
 OF_STAGES = ("rate", "epochs")
@@ -64,6 +66,11 @@ class Search:
             raise InputError("--search compares by validation, so 'choose_by' cannot be last; choose auc, loss or accuracy")
         if settings.task == "classical":
             raise InputError("--search is for networks; traditional CAD chooses its parameters with --setting search=inner")
+        if any(getattr(settings, name, "none") != "none" for name in ("patch_run", "start_run")):
+            raise InputError(
+                "--search cannot choose settings of what starts from another run (patch_run, start_run): that run's network has learnt "
+                "from women that inner folds validate on, so scores would favour what learns least; leave one of them out"
+            )
         names = [name for name, _ in self.space]
         for name, text in self.space:
             if names.count(name) > 1:
