@@ -157,6 +157,13 @@ def test_an_image_that_cannot_be_read_is_left_out_and_said(run: Call, collection
     assert len(read_table(tmp_path / "out" / "images.csv", FilmRow)) == 5
 
 
+def test_films_that_are_fed_too_small_are_left_out_each(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:
+    call = ("explain", pooled_run, collection, "--out", tmp_path / "out", "--rows", 32, "--cols", 32)
+    code, _, said = run(*call)
+    assert code == 1
+    assert "too coarse to say where; feed it larger, with --rows and --cols" in said
+
+
 def test_calls_that_cannot_be_taken_are_refused(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:
     def refused(*more: object, folder: Path = pooled_run) -> str:
         code, _, said = run("explain", folder, collection, "--out", tmp_path / "out", *more)

@@ -231,6 +231,8 @@ def test_the_recipe_and_what_a_run_folder_keeps(tmp_path: Path) -> None:
     assert placed.kept().kept() == placed.kept()
     with pytest.raises(InputError, match="films of 20 x 48 are smaller than the patches of 32 x 32"):
         check_network(replace(FILMS, rows=20))
+    with pytest.raises(InputError, match="films of 64 x 31 are smaller than the patches of 32 x 32"):
+        check_network(replace(FILMS, cols=31, top="forest", patch_run="patches"))
 
 
 # ---- runs ----

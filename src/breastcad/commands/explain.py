@@ -205,9 +205,9 @@ def _explained(
     run: Path, settings: ClassifierSettings, jobs: Sequence[tuple[tuple[int, int], list[tuple[Named, str]]]], looks: dict[str, Any],
     asked: Asked, device: torch.device, sized: Callable[[tuple[int, int]], tuple[int, int]], folder: Path, shown: tuple[str, str],
 ) -> Found:  # fmt: skip
-    """Look at every image of every fold; what cannot be read is noted and passed over."""
+    """Look at every image of every fold; what cannot be read or looked at is noted and passed over."""
     from breastcad.commands.progress import bar
-    from breastcad.core.errors import ReadError
+    from breastcad.core.errors import InputError, ReadError
     from breastcad.explain.films import Looker
     from breastcad.explain.study import explain_image, fold_looker
     from breastcad.train.finished import fold_networks
@@ -223,10 +223,11 @@ def _explained(
                 _, image, findings = named
                 try:
                     pixels, film = _fed(named, sized)
-                except ReadError as error:
-                    found.problems.append(f"{image.set} {image.image_id}: {error.reason}")
+                    done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
+                except InputError as error:
+                    why = error.reason if isinstance(error, ReadError) else str(error)
+                    found.problems.append(f"{image.set} {image.image_id}: {why}")
                     continue
-                done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
                 _keep(found, done, film, named, pixels, folder, fold.looker, shown)
     return found
 
