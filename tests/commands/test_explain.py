@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,7 @@ from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.classifier_task import make_network  # noqa: E402
+from breastcad.train.finished import seen_scales  # noqa: E402
 from breastcad.train.settings import to_text  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -157,6 +159,13 @@ def test_an_image_that_cannot_be_read_is_left_out_and_said(run: Call, collection
     assert len(read_table(tmp_path / "out" / "images.csv", FilmRow)) == 5
 
 
+def test_films_that_are_fed_too_small_are_left_out_each(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:
+    call = ("explain", pooled_run, collection, "--out", tmp_path / "out", "--rows", 32, "--cols", 32)
+    code, _, said = run(*call)
+    assert code == 1
+    assert "too coarse to say where; feed it larger, with --rows and --cols" in said
+
+
 def test_calls_that_cannot_be_taken_are_refused(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:
     def refused(*more: object, folder: Path = pooled_run) -> str:
         code, _, said = run("explain", folder, collection, "--out", tmp_path / "out", *more)
@@ -189,3 +198,14 @@ def test_a_folder_that_is_not_empty_is_refused(run: Call, collection: Path, pool
     code, _, said = run("explain", pooled_run, collection, "--out", tmp_path)
     assert code == 2
     assert "is not empty" in said
+
+
+def test_each_set_is_fed_at_the_scale_of_its_own_windows(tmp_path: Path) -> None:
+    """96 x 128 pixels of windows of 96 x 128 and of 192 x 512: as many pixels as the source has, and 1/2 by 1/4."""
+    sizes = [("a", "96x128"), ("a", "96x128"), ("b", "192x512")]
+    rows = [PredictionRow(name, f"{name}/i/10-20-{size}", None, "g", 0, 0, 0, "test", "patch", "benign") for name, size in sizes]
+    write_predictions(tmp_path / "predictions.csv", rows)
+    settings = replace(POOLED, rows=96, cols=128)
+    assert seen_scales(tmp_path, settings) == {"a": (1.0, 1.0), "b": (0.5, 0.25)}
+    write_predictions(tmp_path / "predictions.csv", [])
+    assert seen_scales(tmp_path, settings) == {}

@@ -67,6 +67,14 @@ def test_a_call_that_cannot_be_taken_is_refused_and_nothing_to_draw_is_an_answer
     code, _, said = run("heatmap", tiny_windows(), films, "--out", tmp_path / "out", "--of", "cyst")
     assert (code, (tmp_path / "out").exists()) == (2, False)
     assert "says nothing of 'cyst'" in said
+    sees_all = {"stride": 4, "rows": 5, "cols": 5, "halo": None, "bytes_a_pixel": 32.0}
+    for model, more, words in (
+        (tiny_windows(), ("--stride", 8), "one pass gives windows every 4 network pixels, not 8"),
+        (tiny_windows(grid=sees_all), (), "sees the whole image"),
+        (tiny_windows(film={"filter": "bilinear"}), (), "say how large a film is with --scale"),
+    ):
+        code, _, said = run("heatmap", model, films, "--out", tmp_path / "out", *more)
+        assert (code, (tmp_path / "out").exists(), words in said) == (2, False, True)
     code, _, said = run("heatmap", tiny_windows(), films / "broken.png", "--out", tmp_path / "out")
     assert code == 1
     assert "no heat map could be drawn; why stands in heatmap.json under 'skipped'" in said

@@ -97,3 +97,8 @@ def test_pictures_are_drawn_with_and_without_curves(tmp_path) -> None:
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert sizes["all.png"] > sizes["few.png"] > 10_000
     assert sizes["froc.png"] > 10_000
+
+
+@pytest.mark.parametrize("images", [[NOWHERE], [NOWHERE, IMAGES[3]]])
+def test_without_a_placed_lesion_there_is_no_figure_and_no_crash(images: list[PlacedImage]) -> None:
+    assert place_figures(images, WAYS, rule=hit_rule(), of="malignant") == []

@@ -14,6 +14,7 @@ from torch import Tensor, nn  # noqa: E402
 from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.explain.maps import METHODS, class_map, pooled_linear  # noqa: E402
 from breastcad.models.classifier_network import build_classifier  # noqa: E402
+from breastcad.models.whole_film import Top, WholeFilmNetwork  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -181,6 +182,28 @@ def test_grad_cam_and_guided_are_those_of_captum() -> None:
     cells = torch.relu(gradient.detach())[0, 0].reshape(2, 8, 3, 8).mean((1, 3))
     assert cells.max() > 0
     np.testing.assert_allclose(class_map(network, image, [1], "guided").values, cells.numpy(), rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("heat_map", ["kept", "dropped"])
+def test_guided_of_a_network_of_whole_films_is_that_of_captum(heat_map: str) -> None:
+    """Captum, too, guides what is a module alone, so that the top's activations are counted."""
+    attr = pytest.importorskip("captum.attr")
+    torch.manual_seed(3)
+    patch = build_classifier("branet-small", 3, rows=32, cols=32)
+    network = WholeFilmNetwork(patch, 2, (64, 48), Top(heat_map=heat_map, width=8, width_out=12)).eval()
+    for weight in [*patch.head.parameters(), *network.head.parameters()]:
+        nn.init.uniform_(weight)
+    relus = [layer for layer in [*network.top.modules(), network.activate] if isinstance(layer, nn.ReLU)]
+    assert len(relus) == 2 * 3 + 1
+    for layer in network.modules():
+        layer.inplace = False  # captum's hooks take none in place
+    image = picture(64, 48)
+    given_ = torch.from_numpy(image)[None, None].requires_grad_()
+    with pytest.warns(UserWarning, match="backward hooks"):
+        gradient = attr.GuidedBackprop(network).attribute(given_, target=1)
+    cells = torch.relu(gradient.detach())[0, 0].reshape(8, 8, 6, 8).mean((1, 3))
+    assert cells.max() > 0
+    np.testing.assert_allclose(class_map(network, image, [1], "guided").values, cells.numpy(), rtol=1e-3, atol=1e-8)
 
 
 def test_a_backbone_of_timm_has_every_map() -> None:

@@ -34,7 +34,7 @@ from breastcad.train.film_settings import FilmSettings  # noqa: E402
 from breastcad.train.film_task import FilmTask, Start, make_film_network  # noqa: E402
 from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.run import check_network, train_run  # noqa: E402
-from breastcad.train.run_folder import Run, open_run  # noqa: E402
+from breastcad.train.run_folder import Run, bind, open_run  # noqa: E402
 from breastcad.train.settings import with_values  # noqa: E402
 from breastcad.train.tasks import from_dict, recipe  # noqa: E402
 from breastcad.train.trained import trained, trained_fold  # noqa: E402
@@ -231,6 +231,26 @@ def test_the_recipe_and_what_a_run_folder_keeps(tmp_path: Path) -> None:
     assert placed.kept().kept() == placed.kept()
     with pytest.raises(InputError, match="films of 20 x 48 are smaller than the patches of 32 x 32"):
         check_network(replace(FILMS, rows=20))
+    with pytest.raises(InputError, match="films of 64 x 31 are smaller than the patches of 32 x 32"):
+        check_network(replace(FILMS, cols=31, top="forest", patch_run="patches"))
+
+
+def test_a_run_is_bound_to_the_content_of_what_it_starts_from_and_not_to_its_name(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name / "patches").mkdir(parents=True)
+        (tmp_path / name / "patches" / "settings.yaml").write_text("task: classifier\n")
+        (tmp_path / name / "patches" / "split.csv").write_text(name)
+        (tmp_path / name / "mine.safetensors").write_text(name)
+    for setting, named in (("patch_run", "patches"), ("start_run", "patches"), ("weights", "mine.safetensors")):
+        (tmp_path / setting).mkdir()
+        first, other = (Run(tmp_path / setting, replace(FILMS, **{setting: str(tmp_path / one / named)}), [], CPU, quiet) for one in "ab")
+        bind(first, "images")
+        bind(first, "images")
+        assert str(tmp_path) not in (tmp_path / setting / "images.json").read_text()
+        with pytest.raises(InputError, match="started from other weights, or from a run with other settings or another split"):
+            bind(other, "images")
+        (tmp_path / setting / "images.json").write_text('{"sha256": "images"}')  # as runs were before
+        bind(other, "images")
 
 
 # ---- runs ----

@@ -15,6 +15,7 @@ from breastcad.core.errors import InputError  # noqa: E402
 from breastcad.core.records import Collection, PatchRow, SplitRow  # noqa: E402
 from breastcad.datasets.duplicates import joint_groups  # noqa: E402
 from breastcad.datasets.splits import nested  # noqa: E402
+from breastcad.models.checkpoint import save_checkpoint  # noqa: E402
 from breastcad.patches.methods import METHODS  # noqa: E402
 from breastcad.patches.settings import settings_of  # noqa: E402
 from breastcad.patches.table import cut_patches  # noqa: E402
@@ -24,6 +25,8 @@ from breastcad.train import classifier_run  # noqa: E402
 from breastcad.train import search as search_module  # noqa: E402
 from breastcad.train.classical_settings import ClassicalSettings  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
+from breastcad.train.classifier_task import make_network  # noqa: E402
+from breastcad.train.film_settings import FilmSettings  # noqa: E402
 from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
 from breastcad.train.run import check_network, train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
@@ -109,6 +112,7 @@ def test_the_search_looks_at_inner_folds_only_and_goes_on_where_it_was_stopped(
         ((("rows", "50,64"),), 2, "cannot choose 'rows'"),
         ((("classes", "benign,malignant"),), 2, "cannot choose 'classes'"),
         ((("model_folds", "1,2"),), 2, "or changes no score"),
+        ((("weights", "/a/mine.pt,/b/mine.pt"),), 2, "files under names that differ"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(space: tuple[tuple[str, str], ...], trials: int, words: str) -> None:
@@ -125,6 +129,33 @@ def test_a_search_is_refused_for_what_stages_give_and_for_a_network_that_there_i
         Search((("network", "unet-resnet18,pyramid-resnet18"),), 2).check(LesionSettings())
     with pytest.raises(InputError, match="traditional CAD chooses its parameters with --setting search=inner"):
         Search((("seed", "1,2"),), 2).check(ClassicalSettings())
+
+
+def test_a_search_among_files_of_weights_keeps_their_names_and_no_places(
+    collection: Collection, patches: list[PatchRow], split: list[SplitRow], tmp_path: Path
+) -> None:
+    places = [str(tmp_path / "mine" / f"{name}.safetensors") for name in "ab"]
+    for number, place in enumerate(places):
+        save_checkpoint(Path(place), make_network(replace(SMALL, seed=number)).backbone.state_dict(), {})
+    run = begin(tmp_path / "run", SMALL, split)
+    train_run(run, [collection], [0], patches=patches, search=Search((("weights", ",".join(places)),), 2))
+    kept = [path.read_text() for path in (tmp_path / "run").rglob("*") if path.suffix in (".json", ".csv", ".yaml", ".log")]
+    assert any("a.safetensors" in text for text in kept)
+    assert not any(str(tmp_path) in text for text in kept)
+
+
+@pytest.mark.parametrize("name", ["patch_run", "start_run", "start_fold"])
+def test_what_whole_films_start_from_is_not_searched_for_since_it_may_know_who_is_tested(name: str) -> None:
+    with pytest.raises(InputError, match=f"cannot choose '{name}'"):
+        Search(((name, "1,2"),), 2).check(FilmSettings())
+
+
+@pytest.mark.parametrize("name", ["patch_run", "start_run"])
+def test_a_search_is_refused_where_films_start_from_a_run_that_knows_who_validates(name: str) -> None:
+    search = Search((("rate", "1e-4..1e-2"),), 2)
+    search.check(FilmSettings())
+    with pytest.raises(InputError, match="has learnt from women that inner folds validate on"):
+        search.check(replace(FilmSettings(), **{name: "runs/other"}))
 
 
 def test_a_network_and_a_head_that_do_not_go_together_are_refused_before_a_search() -> None:

@@ -18,6 +18,7 @@ from breastcad.core.files import read_collection, read_patches, read_predictions
 from breastcad.core.records import Collection, PatchRow, SplitRow  # noqa: E402
 from breastcad.models.checkpoint import load_checkpoint  # noqa: E402
 from breastcad.phantom.growing import growing_breasts, write_breasts  # noqa: E402
+from breastcad.train import sequence_run  # noqa: E402
 from breastcad.train.loop import train_network  # noqa: E402
 from breastcad.train.run import train_run  # noqa: E402
 from breastcad.train.run_folder import Run, open_run  # noqa: E402
@@ -177,3 +178,46 @@ def test_what_says_no_order_of_exams_is_refused(made_up: tuple[Path, Path], tmp_
     undated = [replace(collections[0], images=[replace(row, days_from_first=None) for row in collections[0].images])]
     with pytest.raises(InputError, match=r"has no days_from_first in images\.csv"):
         train_run(run, undated, patches=patches)
+    swapped = [replace(row, role={"0": "1", "1": "0"}.get(row.role, row.role)) if row.sample_id == "g0001" else row for row in patches]
+    with pytest.raises(InputError, match=r"the days_from_first of 'g0001' of 'growing' fall from one role to the next"):
+        train_run(run, collections, patches=swapped)
+    twice = [replace(row, role="0") if row.sample_id == "g0001" else row for row in patches]
+    with pytest.raises(InputError, match=r"the roles of 'g0001' of 'growing' must be 0, 1, \.\.\., each once"):
+        train_run(run, collections, patches=twice)
+    run.split = [row for row in run.split if row.id != "g0001-0"]
+    with pytest.raises(InputError, match="names some of the exams of 'g0001' of 'growing' and not all"):
+        train_run(run, collections, patches=patches)
+
+
+def test_breasts_of_unknown_label_are_left_out_and_one_class_alone_is_refused(made_up: tuple[Path, Path], tmp_path: Path) -> None:
+    run, collections, patches = opened(tmp_path / "run", made_up)
+    training = {row.group for row in run.split if row.part == "train"}
+    name = next(row.sample_id for row in patches if row.sample_id in training)
+    unknown = [replace(row, label="unknown") if row.sample_id == name else row for row in patches]
+    breasts, problems = sequence_run.load(run, collections, unknown, None)
+    assert problems == [f"growing {name}: its label is 'unknown', which does not say whether it is malignant"]
+    assert len(breasts) == 11
+    benign = [replace(row, label="benign") if row.sample_id in training else row for row in patches]
+    with pytest.raises(InputError, match="fold 0 of the split trains on one class only, malignant or not"):
+        train_run(run, collections, patches=benign)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [1, 3])
+def test_stopped_and_continued_is_as_never_stopped(tmp_path: Path, stop: int) -> None:
+    trained(tmp_path / "whole")
+    steps = 0
+
+    def kill(said: str, done: int, total: int) -> None:
+        nonlocal steps
+        steps += "epoch" in said
+        if steps > stop:
+            raise KeyboardInterrupt
+
+    task = SequenceTask(SAMPLES, SAMPLES, SETTINGS, (0, 0))
+    with pytest.raises(KeyboardInterrupt):
+        train_network(task, tmp_path / "parted", device=CPU, report=quiet, progress=kill)
+    trained(tmp_path / "parted")
+    whole, parted = (load_checkpoint(tmp_path / name / "last.safetensors")[0] for name in ("whole", "parted"))
+    assert whole.keys() == parted.keys()
+    assert all(torch.equal(whole[key], parted[key]) for key in whole)

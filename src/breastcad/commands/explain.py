@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from breastcad.train.classifier_settings import ClassifierSettings
     from breastcad.train.images import Named
 
-    Size = tuple[int, int] | tuple[float, float]
+    Sized = Callable[[str, tuple[int, int]], tuple[int, int]]
 
 
 class Method(StrEnum):
@@ -188,26 +188,31 @@ def _words(numbers: Any) -> str:
     return ", ".join(map(str, sorted(set(numbers))))
 
 
-def _sized(run: Path, settings: ClassifierSettings, size: tuple[int, int] | None) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    """Return what says at which size an image of a shape is fed."""
+def _sized(run: Path, settings: ClassifierSettings, size: tuple[int, int] | None) -> Sized:
+    """Return what says at which size an image of a set and a shape is fed."""
+    from breastcad.core.errors import InputError
     from breastcad.explain.films import film_size
-    from breastcad.train.finished import seen_scale
+    from breastcad.train.finished import seen_scales
 
-    scale = None if size else seen_scale(run, settings)
-    if scale is None:
-        fixed = size or (settings.rows, settings.cols)
-        return lambda shape: fixed
-    say(f"fed at {scale[0]:.3g} x {scale[1]:.3g} pixels a source pixel (down x across), as windows were seen in training")
-    return lambda shape: film_size(shape, scale)
+    scales = {} if size else seen_scales(run, settings)
+    for name, (down, across) in scales.items():
+        say(f"{name}: fed at {down:.3g} x {across:.3g} pixels a source pixel (down x across), as windows were seen in training")
+
+    def sized(name: str, shape: tuple[int, int]) -> tuple[int, int]:
+        if scales and name not in scales:
+            raise InputError(f"the run has no window of '{name}', so that its scale is not known; give --rows and --cols")
+        return film_size(shape, scales[name]) if scales else size or (settings.rows, settings.cols)
+
+    return sized
 
 
 def _explained(
     run: Path, settings: ClassifierSettings, jobs: Sequence[tuple[tuple[int, int], list[tuple[Named, str]]]], looks: dict[str, Any],
-    asked: Asked, device: torch.device, sized: Callable[[tuple[int, int]], tuple[int, int]], folder: Path, shown: tuple[str, str],
+    asked: Asked, device: torch.device, sized: Sized, folder: Path, shown: tuple[str, str],
 ) -> Found:  # fmt: skip
-    """Look at every image of every fold; what cannot be read is noted and passed over."""
+    """Look at every image of every fold; what cannot be read or looked at is noted and passed over."""
     from breastcad.commands.progress import bar
-    from breastcad.core.errors import ReadError
+    from breastcad.core.errors import InputError, ReadError
     from breastcad.explain.films import Looker
     from breastcad.explain.study import explain_image, fold_looker
     from breastcad.train.finished import fold_networks
@@ -223,15 +228,16 @@ def _explained(
                 _, image, findings = named
                 try:
                     pixels, film = _fed(named, sized)
-                except ReadError as error:
-                    found.problems.append(f"{image.set} {image.image_id}: {error.reason}")
+                    done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
+                except InputError as error:
+                    why = error.reason if isinstance(error, ReadError) else str(error)
+                    found.problems.append(f"{image.set} {image.image_id}: {why}")
                     continue
-                done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
                 _keep(found, done, film, named, pixels, folder, fold.looker, shown)
     return found
 
 
-def _fed(named: Named, sized: Callable[[tuple[int, int]], tuple[int, int]]) -> tuple[Any, Film]:
+def _fed(named: Named, sized: Sized) -> tuple[Any, Film]:
     """Return an image's pixels, and what is fed of it."""
     from breastcad.explain.films import fed_film
     from breastcad.read import open_picture
@@ -239,7 +245,7 @@ def _fed(named: Named, sized: Callable[[tuple[int, int]], tuple[int, int]]) -> t
     collection, image, _ = named
     frame = None if image.frame is None else int(image.frame)
     pixels = open_picture(Path(collection.root) / (image.path or ""), frame).pixels
-    return pixels, fed_film(pixels, sized((pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
+    return pixels, fed_film(pixels, sized(image.set, (pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
 
 
 def _keep(

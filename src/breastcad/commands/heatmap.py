@@ -36,7 +36,7 @@ Scale = Annotated[
     typer.Option("--scale", min=1e-3, metavar="S", help="Network pixels a pixel, in place of how the training's windows were cut."),
 ]
 Memory = Annotated[
-    int, typer.Option("--memory", min=600, metavar="MIB", help="About how much memory one pass may use; larger films go in tiles.")
+    int, typer.Option("--memory", min=600, metavar="MIB", help="About how much memory one pass of dense may use; larger films go in tiles.")
 ]
 
 

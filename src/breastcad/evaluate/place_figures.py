@@ -119,7 +119,7 @@ def _best_mark(images: Sequence[PlacedImage], way: str, rule: str, among: str) -
     _, hit, groups, counts = best_mark_statistics(marked(images, way))
     how = f"share of images with a lesion{among} whose best mark by '{way}' hits one; {rule}; positives are lesions"
     scope = _scope(images, groups, counts[1], counts[0])
-    return figure_or_none(scope, f"{BEST_MARK}{among}, {way}", hit, how, share_of=[True] * len(groups)) if groups else []
+    return figure_or_none(scope, f"{BEST_MARK}{among}, {way}", hit, how, share_of=[True] * len(groups))
 
 
 def _froc_figures(images: Sequence[PlacedImage], way: str, rule: str) -> list[Figure]:

@@ -146,7 +146,9 @@ def figure_with_interval(
 def figure_or_none(
     scope: Scope, name: str, statistic: Statistic, how: str, *, share_of: Sequence[bool] | NDArray | None = None, biased: bool = False
 ) -> list[Figure]:
-    """Return `figure_with_interval` in a list; an empty list where it or its interval is undefined."""
+    """Return `figure_with_interval` in a list; an empty list where it or its interval is undefined, or there are no rows."""
+    if not scope.groups:
+        return []
     try:
         return [figure_with_interval(scope, name, statistic, how, share_of=share_of, biased=biased)]
     except UndefinedFigure:

@@ -39,7 +39,9 @@ class Film:
 
 
 def fed_film(pixels: NDArray[np.float32], size: tuple[int, int], *, has_breast: bool) -> Film:
-    """Resize an image as windows of it are resized for training, and look for the breast.
+    """Resize an image by area, and look for the breast.
+
+    As whole images and windows that are not square are resized for training; square windows are by Pillow's bilinear filter there.
 
     Parameters
     ----------

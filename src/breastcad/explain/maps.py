@@ -84,8 +84,7 @@ def class_map(network: Explainable, image: NDArray[np.float32], classes: Sequenc
     .. [3] A. Chattopadhay et al., "Grad-CAM++: generalized gradient-based visual explanations", WACV 2018.
     .. [4] J. T. Springenberg et al., "Striving for simplicity: the all convolutional net", ICLR workshop 2015.
     """
-    if method not in METHODS:
-        raise InputError(f"unknown method '{method}'; there are: {', '.join(METHODS)}")
+    check_method(network, method)
     if network.training or not classes or image.ndim != 2:
         raise ValueError(
             f"class_map needs a network in evaluation mode, a class and an image of rows and columns, got training={network.training}, "
@@ -95,6 +94,19 @@ def class_map(network: Explainable, image: NDArray[np.float32], classes: Sequenc
     given = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].to(parameter.device)
     values, logits = _MAPS[method](network, given, list(classes))
     return ClassMap(np.asarray(values.cpu().numpy(), np.float32), np.asarray(logits.cpu().numpy(), np.float32))
+
+
+def check_method(network: Explainable, method: str) -> None:
+    """Refuse a method that there is not, or that cannot be had of a network: InputError, as `class_map`."""
+    if method not in METHODS:
+        raise InputError(f"unknown method '{method}'; there are: {', '.join(METHODS)}")
+    if method == "cam" and pooled_linear(network.head) is None:
+        raise InputError(
+            "CAM needs a head of global average pooling and one linear layer (the setting head=pool of a backbone), and this network has "
+            "another; take --method grad-cam, which needs none"
+        )
+    if method == "guided" and not _activations(network):
+        raise InputError("guided back-propagation needs activations that it knows (ReLU, ReLU6, SiLU, Hardswish), this network has none")
 
 
 def pooled_linear(head: nn.Module) -> nn.Linear | None:
@@ -107,12 +119,7 @@ def pooled_linear(head: nn.Module) -> nn.Linear | None:
 
 @torch.no_grad()
 def _cam(network: Explainable, image: Tensor, classes: list[int]) -> tuple[Tensor, Tensor]:
-    last = pooled_linear(network.head)
-    if last is None:
-        raise InputError(
-            "CAM needs a head of global average pooling and one linear layer (the setting head=pool of a backbone), and this network has "
-            "another; take --method grad-cam, which needs none"
-        )
+    last = cast(nn.Linear, pooled_linear(network.head))
     maps = network.features(image)
     return torch.einsum("k,khw->hw", last.weight[classes].sum(0), maps[0]), network.head(maps)[0]
 
@@ -151,18 +158,19 @@ def _guided(network: Explainable, image: Tensor, classes: list[int]) -> tuple[Te
     return functional.adaptive_avg_pool2d(torch.relu(gradient), cells)[0, 0], logits[0].detach()
 
 
+def _activations(network: Explainable) -> list[nn.Module]:
+    return [layer for layer in network.modules() if isinstance(layer, ACTIVATIONS)]
+
+
 @contextmanager
 def _positive_only(network: Explainable) -> Iterator[None]:
     """Let activations hand back positive gradients alone; that they hand back none where they are flat is their own derivative."""
-    activations = [layer for layer in network.modules() if isinstance(layer, ACTIVATIONS)]
-    if not activations:
-        raise InputError("guided back-propagation needs activations that it knows (ReLU, ReLU6, SiLU, Hardswish), this network has none")
 
     def guide(_layer: nn.Module, _given: Any, output: Tensor) -> None:
         if output.requires_grad:
             output.register_hook(torch.relu)
 
-    handles = [layer.register_forward_hook(guide) for layer in activations]
+    handles = [layer.register_forward_hook(guide) for layer in _activations(network)]
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, hits
 from breastcad.evaluate.marks import has_place
 from breastcad.evaluate.place_figures import PlacedImage
 from breastcad.explain.films import Film, Look, Looker
+from breastcad.explain.maps import check_method
 from breastcad.explain.rivals import RIVALS, rival_map
 from breastcad.explain.sanity import Removal, cascade, energy_inside, points_at, removal, similarity
 
@@ -50,7 +51,15 @@ class FoldLooker:
 
 
 def fold_looker(looker: Looker, asked: Asked) -> FoldLooker:
-    """Make the networks with weights drawn anew that the checks of a fold's images need, once for all of them."""
+    """Make the networks with weights drawn anew that the checks of a fold's images need, once for all of them.
+
+    Raises
+    ------
+    InputError
+        If maps by the looker's method cannot be had of its networks.
+    """
+    for network in looker.networks:
+        check_method(network, looker.method)
     if not asked.sanity:
         return FoldLooker(looker, {})
     copies: dict[str, list[Any]] = {}

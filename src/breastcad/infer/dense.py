@@ -95,14 +95,23 @@ def window_logits(
         If `how` or `stride` is none that can be taken, each place of the network's map sees the whole film, memory is too small for a
         tile, or the graph fails.
     """
+    check_way(model, how, stride)
     own = model.stride if stride is None else stride
-    if how not in HOWS or own < 1:
-        raise InputError(f"how must be {' or '.join(HOWS)} and stride 1 at least, got '{how}' and {own}")
     windows = lattice((film.shape[0], film.shape[1]), model.window, own)
     extent = windows.extent
     film = np.pad(film, [(0, max(0, most - side)) for most, side in zip(extent, film.shape, strict=True)])[: extent[0], : extent[1]]
     if how == "windows":
         return _one_by_one(model, film, windows, progress)
+    return _by_tiles(model, film, windows, memory_mib, progress)
+
+
+def check_way(model: WindowModel, how: str, stride: int | None) -> None:
+    """Refuse a way to look at films that a model does not allow, of whatever film: InputError."""
+    own = model.stride if stride is None else stride
+    if how not in HOWS or own < 1:
+        raise InputError(f"how must be {' or '.join(HOWS)} and stride 1 at least, got '{how}' and {own}")
+    if how == "windows":
+        return
     if own != model.stride:
         raise InputError(f"one pass gives windows every {model.stride} network pixels, not {own}; set --how windows, or leave --stride out")
     if model.halo is None:
@@ -110,7 +119,6 @@ def window_logits(
             f"each place of the last map of {model.facts['id']} sees the whole image, so that one pass over a film would not say what "
             "it says of windows; set --how windows"
         )
-    return _by_tiles(model, film, windows, memory_mib, progress)
 
 
 def _one_by_one(model: WindowModel, film: NDArray[np.float32], windows: Lattice, progress: Tell | None) -> NDArray[np.float32]:

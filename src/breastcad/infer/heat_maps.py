@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import breastcad
 from breastcad.core.errors import InputError
 from breastcad.core.records import NOTICE, Picture, Skipped
-from breastcad.infer.dense import MEMORY_MIB, Tell, answers, laid_over, lattice, probabilities, window_logits
+from breastcad.infer.dense import MEMORY_MIB, Tell, answers, check_way, laid_over, lattice, probabilities, window_logits
 from breastcad.infer.image import HEAT_MAP_LONG_SIDE_PX
 from breastcad.infer.inputs import InputFile, list_files
 from breastcad.infer.pictures import MODALITIES, NotForAnalysis, Pictures
@@ -86,6 +86,8 @@ class HeatMaps(Pictures[Mapped]):
         self.of = wanted.of or (USUALLY if USUALLY in known else model.classes[-1])
         if self.of not in known:
             raise InputError(f"the model {model.facts['id']} says nothing of '{self.of}'; it knows {', '.join(known)}")
+        check_way(model, wanted.how, wanted.stride)
+        model.check_scale(wanted.scale)
         self._model, self._wanted, self._classes = model, wanted, known[self.of]
         self.tell: Tell | None = None
 

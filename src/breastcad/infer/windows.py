@@ -84,6 +84,11 @@ class WindowModel(Graph):
         given = np.ascontiguousarray(image[None, None], np.float32)
         return self.outputs(given, {"window_logits": shape}, most)[0][0]
 
+    def check_scale(self, scale: float | None) -> None:
+        """Refuse to go without a scale where the metadata do not say how large a film is: InputError."""
+        if scale is None and not {"rows", "scale"} & self.facts["film"].keys():
+            raise InputError(f"the model {self.facts['id']} was trained on windows of many sizes; say how large a film is with --scale")
+
     def film(self, pixels: NDArray[np.float32], scale: float | None = None) -> NDArray[np.float32]:
         """Return a picture in network pixels, as the training's windows were cut: resized once, rounded to 256 levels.
 
@@ -104,14 +109,13 @@ class WindowModel(Graph):
         InputError
             If neither says how large a film is, or it would have more than `LONGEST_FILM_PX` a side.
         """
+        self.check_scale(scale)
         rule: Mapping[str, Any] = self.facts["film"]
         factor = rule.get("scale") if scale is None else scale
-        if scale is None and "rows" in rule:
+        if factor is None:
             size = rule["rows"], rule["cols"]
-        elif factor is not None:
-            size = max(1, round(pixels.shape[0] * factor)), max(1, round(pixels.shape[1] * factor))
         else:
-            raise InputError(f"the model {self.facts['id']} was trained on windows of many sizes; say how large a film is with --scale")
+            size = max(1, round(pixels.shape[0] * factor)), max(1, round(pixels.shape[1] * factor))
         if max(size) > LONGEST_FILM_PX:
             raise InputError(f"the film would have {size[0]} x {size[1]} network pixels, at most {LONGEST_FILM_PX} a side are taken")
         seen: NDArray[Any] = pixels

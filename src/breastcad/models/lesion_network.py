@@ -66,7 +66,8 @@ class Learned:
 
     ``maps`` (N, 2, h, w) and ``logits`` (N, 2) are those of the first look. With a closer look, ``length`` (N, h, w) is the
     logarithm of the lesion's length over `closer_look.USUAL_PX`, ``windows`` (N, K, 3) were looked at and ``said`` (N, K, 2) is
-    what was said of them: logits of `MAPS`. ``described`` (N, D) are logits of `DESCRIPTORS`, of the first window.
+    what was said of them: logits of `MAPS`. ``described`` (N, D) are logits of `DESCRIPTORS`, of the mean of the
+    first half of the windows, which are round a lesion where the image has one.
     """
 
     maps: Tensor

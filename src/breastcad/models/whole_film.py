@@ -84,7 +84,7 @@ class WholeFilmNetwork(nn.Module):
     def __init__(self, patch: ClassifierNetwork, classes: int, shape: tuple[int, int], top: Top, *, checkpointing: bool = False) -> None:
         super().__init__()
         _check(patch, classes, shape, top)
-        self.kept, self.activation = top.heat_map == "kept", top.activation
+        self.kept = top.heat_map == "kept"
         self.shape, self.any_size = shape, top.kind != "max-dense"
         (maps, rows, cols), self.patch_map = map_shape(patch, shape), map_shape(patch, patch.shape)
         if self.kept:
@@ -92,6 +92,8 @@ class WholeFilmNetwork(nn.Module):
         else:
             patch.head = nn.Identity()
         self.patch = patch
+        # Modules, as all activations are, so that who looks for activations (guided back-propagation) finds them.
+        self.activate = {"softmax": nn.Softmax(1), "relu": nn.ReLU(), "none": nn.Identity()}[top.activation]
         self.top, width = _blocks(maps, top)
         self.head = _head((width, rows, cols), classes, top)
         if checkpointing:
@@ -120,7 +122,7 @@ class WholeFilmNetwork(nn.Module):
         if not self.kept:
             raise ValueError("heat_map needs a network that keeps it; build it with heat_map='kept'")
         logits = slide_head(cast(nn.Sequential, self.patch.head), self.patch.features(image), self.patch_map)
-        return logits.softmax(1) if self.activation == "softmax" else logits.relu() if self.activation == "relu" else logits
+        return cast(Tensor, self.activate(logits))
 
     def deep_features(self, image: Tensor) -> Tensor:
         """Return the last map's mean over its places, (N, C): features for a classifier of another kind."""
@@ -202,8 +204,13 @@ def _check(patch: ClassifierNetwork, classes: int, shape: tuple[int, int], top: 
             raise ValueError(f"{name} must be one of {', '.join(words)}, got '{getattr(top, name)}'")
     if min(top.blocks, top.width, top.width_out, top.pool, top.dense) < 1 or not 0 <= top.dropout < 1:
         raise ValueError(f"blocks, widths, pool and dense must be 1 at least, dropout in [0, 1), got {top}")
-    if any(side < least for side, least in zip(shape, patch.shape, strict=True)):
-        said = " x ".join(map(str, shape)), " x ".join(map(str, patch.shape))
+    refuse_small(shape, patch.shape)
+
+
+def refuse_small(shape: tuple[int, int], patch: tuple[int, int]) -> None:
+    """Refuse films that are smaller than the patches of a classifier that is to slide over them: InputError."""
+    if any(side < least for side, least in zip(shape, patch, strict=True)):
+        said = " x ".join(map(str, shape)), " x ".join(map(str, patch))
         raise InputError(f"films of {said[0]} are smaller than the patches of {said[1]} that the classifier is for; make them larger")
 
 
@@ -223,10 +230,11 @@ class Bottleneck(nn.Module):
             layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
         self.residual = nn.Sequential(*layers[:-1])
         self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=2, bias=False), nn.BatchNorm2d(outputs))
+        self.activate = nn.ReLU()
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return maps (N, outputs, h / 2, w / 2), rounded up."""
-        return functional.relu(self.residual(maps) + self.shortcut(maps))
+        return cast(Tensor, self.activate(self.residual(maps) + self.shortcut(maps)))
 
 
 def _blocks(maps: int, top: Top) -> tuple[nn.Sequential, int]:

@@ -13,6 +13,7 @@ from breastcad.core.records import Collection
 from breastcad.recipes.plan import Step
 from breastcad.recipes.recipe import Recipe
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.settings import kept_value
 
 FORMAT = "breastcad-recipe/1"
 FILE = "recipe.json"
@@ -63,8 +64,8 @@ def reproduction_of(
         sets=sets,
         shortened=settings.shortened,
         made_up=any(is_made_up(one) for one in collections),
-        changes={name: {"weights": weights, "patch_run": Path(value).name}.get(name, value) for name, value in changes.items()},
-        patch_changes=patch_changes,
+        changes={name: weights if name == "weights" else kept_value(name, value) for name, value in changes.items()},
+        patch_changes={name: kept_value(name, value) for name, value in patch_changes.items()},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from breastcad.core.errors import InputError
@@ -11,7 +11,7 @@ from breastcad.evaluate.aggregation import RULES
 from breastcad.models.classical_parameters import CLASSIFIERS, SELECTIONS, WEIGHTED
 from breastcad.patches.features import GROUPS
 from breastcad.train.classifier_settings import ClassifierSettings
-from breastcad.train.settings import Settings
+from breastcad.train.settings import Settings, kept_value
 
 DEEP = "cnn"
 """The group of features that a network makes, in place of formulas."""
@@ -71,6 +71,10 @@ class ClassicalSettings(Settings):
     search: str = "none"
     inner_folds: int = 5
     aggregation: str = "max"
+
+    def kept(self) -> Self:
+        """Return the settings as a run folder keeps them: of weights the name of their file or fold, not its place on one machine."""
+        return replace(self, weights=kept_value("weights", self.weights))
 
     def check(self) -> Self:
         """As `Settings.check`; groups, distances and classes must be readable, and the rest must fit together."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 from breastcad.augment.policies import POLICIES
 from breastcad.core.errors import InputError
 from breastcad.core.records import LABELS
 from breastcad.evaluate.aggregation import RULES
-from breastcad.train.settings import NORMALISATIONS, PRECISIONS, NetworkSettings
+from breastcad.train.settings import NORMALISATIONS, PRECISIONS, NetworkSettings, kept_value
 
 KINDS_OF_FINDINGS = ("mass", "calcification", "asymmetry", "distortion", "other")
 
@@ -159,7 +158,7 @@ class ClassifierSettings(NetworkSettings):
 
     def kept(self) -> Self:
         """Return the settings as a run folder keeps them: of a file of weights its name, not its place on one machine."""
-        return replace(self, weights=Path(self.weights).name)
+        return replace(self, weights=kept_value("weights", self.weights))
 
 
 def _stage(part: str, epochs: str, rate: str, decay: str | None = None) -> Stage:

@@ -15,6 +15,7 @@ from breastcad.core.records import Collection, PatchRow, SplitRow
 from breastcad.core.seeding import generator
 from breastcad.datasets.cache import Cache
 from breastcad.models.classifier_network import ClassifierNetwork
+from breastcad.models.whole_film import refuse_small
 from breastcad.train import classifier_run
 from breastcad.train.classifier_task import make_network
 from breastcad.train.film_forest import blob_features, forest_logits, heat_maps
@@ -85,7 +86,7 @@ def check_network(settings: FilmSettings) -> None:
     if (settings.patch_run, settings.start_run) != (NONE, NONE):
         settings = replace(settings, weights="none")  # those of the run come in their place
     if settings.top == FOREST:
-        make_network(settings.patch_settings())
+        refuse_small((settings.rows, settings.cols), make_network(settings.patch_settings()).shape)
     else:
         make_film_network(settings)
 

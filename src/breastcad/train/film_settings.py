@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, Self
 
 from breastcad.core.errors import InputError
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.settings import kept_value
 
 FOREST = "forest"
 NONE = "none"
@@ -80,7 +80,7 @@ class FilmSettings(ClassifierSettings):
     def kept(self) -> Self:
         """Return the settings as a run folder keeps them: of a run or a file of weights its name, not its place on one machine."""
         made = super(FilmSettings, self).kept()
-        return replace(made, patch_run=_name_of(self.patch_run), start_run=_name_of(self.start_run))
+        return replace(made, **{name: kept_value(name, getattr(self, name)) for name in ("patch_run", "start_run")})
 
     def patch_settings(self) -> ClassifierSettings:
         """Return what its patch classifier is built by."""
@@ -92,7 +92,3 @@ class FilmSettings(ClassifierSettings):
             ).check()  # fmt: skip
         except InputError as error:
             raise InputError(f"of the patch classifier (patch_classes, patch_rows, patch_cols): {error}") from error
-
-
-def _name_of(run: str) -> str:
-    return run if run == NONE else Path(run).resolve().name

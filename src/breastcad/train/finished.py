@@ -85,17 +85,17 @@ def images_of_test(run: Path, fold: Fold) -> dict[tuple[str, str], str]:
     return {(row.set, row.id): row.group for row in rows if row.part == "test"}
 
 
-def seen_scale(run: Path, settings: ClassifierSettings) -> tuple[float, float] | None:
-    """Return how many pixels of its input a network had for a source pixel, down and across: the median over the run's windows.
+def seen_scales(run: Path, settings: ClassifierSettings) -> dict[str, tuple[float, float]]:
+    """Return how many pixels of its input a network had for a source pixel of each set, down and across: the median over its windows.
 
     Returns
     -------
-    (float, float) or None
-        None for a run of whole images.
+    dict
+        Empty for a run of whole images.
     """
-    ids = [row.id for row in read_predictions(run / "predictions.csv") if row.level == "patch"]
-    sizes = [(float(found["rows"]), float(found["cols"])) for one in ids if (found := _WINDOW.search(one))]
-    if not sizes:
-        return None
-    rows, cols = np.median(np.array(sizes), axis=0)
-    return settings.rows / float(rows), settings.cols / float(cols)
+    sizes: dict[str, list[tuple[float, float]]] = {}
+    for row in read_predictions(run / "predictions.csv"):
+        if row.level == "patch" and (found := _WINDOW.search(row.id)):
+            sizes.setdefault(row.set, []).append((float(found["rows"]), float(found["cols"])))
+    medians = {name: np.median(np.array(own), axis=0).tolist() for name, own in sizes.items()}
+    return {name: (settings.rows / rows, settings.cols / cols) for name, (rows, cols) in medians.items()}

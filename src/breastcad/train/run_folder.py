@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import platform
 import time
@@ -136,20 +137,37 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def bind(run: Run, digest: str, search: Search | None = None) -> None:
-    """Keep a digest of what a run is trained on with it, and what is searched for; or refuse others.
+    """Keep digests of what a run is trained on and starts from with it, and what is searched for; or refuse others.
 
-    A run of before there was a digest is bound from now on.
+    A run of before there was a digest of images is bound from now on; one of before there was one of what it starts from is not.
     """
-    path, now = run.folder / IMAGES, {"sha256": digest}
+    path, now = run.folder / IMAGES, {"sha256": digest, "started_from": _started_from(run.settings)}
     bind_search(run.folder, search, begun=path.is_file())
     with run.locked():
         if not path.is_file():
             write_json(path, now)
-        elif read_json(path) != now:
+        kept = read_json(path)
+        if kept["sha256"] != digest:
             raise InputError(
                 f"'{run.folder}' holds a run on other images, labels or findings, or on the same collections in another order; "
                 "give those to continue it, or name another folder with --out"
             )
+        if kept.get("started_from", now["started_from"]) != now["started_from"]:
+            raise InputError(
+                f"'{run.folder}' holds a run that started from other weights, or from a run with other settings or another split; "
+                "give that to continue it, or name another folder with --out"
+            )
+
+
+def _started_from(settings: Settings) -> dict[str, str]:
+    """Return a digest of each file of weights, trained fold, or run's settings and split that settings name: names may be alike."""
+    found = {}
+    for name in [one for one in ("patch_run", "start_run") if getattr(settings, one, "none") != "none"] or ["weights"]:
+        place = Path(getattr(settings, name, "none"))
+        files = [place, *(place / own for own in ("settings.yaml", "split.csv", "best.safetensors"))]
+        if own := [file.read_bytes() for file in files if file.is_file()]:
+            found[name] = hashlib.sha256(b"".join(own)).hexdigest()
+    return found
 
 
 def note_environment(run: Run, tell: Tell | None) -> None:

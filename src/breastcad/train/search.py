@@ -28,7 +28,7 @@ from breastcad.models.checkpoint import load_checkpoint
 from breastcad.train.advice import advice
 from breastcad.train.loop import Diverged, Fold, Task, fold_name, train_network
 from breastcad.train.processes import Processes
-from breastcad.train.settings import Settings, flat, with_values
+from breastcad.train.settings import Settings, flat, kept_value, with_values
 
 if TYPE_CHECKING:
     from breastcad.train.run_folder import Run
@@ -41,8 +41,10 @@ WIDE = 10.0
 NOT_SOUGHT = (
     "model_id", "modality", "pipeline", "rows", "cols", "classes", "copies", "copies_policy", "aggregation", "choose_by", "members", "seed",
     "shortened", "threads", "abnormal_share", "score_floor", "mark_level", "max_marks", "model_folds", "outline",
+    "patch_run", "start_run", "start_fold",
 )  # fmt: skip
-"""What all trials have alike, since samples are loaded once and scores are to compare; or what changes no score."""
+"""What all trials have alike, since samples are loaded once, scores are to compare, and a run that is started from must not know who is
+tested; or what changes no score."""
 OF_ONE_FILE = ("network", "normalisation")
 """What networks of a lesion run must have alike: one model file holds those of several folds."""
 OF_STAGES = ("rate", "epochs")
@@ -64,6 +66,11 @@ class Search:
             raise InputError("--search compares by validation, so 'choose_by' cannot be last; choose auc, loss or accuracy")
         if settings.task == "classical":
             raise InputError("--search is for networks; traditional CAD chooses its parameters with --setting search=inner")
+        if any(getattr(settings, name, "none") != "none" for name in ("patch_run", "start_run")):
+            raise InputError(
+                "--search cannot choose settings of what starts from another run (patch_run, start_run): that run's network has learnt "
+                "from women that inner folds validate on, so scores would favour what learns least; leave one of them out"
+            )
         names = [name for name, _ in self.space]
         for name, text in self.space:
             if names.count(name) > 1:
@@ -93,7 +100,15 @@ def _ends(name: str, text: str) -> list[str]:
     ends = text.split("..") if ".." in text else text.split(",")
     if len(ends) < 2 or not all(end.strip() for end in ends) or (".." in text and len(ends) != 2):
         raise InputError(f"--search takes KEY=LOW..HIGH or KEY=A,B,C, got '{name}={text}'")
-    return [end.strip() for end in ends]
+    ends = [end.strip() for end in ends]
+    if ".." not in text and len({kept_value(name, end) for end in ends}) < len(ends):
+        raise InputError(f"--search takes each value of '{name}' once, and files under names that differ, got '{text}'")
+    return ends
+
+
+def _names(name: str, text: str) -> str:
+    """Return values as they are kept: of files of weights their names, which must differ."""
+    return text if ".." in text else ",".join(kept_value(name, end) for end in _ends(name, text))
 
 
 def _range(name: str, text: str) -> tuple[float, float]:
@@ -115,7 +130,7 @@ def present(settings: Settings, name: str) -> Any:
 def bind_search(folder: Path, search: Search | None, *, begun: bool) -> None:
     """Keep with a run what is searched for, or refuse another search: InputError."""
     path = folder / SEARCH
-    now = None if search is None else {"space": [list(one) for one in search.space], "trials": search.trials}
+    now = None if search is None else {"space": [[name, _names(name, text)] for name, text in search.space], "trials": search.trials}
     if path.is_file() or begun:
         if (read_json(path) if path.is_file() else None) != now:
             raise InputError(f"'{folder}' holds a run with another --search or --trials; give the same, or name another folder with --out")
@@ -163,7 +178,7 @@ def searched(run: Run, search: Search, fold: Fold, samples: list[Any], make_task
     best = processes.from_first(study.best_params if study is not None else {})
     if processes.first:
         write_json(fold_folder(run.folder, fold) / SEARCHED, best)
-    return with_values(run.settings, list(best.items()))
+    return with_values(run.settings, _placed(search, best))
 
 
 def _study(folder: Path, fold: Fold) -> optuna.Study:
@@ -186,13 +201,18 @@ def _asked(study: optuna.Study, search: Search, settings: Settings, fold: Fold, 
     study.sampler = optuna.samplers.TPESampler(seed=int(generator(settings.seed, "search", *fold, done).integers(2**31)))
     trial = study.ask()
     values = [(name, _suggested(trial, name, text, present(settings, name))) for name, text in search.space]
-    return trial.number, with_values(settings, values)
+    return trial.number, with_values(settings, _placed(search, dict(values)))
+
+
+def _placed(search: Search, values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return values of a study, which has files' names, with the files as they were given."""
+    given = {name: {kept_value(name, end): end for end in _ends(name, text)} for name, text in search.space if ".." not in text}
+    return [(name, given.get(name, {}).get(value, value)) for name, value in values.items()]
 
 
 def _suggested(trial: optuna.Trial, name: str, text: str, like: Any) -> Any:
-    ends = _ends(name, text)
     if ".." not in text:
-        return trial.suggest_categorical(name, ends)
+        return trial.suggest_categorical(name, _names(name, text).split(","))
     low, high = _range(name, text)
     wide = low > 0 and high / low >= WIDE
     if isinstance(like, int):

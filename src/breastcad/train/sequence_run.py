@@ -25,6 +25,8 @@ from breastcad.train.sequence_settings import SequenceSettings
 from breastcad.train.sequence_task import BreastSequence, SequenceTask, predict
 
 LOG_COLUMNS = ("loss", "auc")
+KNOWN = ("normal", "benign", "malignant")
+"""Labels that say whether a breast is malignant."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ def check(
     undated = next((row for _, row, _ in named if row.days_from_first is None), None)
     if undated:
         raise InputError(f"'{undated.image_id}' of '{undated.set}' has no days_from_first in images.csv; a training over exams needs it")
+    _exams(named, patches)
     return images_digest(named)
 
 
@@ -63,17 +66,42 @@ def _named(collections: list[Collection], split: Iterable[SplitRow]) -> list[Nam
     return named_images(collections, {(row.set, row.id) for row in split if row.inner == 0})
 
 
+def _exams(named: list[Named], patches: Iterable[PatchRow]) -> dict[tuple[str, str], list[tuple[PatchRow, Named]]]:
+    """Return the exams of each breast that is named, in their order; one that is not whole, or without an order, is refused: InputError."""
+    images = {(row.set, row.image_id): one for one in named for row in [one[1]]}
+    breasts: dict[tuple[str, str], list[PatchRow]] = {}
+    for row in patches:
+        breasts.setdefault((row.set, row.sample_id), []).append(row)
+    found: dict[tuple[str, str], list[tuple[PatchRow, Named]]] = {}
+    for key, rows in breasts.items():
+        exams = [
+            (row, images[row.set, row.image_id]) for row in sorted(rows, key=lambda row: int(row.role)) if (row.set, row.image_id) in images
+        ]
+        if not exams:
+            continue
+        if len(exams) < len(rows):
+            raise InputError(f"the split names some of the exams of '{key[1]}' of '{key[0]}' and not all; make it of all images")
+        if [int(row.role) for row, _ in exams] != list(range(len(exams))):
+            raise InputError(f"patches.csv: the roles of '{key[1]}' of '{key[0]}' must be 0, 1, ..., each once")
+        days = [image.days_from_first or 0 for _, (_, image, _) in exams]
+        if days != sorted(days):
+            raise InputError(
+                f"the days_from_first of '{key[1]}' of '{key[0]}' fall from one role to the next; give the exams in their order"
+            )
+        found[key] = exams
+    return found
+
+
 def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None, cache: Cache | None) -> tuple[list[Breast], list[str]]:
-    """Read the images that the split names, a breast at a time; return the breasts, and a sentence for each that cannot be read."""
+    """Read the images that the split names, a breast at a time; return the breasts, and a sentence for each that cannot be taken."""
     settings, group_of = cast(SequenceSettings, run.settings), {(row.set, row.id): row.group for row in run.split}
-    named = {(row.set, row.image_id): (collection, row) for collection, row, _ in _named(collections, run.split)}
-    exams: dict[tuple[str, str], list[PatchRow]] = {}
-    for row in patches or []:
-        if (row.set, row.image_id) in named:
-            exams.setdefault((row.set, row.sample_id), []).append(row)
+    exams = _exams(_named(collections, run.split), patches or [])
     found, problems = list[Breast](), list[str]()
     for done, ((set_name, name), rows) in enumerate(exams.items(), start=1):
-        images = [named[row.set, row.image_id] for row in sorted(rows, key=lambda row: int(row.role))]
+        images, label = [(collection, image) for _, (collection, image, _) in rows], rows[0][0].label
+        if label not in KNOWN:
+            problems.append(f"{set_name} {name}: its label is '{label}', which does not say whether it is malignant")
+            continue
         try:
             films = np.stack([_film(Path(own.root) / (row.path or ""), row.frame, settings) for own, row in images])
         except ReadError as error:
@@ -81,9 +109,8 @@ def load(run: Run, collections: list[Collection], patches: list[PatchRow] | None
             continue
         last, days = images[-1][1], [row.days_from_first or 0 for _, row in images]
         group = group_of[set_name, last.image_id]
-        found.append(
-            Breast(BreastSequence(name, group, films, days, rows[0].label), set_name, last.patient_id, [row.image_id for _, row in images])
-        )
+        ids = [row.image_id for _, row in images]
+        found.append(Breast(BreastSequence(name, group, films, days, label), set_name, last.patient_id, ids))
         run.progress("reading", done, len(exams))
     return found, problems
 
@@ -113,6 +140,8 @@ def make_task(breasts: list[Breast], split: Iterable[SplitRow], settings: Sequen
     """Return the task of one network, of the rows of one fold."""
     parts = _parted(breasts, split, fold)
     train, validation = ([one.sequence for one in parts[part]] for part in ("train", "validation"))
+    if len({one.label == "malignant" for one in train}) < 2:
+        raise InputError(f"{fold_name(fold)} of the split trains on one class only, malignant or not; make another split")
     return SequenceTask(train, validation, settings, fold)
 
 

@@ -10,6 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import yaml
@@ -112,6 +113,17 @@ class NetworkSettings(Settings):
 
 NORMALISATIONS = ("fixed", *KINDS)
 PRECISIONS = ("auto", "single", "bfloat16")
+
+
+def kept_value(name: str, value: Any) -> Any:
+    """Return a setting's value as it is kept: of a file of weights or a run the name, not its place on one machine.
+
+    Examples
+    --------
+    >>> kept_value("patches.weights", "/home/me/mine.safetensors"), kept_value("patch_run", "none"), kept_value("batch", "8")
+    ('mine.safetensors', 'none', '8')
+    """
+    return Path(value).resolve().name if name.endswith(("weights", "patch_run", "start_run")) else value
 
 
 def flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
