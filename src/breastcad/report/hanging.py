@@ -103,18 +103,18 @@ def where_in_words(finding: Finding, shape: tuple[int, int], side: str | None, b
     --------
     >>> one = Finding("0-1", "mass", [40, 10, 60, 30], {})
     >>> where_in_words(one, (100, 50), "left", (0.0, 0.0, 1.0, 0.8), None)
-    '50 % of the way from the chest wall to the front, 50 % down the breast'
+    '50 % from chest wall to front, 50 % down the breast'
     >>> where_in_words(one, (100, 50), "right", (0.0, 0.2, 1.0, 1.0), (1.0, 0.5))
-    '75 % of the way from the chest wall to the front (15 mm), 50 % down the breast (50 mm); 20 x 10 mm'
+    '75 % from chest wall to front (15 mm), 50 % down the breast (50 mm); 20 x 10 mm'
     """
     row0, col0, row1, col1 = finding.box
     top, left, bottom, right = breast[0] * shape[0], breast[1] * shape[1], breast[2] * shape[0], breast[3] * shape[1]
     row, col = (row0 + row1) / 2, (col0 + col1) / 2
     down, across = row - top, right - col if side == "right" else col - left
     shares = [100 * min(1.0, max(0.0, part / max(1.0, whole))) for part, whole in ((across, right - left), (down, bottom - top))]
-    road = "from the chest wall to the front" if side else "across the breast from its left"
+    road = "from chest wall to front" if side else "across the breast from its left"
     if spacing_mm is None:
-        return f"{shares[0]:.0f} % of the way {road}, {shares[1]:.0f} % down the breast"
+        return f"{shares[0]:.0f} % {road}, {shares[1]:.0f} % down the breast"
     deep_mm, down_mm = max(0.0, across) * spacing_mm[1], max(0.0, down) * spacing_mm[0]
     size = f"{(row1 - row0) * spacing_mm[0]:.0f} x {(col1 - col0) * spacing_mm[1]:.0f} mm"
-    return f"{shares[0]:.0f} % of the way {road} ({deep_mm:.0f} mm), {shares[1]:.0f} % down the breast ({down_mm:.0f} mm); {size}"
+    return f"{shares[0]:.0f} % {road} ({deep_mm:.0f} mm), {shares[1]:.0f} % down the breast ({down_mm:.0f} mm); {size}"
