@@ -175,7 +175,7 @@ def test_calls_that_cannot_be_taken_are_refused(run: Call, collection: Path, poo
 
     assert "no such run folder" in refused(folder=tmp_path / "none")
     assert "--rows and --cols are given together" in refused("--rows", 64)
-    assert "is no run (it has no settings.yaml)" in refused(folder=collection)
+    assert "is no run folder (it has no settings.yaml)" in refused(folder=collection)
     assert "--of 'abnormal' is none of them, or all" in refused("--of", "abnormal")
     assert "the run has no trained fold 7; its trained folds: 0" in refused("--fold", 7)
     lesion = tmp_path / "lesion"

@@ -95,6 +95,8 @@ def test_what_is_fed_too_small_is_refused() -> None:
         ([("normal",), ("benign mass",), ("malignant mass",)], "malignant", [2]),
         ([("normal",), ("benign mass",), ("malignant mass",)], "abnormal", [1, 2]),
         ([("normal",), ("benign mass",), ("malignant mass",)], "benign mass", [1]),
+        ([("normal",), ("benign", "malignant")], "abnormal", [1]),
+        ([("normal",), ("lesion",)], "abnormal", [1]),
         ([("normal", "benign"), ("malignant",)], "malignant", [1]),
     ],
 )
@@ -108,6 +110,7 @@ def test_a_word_names_classes(names, of: str, classes: list[int]) -> None:
         ([("benign",), ("malignant",)], "abnormal"),
         ([("normal", "benign"), ("malignant",)], "benign"),
         ([("benign",), ("malignant",)], "cyst"),
+        ([("normal", "benign"), ("malignant",)], "abnormal"),
     ],
 )
 def test_a_word_that_names_no_class_or_all_is_refused(names, of: str) -> None:

@@ -289,4 +289,7 @@ def test_classes_by_kind_and_merged() -> None:
         None,
     ]
     assert by_label([0.4, 0.1, 0.2, 0.1, 0.2], five) == {"normal": 0.4, "benign": 0.2, "malignant": 0.4, "abnormal": 0.6}
+    assert by_label([0.4, 0.6], [("normal",), ("benign", "malignant")]) == {"normal": 0.4, "abnormal": 0.6}
+    assert by_label([0.4, 0.6], [("normal",), ("lesion",)]) == {"normal": 0.4, "lesion": 0.6, "abnormal": 0.6}
+    assert by_label([0.1, 0.3, 0.6], [("normal",), ("benign",), ("normal", "malignant")]) == {"normal": 0.1, "benign": 0.3}
     assert sample_id(window(0, "benign").row, 3) == "made/i0/0#3"

@@ -99,5 +99,5 @@ def test_what_is_no_trained_fold_of_a_classifier_is_refused(fold: Path) -> None:
             with pytest.raises(ReadError, match="is no trained fold of a run"):
                 refuses(settings_with(shallow))
     write_text(fold.parents[1] / "settings.yaml", to_text(LesionSettings()))
-    with pytest.raises(ReadError, match="is of no run of a classifier network"):
+    with pytest.raises(ReadError, match="and this takes runs of classifier networks"):
         network_features(settings_with(fold), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from breastcad.infer.dense import window_logits  # noqa: E402
 from breastcad.infer.windows import WindowModel  # noqa: E402
 from breastcad.read import open_picture  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
-from breastcad.train.window_bundle import film_rule  # noqa: E402
+from breastcad.train.window_bundle import card, film_rule  # noqa: E402
 
 pytestmark = pytest.mark.train
 SQUARE = ClassifierSettings(rows=112, cols=112)
@@ -39,6 +40,13 @@ def test_films_are_seen_as_their_windows_were_cut() -> None:
     assert film_rule(SQUARE, both, [window(0, 56, 56), window(1, 60, 60)]) == {"filter": "bilinear"}
     assert film_rule(SQUARE, collection((800, 800)), [window(3, 155, 200), window(3, 155, 200)]) == {"filter": "bilinear"}
     assert film_rule(SQUARE, both, None) == {"filter": "area", "rows": 112, "cols": 112}
+
+
+def test_a_card_names_what_the_search_chose_for_each_fold() -> None:
+    facts = {"film": {"filter": "area"}, "grid": {"halo": None, "stride": 32}, "version": "1", "folds": 3, "members": 1, "id": "m"}
+    facts |= {"classes": [], "window": {"rows": 112, "cols": 112}, "trained_on": [], "seen": "", "not_seen": "", "shortened": False}
+    chosen = [replace(SQUARE, network=name, weights="none") for name in ("resnet18", "resnet18", "vgg19")]
+    assert "| network | `resnet18`, head pool, first weights none; `vgg19`, head pool, first weights none |" in card(facts, chosen)
 
 
 def call(*arguments: object) -> int:

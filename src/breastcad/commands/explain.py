@@ -151,9 +151,9 @@ def command(
     read = given_collections(collections)
     from breastcad.commands.train import device_of
     from breastcad.explain.study import Asked, classes_of
-    from breastcad.train.finished import classifier_settings
+    from breastcad.train.trained import run_settings
 
-    settings, on = classifier_settings(run), device_of(device)
+    settings, on = run_settings(run), device_of(device)
     looks = {"classes": classes_of(settings.class_names(), of), "method": method.value, "level": level, "most": most}
     jobs = _jobs(run, read, fold, images, seed)
     size = (rows, cols) if rows and cols else None

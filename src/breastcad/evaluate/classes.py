@@ -8,6 +8,8 @@ from breastcad.core.records import LABELS, PredictionRow
 from breastcad.evaluate.run_tables import RunTables
 
 ORDER = ("normal", "lesion", "benign", "malignant")
+LESIONS = {"benign", "malignant", "lesion"}
+"""Labels of which abnormal is one."""
 
 
 def class_names(run: RunTables) -> list[str]:
@@ -23,6 +25,33 @@ def class_names(run: RunTables) -> list[str]:
 
 def _is_class(name: str) -> bool:
     return all(part.split(" ")[0] in LABELS for part in name.split("+"))
+
+
+def classes_meant(names: Sequence[Sequence[str]]) -> dict[str, list[int]]:
+    """Return what can be asked of a network, and the classes whose probabilities add to it: each class, each label, and abnormal.
+
+    A label is that of the classes that hold it alone, of any kind of finding; a class of several labels gives none of them. Abnormal is
+    benign, malignant and lesion, where each class is of these or normal, and there are both.
+
+    Parameters
+    ----------
+    names : sequence of sequence of str
+        What each class holds, as settings of classifiers have it.
+
+    Examples
+    --------
+    >>> classes_meant([("normal",), ("benign mass",), ("malignant mass", "malignant calcification")])
+    {'normal': [0], 'benign mass': [1], 'malignant mass+malignant calcification': [2], 'benign': [1], 'malignant': [2], 'abnormal': [1, 2]}
+    >>> classes_meant([("normal", "benign"), ("malignant",)])
+    {'normal+benign': [0], 'malignant': [1]}
+    """
+    found = {"+".join(own): [number] for number, own in enumerate(names)}
+    labels = [{name.partition(" ")[0] for name in own} for own in names]
+    for label in dict.fromkeys(label for own in labels if len(own) == 1 for label in own):
+        found[label] = [number for number, own in enumerate(labels) if own == {label}]
+    lesions = [number for number, own in enumerate(labels) if own <= LESIONS]
+    normal = [number for number, own in enumerate(labels) if own == {"normal"}]
+    return found | ({"abnormal": lesions} if normal and lesions and len(normal) + len(lesions) == len(names) else {})
 
 
 def class_of(row: PredictionRow, classes: Sequence[str]) -> str | None:

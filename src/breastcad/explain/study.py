@@ -13,6 +13,7 @@ from breastcad.core.errors import InputError
 from breastcad.core.records import FindingRow, ImageRow, MarkRow
 from breastcad.core.seeding import generator
 from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, hits
+from breastcad.evaluate.classes import classes_meant
 from breastcad.evaluate.marks import has_place
 from breastcad.evaluate.place_figures import PlacedImage
 from breastcad.explain.films import Film, Look, Looker
@@ -151,14 +152,14 @@ def mean_curves(removals: Sequence[dict[str, Removal]]) -> dict[str, tuple[NDArr
 
 
 def classes_of(names: Sequence[tuple[str, ...]], of: str) -> list[int]:
-    """Return the classes of a network that a word stands for: its name, its label of any kind of finding, or ``abnormal``.
+    """Return the classes of a network that a word stands for (`evaluate.classes.classes_meant`).
 
     Parameters
     ----------
     names : sequence of tuple of str
         What each class holds, as settings of classifiers have it.
     of : str
-        A label ("malignant"), a label of a kind ("malignant mass"), or "abnormal": benign, malignant and lesion.
+        A label ("malignant"), a class ("malignant mass"), or "abnormal".
 
     Raises
     ------
@@ -170,8 +171,7 @@ def classes_of(names: Sequence[tuple[str, ...]], of: str) -> list[int]:
     >>> classes_of([("normal",), ("benign mass",), ("malignant mass",)], "abnormal")
     [1, 2]
     """
-    labels = {"benign", "malignant", "lesion"} if of == "abnormal" else {of}
-    found = [k for k, own in enumerate(names) if all(name == of or name.partition(" ")[0] in labels for name in own)]
+    found = classes_meant(names).get(of, [])
     if not found or len(found) == len(names):
         said = ", ".join("+".join(own) for own in names)
         raise InputError(f"the run's network tells these apart: {said}; --of '{of}' is none of them, or all, so there is no map of it")

@@ -270,27 +270,6 @@ def probabilities(logits: NDArray[np.float32], temperatures: Sequence[float]) ->
     return np.asarray((shares / shares.sum(axis=1, keepdims=True)).mean(axis=0), np.float32)
 
 
-def answers(classes: Sequence[str]) -> dict[str, list[int]]:
-    """Return what can be asked of a model, and the classes whose probabilities add to it: each class, each label, and abnormal.
-
-    A class of several labels gives none of them a probability of its own. Normal beside others gives abnormal.
-
-    Examples
-    --------
-    >>> answers(["normal", "benign mass", "malignant mass", "malignant calcification"])["malignant"]
-    [2, 3]
-    >>> answers(["normal+benign", "malignant"])
-    {'normal+benign': [0], 'malignant': [1]}
-    """
-    found = {name: [number] for number, name in enumerate(classes)}
-    single = {number: name.partition(" ")[0] for number, name in enumerate(classes) if "+" not in name}
-    for label in dict.fromkeys(single.values()):
-        found[label] = [number for number, own in single.items() if own == label]
-    if "normal" in found and len(single) == len(classes):
-        found["abnormal"] = [number for number in single if number not in found["normal"]]
-    return found
-
-
 def laid_over(values: NDArray[np.float32], windows: Lattice, film: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Lay a heat map over a picture: each window's value stands at its centre, between centres it changes evenly.
 

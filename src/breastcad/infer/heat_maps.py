@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 import breastcad
 from breastcad.core.errors import InputError
 from breastcad.core.records import NOTICE, Picture, Skipped
-from breastcad.infer.dense import MEMORY_MIB, Tell, answers, check_way, laid_over, lattice, probabilities, window_logits
+from breastcad.evaluate.classes import classes_meant
+from breastcad.infer.dense import MEMORY_MIB, Tell, check_way, laid_over, lattice, probabilities, window_logits
 from breastcad.infer.image import HEAT_MAP_LONG_SIDE_PX
 from breastcad.infer.inputs import InputFile, list_files
 from breastcad.infer.pictures import MODALITIES, NotForAnalysis, Pictures
@@ -61,7 +62,7 @@ class Mapped:
 class Wanted:
     """How heat maps are made: ``how``, ``stride`` and ``memory_mib`` as of `dense.window_logits`, ``scale`` of `WindowModel.film`.
 
-    ``of`` is one of `dense.answers`.
+    ``of`` is one of `evaluate.classes.classes_meant`.
     """
 
     how: str = "dense"
@@ -82,7 +83,7 @@ class HeatMaps(Pictures[Mapped]):
 
     def __init__(self, files: Sequence[InputFile], model: WindowModel, wanted: Wanted) -> None:
         super().__init__(files)
-        known = answers(model.classes)
+        known = classes_meant([name.split("+") for name in model.classes])
         self.of = wanted.of or (USUALLY if USUALLY in known else model.classes[-1])
         if self.of not in known:
             raise InputError(f"the model {model.facts['id']} says nothing of '{self.of}'; it knows {', '.join(known)}")

@@ -88,7 +88,7 @@ def export_networks(
         or the median by more than `TOLERANCE` after.
     """
     together = SideBySide(networks, seen).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    exact = _graph(together, shape)
+    exact = traced(together, shape, {name: {0: "N"} for name in ("image", *together.outputs)})
     images = np.random.Generator(np.random.PCG64(0)).random((4, 1, *shape), dtype=np.float32)
     refuse_difference(largest_difference(together, exact.SerializeToString(), images, but="unlike"), exact=True)
     if seen:
@@ -145,17 +145,20 @@ def refuse_difference(difference: float, *, exact: bool) -> None:
         )
 
 
-def _graph(together: SideBySide, shape: tuple[int, int]) -> onnx.ModelProto:
-    """Trace the networks into a graph; weights that folds share (frozen stages, if their statistics are fixed) are stored once."""
+def traced(together: nn.Module, shape: tuple[int, int], free: dict[str, dict[int, str]]) -> onnx.ModelProto:
+    """Trace the networks into a graph; weights that folds share (frozen stages, if their statistics are fixed) are stored once.
+
+    ``free`` names the image and each output, and which of their sides may be of any length.
+    """
     stream = io.BytesIO()
     with warnings.catch_warnings():
         # Measured: the newer exporter takes ten times as long, does not share weights, and its graph runs a quarter slower.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        # The sizes that the tracer warns of are fixed: a model has one input size.
+        # What the tracer warns of are sizes that are fixed, or checks that hold for any. A size fixed in error shows in the comparison.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         torch.onnx.export(
-            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"], output_names=together.outputs,
-            dynamic_axes={name: {0: "N"} for name in ("image", *together.outputs)}, opset_version=17, dynamo=False,
+            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"],
+            output_names=[name for name in free if name != "image"], dynamic_axes=free, opset_version=17, dynamo=False,
         )  # fmt: skip
     return onnx.load_from_string(stream.getvalue())
 

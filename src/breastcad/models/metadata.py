@@ -125,7 +125,7 @@ WINDOW_FIELDS: dict[str, Kind] = {
     "grid": _named(
         stride=_SIDE, rows=_SIDE, cols=_SIDE, halo=_or_none(_named(before=_CELLS, after=_CELLS)), bytes_a_pixel=_number(1, LARGEST_NUMBER)
     ),
-    "head": _one_of("pool", "pool-hidden"),
+    "head": _one_of("pool", "pool-hidden", "mixed"),
     "folds": _whole(1, MOST),
     "members": _whole(1, MOST),
     "temperature": _TEMPERATURES,

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from breastcad.core.errors import InputError
 
-JOINERS = ("recurrent", "attention", "last")
 WIDTH = 32
 YEAR_DAYS = 365.25
 _PERIODS_YEARS = (1.0, 2.0, 4.0, 8.0)
@@ -96,7 +95,7 @@ class SequenceNetwork(nn.Module):
     Parameters
     ----------
     joiner : str
-        One of `JOINERS`.
+        recurrent, attention or last.
 
     Raises
     ------
@@ -107,7 +106,7 @@ class SequenceNetwork(nn.Module):
     def __init__(self, joiner: str) -> None:
         super().__init__()
         if joiner not in _JOINERS:
-            raise InputError(f"network must be one of {', '.join(JOINERS)}, got '{joiner}'")
+            raise InputError(f"network must be one of {', '.join(_JOINERS)}, got '{joiner}'")
         self.encoder = FilmEncoder()
         self.joiner = _JOINERS[joiner]()
         self.logit = nn.Linear(WIDTH, 1)

@@ -6,20 +6,17 @@ would say of it, but for what its convolutions see beyond the window's border. H
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from breastcad.models.classifier_network import ClassifierNetwork
-from breastcad.models.export import largest_difference, refuse_difference, write_halved
+from breastcad.models.export import largest_difference, refuse_difference, traced, write_halved
 
 OUTPUTS = ("logits", "class_maps", "window_logits")
 FARTHEST = (16, 48, 144)
@@ -193,7 +190,9 @@ def export_windows(path: str | Path, networks: list[list[ClassifierNetwork]], me
     """
     together = Windows(networks, grid).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     rows, cols = networks[0][0].shape
-    exact = _graph(together, (rows, cols))
+    free = {"image": {0: "N", 2: "rows", 3: "cols"}, "logits": {0: "N"}}
+    free |= {name: {0: "N", 3: f"{name}_rows", 4: f"{name}_cols"} for name in OUTPUTS[1:]}
+    exact = traced(together, (rows, cols), free)
     more = (WINDOWS_CHECKED - 1) * grid.stride, (WINDOWS_CHECKED - 2) * grid.stride
     random = np.random.Generator(np.random.PCG64(0))
     images = [random.random((1, 1, *shape), dtype=np.float32) for shape in ((rows, cols), (rows + more[0], cols + more[1]))]
@@ -206,19 +205,3 @@ def export_windows(path: str | Path, networks: list[list[ClassifierNetwork]], me
         return max(largest_difference(together, content, image, but="class_maps") for image in images)
 
     return write_halved(path, exact, metadata, rounded)
-
-
-def _graph(together: Windows, shape: tuple[int, int]) -> onnx.ModelProto:
-    """Trace the networks into a graph whose images may be of any number and size."""
-    stream = io.BytesIO()
-    free = {"image": {0: "N", 2: "rows", 3: "cols"}, "logits": {0: "N"}}
-    free |= {name: {0: "N", 3: f"{name}_rows", 4: f"{name}_cols"} for name in OUTPUTS[1:]}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)  # as in `export`: the newer exporter's graphs are slower
-        # What the tracer warns of are checks of the input's form, which hold for any size. A fixed size would show in the comparison.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        torch.onnx.export(
-            together, (torch.zeros(1, 1, *shape),), cast(Any, stream), input_names=["image"], output_names=list(OUTPUTS),
-            dynamic_axes=free, opset_version=17, dynamo=False,
-        )  # fmt: skip
-    return onnx.load_from_string(stream.getvalue())

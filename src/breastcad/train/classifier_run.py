@@ -14,10 +14,11 @@ from scipy.optimize import minimize_scalar
 
 from breastcad.core.errors import InputError
 from breastcad.core.files import write_json, write_predictions
-from breastcad.core.records import PARTS, Collection, PatchRow, PredictionRow, SplitRow
+from breastcad.core.records import LABELS, PARTS, Collection, PatchRow, PredictionRow, SplitRow
 from breastcad.datasets.cache import Cache
 from breastcad.evaluate.aggregation import Whole, breast_of, labels_of_wholes
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE
+from breastcad.evaluate.classes import classes_meant
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.classifier_task import LOG_COLUMNS, ClassifierTask, log_softmax, predict
 from breastcad.train.images import Named, check_folds, check_modality, images_digest, named_images
@@ -282,7 +283,7 @@ def prediction_rows(
 def by_label(shares: Sequence[float], classes: Sequence[tuple[str, ...]]) -> dict[str, float]:
     """Return the probability of each label: the sum over its classes ("malignant mass", "malignant calcification").
 
-    A class of several labels gives none of them a probability of its own. Benign and malignant beside normal give abnormal.
+    Which classes are of a label, and of abnormal, is that of `evaluate.classes.classes_meant`.
 
     Examples
     --------
@@ -291,12 +292,5 @@ def by_label(shares: Sequence[float], classes: Sequence[tuple[str, ...]]) -> dic
     >>> by_label([0.9, 0.1], [("normal", "benign"), ("malignant",)])
     {'malignant': 0.1}
     """
-    found: dict[str, float] = {}
-    for share, names in zip(shares, classes, strict=True):
-        labels = {name.partition(" ")[0] for name in names}
-        if len(labels) == 1:
-            label = labels.pop()
-            found[label] = found.get(label, 0.0) + share
-    if "normal" in found and {"benign", "malignant"} & found.keys():
-        found["abnormal"] = sum(found.get(label, 0.0) for label in ("benign", "malignant"))
-    return {label: round(min(1.0, value), 6) for label, value in found.items()}
+    meant = {word: numbers for word, numbers in classes_meant(classes).items() if word in (*LABELS, "abnormal")}
+    return {word: round(min(1.0, sum(shares[number] for number in numbers)), 6) for word, numbers in meant.items()}

@@ -9,31 +9,14 @@ import numpy as np
 import torch
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import read_predictions, read_split, read_yaml
+from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.loop import Fold, best_network, fold_name
-from breastcad.train.tasks import from_dict
 from breastcad.train.trained import Network, built, trained
 
 _WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
 """Of a window's id: its size in source pixels."""
-
-
-def classifier_settings(run: Path) -> ClassifierSettings:
-    """Return the settings of a run of a classifier network.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no run, or one of another kind.
-    """
-    if not (run / "settings.yaml").is_file():
-        raise InputError(f"'{run.name}' is no run (it has no settings.yaml); breastcad train makes one")
-    settings = from_dict(read_yaml(run / "settings.yaml"))
-    if not isinstance(settings, ClassifierSettings):
-        raise InputError(f"'{run.name}' is a run of the kind '{settings.task}', and this takes runs of classifier networks")
-    return settings
 
 
 def trained_folds(run: Path) -> list[Fold]:

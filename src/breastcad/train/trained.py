@@ -110,7 +110,7 @@ def run_settings(run: Path) -> ClassifierSettings:
         raise ReadError(run, "is no run folder (it has no settings.yaml); breastcad train makes one")
     its = from_dict(read_yaml(run / "settings.yaml"))
     if not isinstance(its, ClassifierSettings):
-        raise ReadError(run, "is of no run of a classifier network")
+        raise ReadError(run, f"is a run of the kind '{its.task}', and this takes runs of classifier networks")
     return its
 
 

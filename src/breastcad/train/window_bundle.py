@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +17,9 @@ from breastcad.models.metadata import FORMAT, checked
 from breastcad.models.window_export import MapGrid, export_windows, map_grid, pools
 from breastcad.train.bundle import NOT_SEEN, SEEN, own_id
 from breastcad.train.classifier_settings import ClassifierSettings
-from breastcad.train.classifier_task import make_network
-from breastcad.train.loop import Fold, best_network
-from breastcad.train.run_folder import Run, folder_of, folds_of, member_folder
-from breastcad.train.search import SEARCHED
-from breastcad.train.settings import with_values
+from breastcad.train.finished import fold_networks
+from breastcad.train.run_folder import Run, folder_of, folds_of
+from breastcad.train.trained import trained
 from breastcad.train.windows import WHOLE
 
 ALIKE = 1e-3
@@ -54,7 +51,8 @@ def export_classifier(
     """
     settings = cast(ClassifierSettings, run.settings)
     taken = [fold for fold in folds_of(run) if fold[0] == folds_of(run)[0][0] and (folds is None or fold[1] in folds)]
-    networks = [_members(run, settings, fold) for fold in taken]
+    networks = [[cast(ClassifierNetwork, one.cpu()) for one in fold_networks(run.folder, fold, run.device)] for fold in taken]
+    chosen = [trained(folder_of(run, fold)).settings for fold in taken]
     if not all(pools(one) for members in networks for one in members):
         raise InputError("no model.onnx: its head flattens the last map, so that it takes images of one size only (set head=pool)")
     grids = {map_grid(members[0]) for members in networks}
@@ -62,21 +60,15 @@ def export_classifier(
         raise InputError("no model.onnx: the search chose networks for its folds whose maps differ, and one file cannot hold them")
     facts = [read_json(folder_of(run, fold) / "fold.json") for fold in taken]
     path, grid = run.folder / RUN_MODEL, grids.pop()
-    metadata = checked(path, _metadata(run, facts, grid, film_rule(settings, collections, patches)))
+    metadata = checked(path, _metadata(run, facts, chosen, grid, film_rule(settings, collections, patches)))
     largest = export_windows(path, networks, metadata, grid)
-    write_text(card_of(path), card(metadata, settings))
+    write_text(card_of(path), card(metadata, chosen))
     return largest
 
 
-def _members(run: Run, settings: ClassifierSettings, fold: Fold) -> list[ClassifierNetwork]:
-    """Return a fold's networks with their best weights, built as the fold's own search chose."""
-    chosen = folder_of(run, fold) / SEARCHED
-    own = with_values(settings, list(read_json(chosen).items())) if chosen.is_file() else settings
-    make = partial(make_network, replace(own, weights="none"))  # the checkpoint has them all
-    return [best_network(make, member_folder(run, fold, member), run.device).cpu() for member in range(settings.members)]
-
-
-def _metadata(run: Run, facts: list[dict[str, Any]], grid: MapGrid, film: dict[str, Any]) -> dict[str, Any]:
+def _metadata(
+    run: Run, facts: list[dict[str, Any]], chosen: Sequence[ClassifierSettings], grid: MapGrid, film: dict[str, Any]
+) -> dict[str, Any]:
     settings = cast(ClassifierSettings, run.settings)
     halo = None if grid.halo is None else {"before": grid.halo[0], "after": grid.halo[1]}
     metadata: dict[str, Any] = {
@@ -89,7 +81,7 @@ def _metadata(run: Run, facts: list[dict[str, Any]], grid: MapGrid, film: dict[s
         "window": {"rows": settings.rows, "cols": settings.cols},
         "film": film,
         "grid": asdict(grid) | {"halo": halo},
-        "head": settings.head,
+        "head": chosen[0].head if len({one.head for one in chosen}) == 1 else "mixed",
         "folds": len(facts),
         "members": settings.members,
         "temperature": [round(fold["calibration"]["temperature"], 6) for fold in facts],
@@ -140,14 +132,14 @@ def _alike(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) <= min(values) * (1 + ALIKE)
 
 
-def card(metadata: dict[str, Any], settings: ClassifierSettings) -> str:
-    """Return a model's card: what it is, what it saw, how a film is seen, and where its figures are."""
+def card(metadata: dict[str, Any], chosen: Sequence[ClassifierSettings]) -> str:
+    """Return a model's card: what it is, what it saw, how a film is seen, and where its figures are; ``chosen``: each fold's settings."""
     film, grid = metadata["film"], metadata["grid"]
     seen = f"resized to {film['rows']} x {film['cols']}" if "rows" in film else f"by {film.get('scale', 0):g} network pixels a pixel"
     halo = "one pass over a film is refused: each place of its map sees the whole film" if grid["halo"] is None else "yes"
     rows = {
         "version": f"{metadata['version']}, {metadata['folds']} networks (one a fold, the mean of {metadata['members']}) side by side",
-        "network": f"`{settings.network}`, head {metadata['head']}, first weights {Path(settings.weights).name}",
+        "network": "; ".join(dict.fromkeys(f"`{one.network}`, head {one.head}, first weights {Path(one.weights).name}" for one in chosen)),
         "classes": ", ".join(metadata["classes"]),
         "window": f"{metadata['window']['rows']} x {metadata['window']['cols']} network pixels, every {grid['stride']} on a film",
         "a film is": seen if len(film) > 1 else "of no one scale: the windows were of many sizes (name one with --scale)",
