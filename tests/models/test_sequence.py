@@ -7,7 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from breastcad.core.errors import InputError  # noqa: E402
-from breastcad.models.sequence import JOINERS, SequenceNetwork  # noqa: E402
+from breastcad.models.sequence import SequenceNetwork  # noqa: E402
+from breastcad.train.sequence_settings import JOINERS  # noqa: E402
 
 pytestmark = pytest.mark.train
 

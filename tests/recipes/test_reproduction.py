@@ -56,8 +56,8 @@ def test_weights_of_a_file_are_not_named_after_a_machine(tmp_path: Path) -> None
     made = reproduction_of(one, [collection(tmp_path)], "patient", settings, {"weights": "somewhere/vgg.safetensors"}, {})
     assert made.weights == "file"
     assert made.changes == {"weights": "file"}
-    changes = {"start_run": "/home/me/films", "patches.weights": "/home/me/mine.safetensors", "epochs": "2"}
-    made = reproduction_of(one, [collection(tmp_path)], "patient", settings, changes, {"weights": "/home/me/vgg.pt"})
+    changes = {"start_run": "somewhere/films", "patches.weights": "somewhere/mine.safetensors", "epochs": "2"}
+    made = reproduction_of(one, [collection(tmp_path)], "patient", settings, changes, {"weights": "somewhere/vgg.pt"})
     assert made.changes == {"start_run": "films", "patches.weights": "mine.safetensors", "epochs": "2"}
     assert made.patch_changes == {"weights": "vgg.pt"}
 

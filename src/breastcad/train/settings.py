@@ -120,7 +120,7 @@ def kept_value(name: str, value: Any) -> Any:
 
     Examples
     --------
-    >>> kept_value("patches.weights", "/home/me/mine.safetensors"), kept_value("patch_run", "none"), kept_value("batch", "8")
+    >>> kept_value("patches.weights", "somewhere/mine.safetensors"), kept_value("patch_run", "none"), kept_value("batch", "8")
     ('mine.safetensors', 'none', '8')
     """
     return Path(value).resolve().name if name.endswith(("weights", "patch_run", "start_run")) else value
