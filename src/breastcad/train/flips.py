@@ -73,7 +73,7 @@ def flipped_run(
         raise InputError(f"fold {min(missing)[1]} of the run '{folder.name}' is not trained to its end; call breastcad train again")
     kind = lesion_run if isinstance(settings, LesionSettings) else classifier_run
     digest = kind.check(collections, run.split, cast(Any, settings), None, patches)
-    if (folder / IMAGES).is_file() and read_json(folder / IMAGES) != {"sha256": digest}:
+    if (folder / IMAGES).is_file() and read_json(folder / IMAGES)["sha256"] != digest:
         raise InputError(
             f"the run '{folder.name}' was trained on other images, labels, findings or windows; give its own collections"
             + (" and, with --patches, its windows" if patches is None else "")
