@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastcad.core.errors import InputError, ReadError
-from breastcad.core.files import read_facts, read_yaml
+from breastcad.core.files import read_facts, read_json, read_yaml
 from breastcad.evaluate.figures import Figure, read_metrics
 from breastcad.recipes.recipe import Recipe, recipe
 from breastcad.recipes.reproduction import FILE, Reproduction, read_reproduction
 from breastcad.train.classifier_settings import ClassifierSettings
-from breastcad.train.film_settings import FilmSettings
+from breastcad.train.film_settings import FOREST, FilmSettings
 from breastcad.train.tasks import from_dict
 
 QUESTIONS = ("lesion against none", "malignant against the rest", "malignant against benign")
@@ -106,7 +106,8 @@ def read_recipe_run(folder: Path) -> RecipeRun:
     if not isinstance(settings, ClassifierSettings):
         raise ReadError(folder / "settings.yaml", f"is of a training of '{settings.task}', and recipes are of classifiers")
     facts = read_facts(folder / "split.json")
-    seconds, folds, epochs = _log(folder / "log.csv")
+    forest = isinstance(settings, FilmSettings) and settings.top == FOREST  # trains no network, so that there is no log
+    seconds, folds, epochs = (0.0, len(read_json(folder / "folds.json")), 0) if forest else _log(folder / "log.csv")
     return RecipeRun(folder, recipe(made.recipe), made, settings, bool(facts.get("leaks")), folds, figures, seconds, epochs)
 
 
