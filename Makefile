@@ -26,7 +26,7 @@ demo: setup-demo
 	$(BIN)/breastcad demo --out demo-report --overwrite
 
 test: setup-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --cov=breastcad --cov-branch --cov-report=term:skip-covered --cov-fail-under=85
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --durations=25 --cov=breastcad --cov-branch --cov-report=term:skip-covered --cov-fail-under=85
 
 check: setup-dev
 	$(BIN)/ruff check .

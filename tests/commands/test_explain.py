@@ -17,6 +17,7 @@ from breastcad.core.files import (  # noqa: E402
     read_json,
     read_lesions,
     read_marks,
+    read_split,
     read_table,
     write_collection,
     write_json,
@@ -30,12 +31,20 @@ from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
 from breastcad.train.classifier_task import make_network  # noqa: E402
-from breastcad.train.finished import seen_scales  # noqa: E402
+from breastcad.train.finished import lesion_networks, seen_scales  # noqa: E402
+from breastcad.train.lesion_settings import LesionSettings  # noqa: E402
+from breastcad.train.lesion_task import make_network as make_lesion_network  # noqa: E402
+from breastcad.train.predict import Calibration, predict, to_rows  # noqa: E402
+from breastcad.train.samples import load_samples  # noqa: E402
 from breastcad.train.settings import to_text  # noqa: E402
 
 pytestmark = pytest.mark.train
 Call = Callable[..., tuple[int, str, str]]
 POOLED = ClassifierSettings(network="resnet18", weights="none", rows=64, cols=64, modality="US", shortened=True)
+LESIONS = LesionSettings(
+    network="pyramid-resnet18", weights="none", rows=128, cols=64, modality="US", pipeline="mammogram", score_floor=0.0
+)
+LINE = {"mark_slope": 0.7, "mark_intercept": 0.4}
 ONE_SIZE = ClassifierSettings(network="c-table-1", weights="none", rows=50, cols=50, channels=3, modality="US")
 
 
@@ -52,7 +61,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "collection"
 
 
-def written_run(folder: Path, collection: Path, settings: ClassifierSettings, *, windows: tuple[int, int] | None) -> Path:
+def written_run(folder: Path, collection: Path, settings: ClassifierSettings | LesionSettings, *, windows: tuple[int, int] | None) -> Path:
     """Write what a training leaves behind, its network untrained: one fold that tests on half of the images."""
     read = read_of(collection)
     names = [(image.set, image.image_id) for image in read.images]
@@ -61,8 +70,9 @@ def written_run(folder: Path, collection: Path, settings: ClassifierSettings, *,
     write_split(folder, split, {})
     (folder / "settings.yaml").write_text(to_text(settings))
     fold = folder / "checkpoints" / "repeat0-fold0"
-    save_checkpoint(fold / "best.safetensors", make_network(settings).state_dict(), {})
-    write_json(fold / "fold.json", {})
+    made = make_lesion_network(settings) if isinstance(settings, LesionSettings) else make_network(settings)
+    save_checkpoint(fold / "best.safetensors", made.state_dict(), {})
+    write_json(fold / "fold.json", {"calibration": LINE})
     rows = []
     if windows:
         place = f"10-20-{windows[0]}x{windows[1]}"
@@ -149,6 +159,31 @@ def test_a_network_of_one_size_looks_window_by_window_and_has_no_cam(run: Call, 
     assert run("explain", folder, collection, "--out", tmp_path / "b", "--images", 2, "--method", "grad-cam", "--device", "cpu")[0] == 0
 
 
+def test_a_lesion_network_s_own_map_has_the_run_s_marks_and_the_same_rivals(run: Call, collection: Path, tmp_path: Path) -> None:
+    """As what the training of the run writes of its test images: places (to a hundredth of a pixel), calibrated scores, hits."""
+    folder = written_run(tmp_path / "lesions", collection, LESIONS, windows=None)
+    code, said, _ = run("explain", folder, collection, "--out", tmp_path / "out", "--device", "cpu", "--sanity")
+    assert code == 0
+    read, cpu = read_of(collection), torch.device("cpu")
+    tested = {(row.set, row.id): row.group for row in read_split(folder) if row.part == "test"}
+    samples, _ = load_samples([read], tested, LESIONS.pipeline, LESIONS.rows, LESIONS.cols)
+    (network,) = lesion_networks(folder, LESIONS, (0, 0), cpu)
+    told = predict(network, samples, LESIONS, cpu, progress=lambda *_: None)
+    _, wanted, _ = to_rows(told, Calibration(**LINE), LESIONS, fold=(0, 0), part="test")
+    marks = read_marks(tmp_path / "out" / "marks.csv")
+    assert [(mark.image_id, mark.lesion_id) for mark in marks] == [(mark.image_id, mark.lesion_id) for mark in wanted]
+    for mark, other in zip(marks, wanted, strict=True):
+        assert (mark.row, mark.col, mark.score) == (
+            pytest.approx(other.row, abs=0.02),
+            pytest.approx(other.col, abs=0.02),
+            pytest.approx(other.score, abs=2e-5),
+        )
+    assert {box.way for box in read_table(tmp_path / "out" / "boxes.csv", BoxRow)} == {"lesion-map", "centre", "random", "brightest"}
+    names = {figure.name for figure in read_metrics(tmp_path / "out" / "sanity.json")[1]}
+    assert {"pointing hit, lesion-map", "deletion area, lesion-map less centre", "rank correlation, head drawn anew"} <= names
+    assert "Map: lesion-map of abnormal." in said
+
+
 def test_an_image_that_cannot_be_read_is_left_out_and_said(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:
     read = read_of(collection)
     read.images[1].path = "nowhere.png"
@@ -178,10 +213,16 @@ def test_calls_that_cannot_be_taken_are_refused(run: Call, collection: Path, poo
     assert "is no run folder (it has no settings.yaml)" in refused(folder=collection)
     assert "--of 'abnormal' is none of them, or all" in refused("--of", "abnormal")
     assert "the run has no trained fold 7; its trained folds: 0" in refused("--fold", 7)
+    assert "alone draw a map of their own; choose another --method" in refused("--method", "lesion-map")
     lesion = tmp_path / "lesion"
     lesion.mkdir()
     (lesion / "settings.yaml").write_text("task: lesion\n")
-    assert "is a run of the kind 'lesion', and this takes runs of classifier networks" in refused(folder=lesion)
+    for more in (("--method", "cam"), ("--of", "malignant"), ("--rows", 64, "--cols", 64)):
+        assert "leave --method, --of, --rows and --cols out" in refused(*more, folder=lesion)
+    forest = tmp_path / "classical"
+    forest.mkdir()
+    (forest / "settings.yaml").write_text("task: classical\n")
+    assert "is a run of the kind 'classical', and this takes runs of classifier networks" in refused(folder=forest)
     windows = tmp_path / "windows"
     (name, *_) = read_of(collection).images
     parted = [SplitRow(name.set, f"{name.set}/{name.image_id}/1-2-50x50", "g", part=part) for part in ("train",)]

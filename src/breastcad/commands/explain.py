@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     import torch
 
-    from breastcad.core.records import Collection
+    from breastcad.core.records import Collection, ImageRow
     from breastcad.evaluate.boxes import ScoredBox
     from breastcad.evaluate.figures import Figure
-    from breastcad.explain.films import Film, Looker
+    from breastcad.explain.films import Film
     from breastcad.explain.sanity import Removal
-    from breastcad.explain.study import Asked, Explained, PlacedImage
+    from breastcad.explain.study import AnyLooker, Asked, Explained, PlacedImage
     from breastcad.train.classifier_settings import ClassifierSettings
     from breastcad.train.images import Named
+    from breastcad.train.lesion_settings import LesionSettings
 
     Sized = Callable[[str, tuple[int, int]], tuple[int, int]]
 
@@ -37,6 +38,7 @@ class Method(StrEnum):
     grad_cam = "grad-cam"
     grad_cam_plus = "grad-cam++"
     guided = "guided"
+    lesion_map = "lesion-map"
 
 
 class HeatColours(StrEnum):
@@ -44,6 +46,16 @@ class HeatColours(StrEnum):
 
     viridis = "viridis"
     red_green_blue = "red-green-blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a run's networks are asked: what makes a fold's ``looker``, and what is ``fed`` of an image's pixels; ``method`` ``of`` class."""
+
+    looker: Callable[[tuple[int, int]], AnyLooker]
+    fed: Callable[[ImageRow, Any], Film]
+    method: str
+    of: str
 
 
 @dataclass(slots=True)
@@ -97,10 +109,20 @@ class Found:
     problems: list[str] = field(default_factory=list)
 
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of a classifier, of windows or of whole images.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of networks, of windows or of whole images.")]
 Collections = Annotated[list[Path], typer.Argument(metavar="COLLECTION...", help="The collections that the run was trained on.")]
-ByMethod = Annotated[Method, typer.Option("--method", help="How maps are made; cam needs a head that pools and is linear.")]
-Of = Annotated[str, typer.Option("--of", metavar="CLASS", help="Whose map: malignant, benign, abnormal, 'malignant mass', ...")]
+ByMethod = Annotated[
+    Method | None,
+    typer.Option(
+        "--method",
+        help="How maps are made; cam (of a classifier, if not given) needs a head that pools and is linear; a lesion network draws its own,"
+        " lesion-map.",
+    ),
+]
+Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="CLASS", help="Whose map: malignant (if not given), benign, abnormal, 'malignant mass', ..."),
+]
 OneFold = Annotated[int | None, typer.Option("--fold", min=0, help="Only what this outer fold tested on; all trained folds if not given.")]
 Images = Annotated[int | None, typer.Option("--images", metavar="N", min=1, help="Of each fold's test images, so many, drawn by --seed.")]
 Rows = Annotated[int | None, typer.Option("--rows", min=32, help="Rows at which images are fed; as windows were seen if not given.")]
@@ -119,8 +141,8 @@ def command(
     run: RunFolder,
     collections: Collections,
     out: Out,
-    method: ByMethod = Method.cam,
-    of: Of = "malignant",
+    method: ByMethod = None,
+    of: Of = None,
     fold: OneFold = None,
     images: Images = None,
     rows: Rows = None,
@@ -139,7 +161,7 @@ def command(
     Writes heat maps and overlays, boxes.csv, marks.csv and lesions.csv, metrics.json and froc.png with hits and free-response figures
     beside three trivial rivals (a centred blob, random blobs, the brightest blob), sanity.json and sanity.png with where maps point and
     their energy; with --sanity also whether they hang on the network. Whole images are fed to networks of windows at the scale at
-    which they saw windows.
+    which they saw windows. A lesion network's map is its own, of abnormal, and its boxes' scores are calibrated as its marks' are.
     """
     from breastcad.core.errors import InputError
     from breastcad.core.files import output_folder
@@ -150,17 +172,71 @@ def command(
         raise InputError("--rows and --cols are given together")
     read = given_collections(collections)
     from breastcad.commands.train import device_of
-    from breastcad.explain.study import Asked, classes_of
-    from breastcad.train.trained import run_settings
+    from breastcad.explain.study import Asked
 
-    settings, on = run_settings(run), device_of(device)
-    looks = {"classes": classes_of(settings.class_names(), of), "method": method.value, "level": level, "most": most}
-    jobs = _jobs(run, read, fold, images, seed)
     size = (rows, cols) if rows and cols else None
+    settings = _settings(run, method, of, size)
+    jobs = _jobs(run, read, fold, images, seed)
+    on, boxes = device_of(device), {"level": level, "most": most}
+    map_of = (method or Method.cam).value, of or "malignant"
+    way = _lesion_way(run, settings, on, boxes) if settings.task == "lesion" else _classifier_way(run, settings, *map_of, size, on, boxes)
     folder = output_folder(out, overwrite=overwrite)
     asked = Asked(seed, iou, sanity)
-    found = _explained(run, settings, jobs, looks, asked, on, _sized(run, settings, size), folder, (of, colours.value))
-    _write(run, folder, found, read, asked, method.value, of)
+    found = _explained(way, jobs, asked, folder, colours.value)
+    _write(run, folder, found, read, asked, way.method, way.of)
+
+
+def _settings(run: Path, method: Method | None, of: str | None, size: tuple[int, int] | None) -> Any:
+    """Return a run's settings, of a classifier or a lesion network; refuse what such a network is not asked."""
+    from breastcad.core.errors import InputError
+    from breastcad.train.trained import any_settings, run_settings
+
+    if any_settings(run).task != "lesion":
+        if method == Method.lesion_map:
+            raise InputError(f"'{run.name}' is no run of lesion networks, which alone draw a map of their own; choose another --method")
+        return run_settings(run)
+    if method not in (None, Method.lesion_map) or of not in (None, "abnormal") or size:
+        raise InputError(
+            f"'{run.name}' is a run of lesion networks, which draw their own map, of abnormal, at their own size; "
+            "leave --method, --of, --rows and --cols out"
+        )
+    return any_settings(run)
+
+
+def _classifier_way(
+    run: Path, settings: ClassifierSettings, method: str, of: str, size: tuple[int, int] | None, device: torch.device, boxes: dict[str, Any]
+) -> Way:
+    from breastcad.explain.films import Looker, fed_film
+    from breastcad.explain.study import classes_of
+    from breastcad.train.finished import fold_networks
+
+    classes, sized = classes_of(settings.class_names(), of), _sized(run, settings, size)
+
+    def looker(fold: tuple[int, int]) -> Looker:
+        networks = fold_networks(run, fold, device)
+        window = None if networks[0].any_size else (settings.rows, settings.cols)
+        return Looker(networks, classes, method, window, **boxes)
+
+    def fed(image: ImageRow, pixels: Any) -> Film:
+        return fed_film(pixels, sized(image.set, (pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
+
+    return Way(looker, fed, method, of)
+
+
+def _lesion_way(run: Path, settings: LesionSettings, device: torch.device, boxes: dict[str, Any]) -> Way:
+    from breastcad.core.files import read_json
+    from breastcad.evaluate.run_tables import fold_folder
+    from breastcad.explain.lesion_looker import LESION_MAP, LesionLooker, prepared_film
+    from breastcad.train.finished import lesion_networks
+
+    def looker(fold: tuple[int, int]) -> LesionLooker:
+        line = read_json(fold_folder(run, fold) / "fold.json")["calibration"]
+        return LesionLooker(lesion_networks(run, settings, fold, device), line["mark_slope"], line["mark_intercept"], **boxes)
+
+    def fed(image: ImageRow, pixels: Any) -> Film:
+        return prepared_film(pixels, settings.pipeline, (settings.rows, settings.cols))
+
+    return Way(looker, fed, LESION_MAP, "abnormal")
 
 
 def _jobs(
@@ -207,51 +283,43 @@ def _sized(run: Path, settings: ClassifierSettings, size: tuple[int, int] | None
 
 
 def _explained(
-    run: Path, settings: ClassifierSettings, jobs: Sequence[tuple[tuple[int, int], list[tuple[Named, str]]]], looks: dict[str, Any],
-    asked: Asked, device: torch.device, sized: Sized, folder: Path, shown: tuple[str, str],
+    way: Way, jobs: Sequence[tuple[tuple[int, int], list[tuple[Named, str]]]], asked: Asked, folder: Path, colours: str
 ) -> Found:  # fmt: skip
     """Look at every image of every fold; what cannot be read or looked at is noted and passed over."""
     from breastcad.commands.progress import bar
     from breastcad.core.errors import InputError, ReadError
-    from breastcad.explain.films import Looker
     from breastcad.explain.study import explain_image, fold_looker
-    from breastcad.train.finished import fold_networks
 
     found, total = Found(), sum(len(own) for _, own in jobs)
     with bar("looking at images") as update:
         for of_fold, own in jobs:
-            networks = fold_networks(run, of_fold, device)
-            window = None if networks[0].any_size else (settings.rows, settings.cols)
-            fold = fold_looker(Looker(networks, window=window, **looks), asked)
+            fold = fold_looker(way.looker(of_fold), asked)
             for named, group in own:
                 update(len(found.films) + len(found.problems), total)
                 _, image, findings = named
                 try:
-                    pixels, film = _fed(named, sized)
+                    pixels = _pixels(named)
+                    film = way.fed(image, pixels)
                     done = explain_image(fold, film, image, findings, asked, group=group, of_fold=of_fold)
                 except InputError as error:
                     why = error.reason if isinstance(error, ReadError) else str(error)
                     found.problems.append(f"{image.set} {image.image_id}: {why}")
                     continue
-                _keep(found, done, film, named, pixels, folder, fold.looker, shown)
+                _keep(found, done, film, named, pixels, folder, (way.method, way.of, colours))
     return found
 
 
-def _fed(named: Named, sized: Sized) -> tuple[Any, Film]:
-    """Return an image's pixels, and what is fed of it."""
-    from breastcad.explain.films import fed_film
+def _pixels(named: Named) -> Any:
     from breastcad.read import open_picture
 
     collection, image, _ = named
-    frame = None if image.frame is None else int(image.frame)
-    pixels = open_picture(Path(collection.root) / (image.path or ""), frame).pixels
-    return pixels, fed_film(pixels, sized(image.set, (pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
+    return open_picture(Path(collection.root) / (image.path or ""), None if image.frame is None else int(image.frame)).pixels
 
 
 def _keep(
-    found: Found, done: Explained, film: Film, named: Named, pixels: Any, folder: Path, looker: Looker, shown: tuple[str, str]
-) -> None:
-    """Write an image's pictures, and take in its rows."""
+    found: Found, done: Explained, film: Film, named: Named, pixels: Any, folder: Path, shown: tuple[str, str, str]
+) -> None:  # fmt: skip
+    """Write an image's pictures, and take in its rows; ``shown`` are method, class and colours."""
     from breastcad.core.files import write_bytes
     from breastcad.datasets.preprocessed import safe_name
     from breastcad.report.overlay import encode, heat_map_png
@@ -261,10 +329,10 @@ def _keep(
     name = f"{len(found.films) + 1:04d}-{safe_name(image.image_id)}"
     low, high = float(values.min()), float(values.max())
     high = high if high > low else low + 1  # a map that is the same everywhere
-    words = f"{looker.method} of {shown[0]}, share of its peak"
+    words = f"{shown[0]} of {shown[1]}, share of its peak"
     boxes = [one.box for one in done.look.boxes]
     write_bytes(folder / "heat-maps" / f"{name}.png", heat_map_png(values, (low, high)))
-    picture = place_overlay(pixels, values, boxes, findings, of=words, colours=shown[1])
+    picture = place_overlay(pixels, values, boxes, findings, of=words, colours=shown[2])
     write_bytes(folder / "overlays" / f"{name}.jpg", encode(".jpg", picture))
     key = placed.set, placed.id, *placed.fold
     sizes = film.array.shape[0], film.array.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from breastcad.core.errors import InputError
 from breastcad.core.placement import Placement
 from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, merged, non_maximum_suppression
-from breastcad.explain.maps import class_map
+from breastcad.explain.maps import check_method, class_map
 from breastcad.preprocess.breast import breast_mask
 
 STRIDE_PX = 32
@@ -108,6 +108,12 @@ class Looker:
     window: tuple[int, int] | None = None
     level: float = 0.5
     most: int = 5
+    heads: ClassVar[tuple[str, ...]] = ("head",)
+
+    def check(self) -> None:
+        """Refuse networks of which maps by the method cannot be had: InputError."""
+        for network in self.networks:
+            check_method(network, self.method)
 
     def look(self, film: Film) -> Look:
         """Return map, boxes and probability of an image.

@@ -35,7 +35,7 @@ Map = NDArray[np.float32]
 # ---- 1. weights drawn anew ----
 
 
-def cascade(network: nn.Module, seed: int) -> list[tuple[str, nn.Module]]:
+def cascade(network: nn.Module, seed: int, heads: tuple[str, ...] = ("head",)) -> list[tuple[str, nn.Module]]:
     """Return copies of a network whose weights are drawn anew, from the head down to the first layer: each of more layers.
 
     A layer's new weights are normal, with its own spread about 0; biases and what normalisation has learnt stay, so that no layer
@@ -44,8 +44,10 @@ def cascade(network: nn.Module, seed: int) -> list[tuple[str, nn.Module]]:
     Parameters
     ----------
     network : nn.Module
-        With a module ``head``; its other modules in the order of their use.
+        Its modules but the heads in the order of their use.
     seed : int
+    heads : tuple of str
+        Names of its modules that are drawn anew first.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def cascade(network: nn.Module, seed: int) -> list[tuple[str, nn.Module]]:
     .. [1] J. Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, section 3.1.
     """
     layers = [name for name, weight in network.named_parameters() if weight.ndim > 1]
-    head = [name for name in layers if name.startswith("head.")]
+    head = [name for name in layers if name.split(".")[0] in heads]
     rest = [name for name in layers if name not in head]
     ends = [("head", 0.0), ("last quarter", 0.25), ("last half", 0.5), ("last three quarters", 0.75), ("all", 1.0)]
     made: list[tuple[str, nn.Module]] = []

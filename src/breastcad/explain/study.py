@@ -17,11 +17,12 @@ from breastcad.evaluate.classes import classes_meant
 from breastcad.evaluate.marks import has_place
 from breastcad.evaluate.place_figures import PlacedImage
 from breastcad.explain.films import Film, Look, Looker
-from breastcad.explain.maps import check_method
+from breastcad.explain.lesion_looker import LesionLooker
 from breastcad.explain.rivals import RIVALS, rival_map
 from breastcad.explain.sanity import Removal, cascade, energy_inside, points_at, removal, similarity
 
 Map = NDArray[np.float32]
+AnyLooker = Looker | LesionLooker
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Explained:
 class FoldLooker:
     """A fold's networks as they look, and as they look with weights drawn anew (by what is new; empty where that is not asked)."""
 
-    looker: Looker
-    redrawn: dict[str, Looker]
+    looker: AnyLooker
+    redrawn: dict[str, AnyLooker]
 
 
-def fold_looker(looker: Looker, asked: Asked) -> FoldLooker:
+def fold_looker(looker: AnyLooker, asked: Asked) -> FoldLooker:
     """Make the networks with weights drawn anew that the checks of a fold's images need, once for all of them.
 
     Raises
@@ -59,13 +60,12 @@ def fold_looker(looker: Looker, asked: Asked) -> FoldLooker:
     InputError
         If maps by the looker's method cannot be had of its networks.
     """
-    for network in looker.networks:
-        check_method(network, looker.method)
+    looker.check()
     if not asked.sanity:
         return FoldLooker(looker, {})
     copies: dict[str, list[Any]] = {}
     for number, network in enumerate(looker.networks):
-        for word, other in cascade(network, asked.seed + number):
+        for word, other in cascade(network, asked.seed + number, looker.heads):
             copies.setdefault(word, []).append(other)
     return FoldLooker(looker, {word: replace(looker, networks=own) for word, own in copies.items()})
 
@@ -115,7 +115,7 @@ def explain_image(
     return Explained(placed, look, boxes, _checked(placed, fold, film, maps, asked.seed) if asked.sanity else {})
 
 
-def _rival_boxes(values: Map, film: Film, looker: Looker, probability: float) -> list[ScoredBox]:
+def _rival_boxes(values: Map, film: Film, looker: AnyLooker, probability: float) -> list[ScoredBox]:
     found = boxes_from_map(values, film.place_of(values), level=looker.level, most=looker.most)
     return [replace(one, score=one.score * probability) for one in found]
 

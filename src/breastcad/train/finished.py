@@ -11,8 +11,12 @@ import torch
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.run_tables import fold_folder
+from breastcad.models.lesion_network import LesionNetwork
+from breastcad.train import lesion_run
 from breastcad.train.classifier_settings import ClassifierSettings
+from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.loop import Fold, best_network, fold_name
+from breastcad.train.run_folder import Run
 from breastcad.train.trained import Network, built, trained
 
 _WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
@@ -49,6 +53,25 @@ def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[Network]:
         return [best_network(lambda: built(settings), one, device) for one in folders]
     except RuntimeError as error:  # torch's, of weights that are not those of the network
         raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
+
+
+def lesion_networks(run: Path, settings: LesionSettings, fold: Fold, device: torch.device) -> list[LesionNetwork]:
+    """Return the networks of a fold of a run of lesion networks, as `fold_networks` does those of classifiers.
+
+    Raises
+    ------
+    ReadError
+        If the weights are missing, or not those of the network that the settings name.
+    """
+    folder = fold_folder(run, fold)
+    try:
+        return lesion_run.fold_networks(Run(run, settings, [], device, _quiet), fold)
+    except RuntimeError as error:
+        raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
+
+
+def _quiet(_text: str, _done: int, _total: int) -> None:
+    pass
 
 
 def images_of_test(run: Path, fold: Fold) -> dict[tuple[str, str], str]:

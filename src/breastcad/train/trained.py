@@ -24,7 +24,7 @@ from breastcad.train.film_settings import FilmSettings
 from breastcad.train.film_task import make_film_network
 from breastcad.train.loop import Fold, best_network
 from breastcad.train.search import SEARCHED
-from breastcad.train.settings import with_values
+from breastcad.train.settings import Settings, with_values
 from breastcad.train.tasks import from_dict
 
 START = "start.json"
@@ -104,11 +104,16 @@ def trained(given: Path) -> Trained:
     return Trained(folder, with_values(its, list(read_json(path).items())) if path.is_file() else its)
 
 
-def run_settings(run: Path) -> ClassifierSettings:
-    """Return the settings of a run of classifier networks: ReadError if it is none."""
+def any_settings(run: Path) -> Settings:
+    """Return the settings of a run of any kind: ReadError if the folder is none."""
     if not (run / "settings.yaml").is_file():
         raise ReadError(run, "is no run folder (it has no settings.yaml); breastcad train makes one")
-    its = from_dict(read_yaml(run / "settings.yaml"))
+    return from_dict(read_yaml(run / "settings.yaml"))
+
+
+def run_settings(run: Path) -> ClassifierSettings:
+    """Return the settings of a run of classifier networks: ReadError if it is none."""
+    its = any_settings(run)
     if not isinstance(its, ClassifierSettings):
         raise ReadError(run, f"is a run of the kind '{its.task}', and this takes runs of classifier networks")
     return its
