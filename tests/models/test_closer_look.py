@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from breastcad.models import closer_look  # noqa: E402
 from breastcad.models.closer_look import CONTEXT, USUAL_PX, WINDOW_PX, cut, jittered, laid_back, nearness, peak_windows  # noqa: E402
-from breastcad.models.lesion_network import DESCRIPTORS, LesionNetwork  # noqa: E402
+from breastcad.models.lesion_network import LesionNetwork  # noqa: E402
 from breastcad.models.registry import network_spec  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -134,35 +134,3 @@ def test_training_looks_at_the_lesion_in_focus() -> None:
     assert learned.said.shape == (2, 2, 2)
     assert (learned.windows[0, 0, :2] - focus[0, :2]).abs().max() <= 8
     assert learned.windows.isfinite().all()
-
-
-def test_a_local_encoder_sees_closer_looks_alone() -> None:
-    """Its weights change what is said of windows, and nothing of the first look."""
-    torch.manual_seed(0)
-    network = LesionNetwork(network_spec("global-local-efficientnet-lite0")).eval()
-    image, windows = torch.rand(1, 1, 128, 64), torch.tensor([[[60.0, 30.0, 40.0], [20.0, 20.0, 40.0]]])
-    with torch.no_grad():
-        first, said = network._first_look(image), network.look_at(image, windows)
-        network.encoders()[1].conv_stem.weight.mul_(-1)
-        again, changed = network._first_look(image), network.look_at(image, windows)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.allclose(said, changed)
-    assert network.look.in_features == 1280
-
-
-def test_a_local_encoder_learns_from_two_cuts_of_the_lesion_and_one_peak() -> None:
-    torch.manual_seed(0)
-    network = LesionNetwork(network_spec("global-local-efficientnet-lite0")).train()
-    network.freeze(2)
-    focus = torch.tensor([[90.0, 40.0, 40.0], [torch.nan] * 3])
-    learned = network.learn(torch.rand(2, 1, 128, 64), focus)
-    assert learned.windows is not None
-    assert learned.said is not None
-    assert learned.described is not None
-    assert learned.said.shape == (2, 3, 2)
-    assert learned.described.shape == (2, len(DESCRIPTORS))
-    assert (learned.windows[0, :2, :2] - focus[0, :2]).abs().max() <= 8
-    learned.said.sum().backward()
-    for encoder, learns in zip(network.encoders(), (False, True), strict=True):
-        assert [one.grad is not None for one in (encoder.conv_stem.weight, encoder.blocks[1][0].conv_pw.weight)] == [False, False]
-        assert (encoder.blocks[2][0].conv_pw.weight.grad is not None) is learns

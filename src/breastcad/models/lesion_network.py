@@ -67,7 +67,7 @@ class Learned:
     ``maps`` (N, 2, h, w) and ``logits`` (N, 2) are those of the first look. With a closer look, ``length`` (N, h, w) is the
     logarithm of the lesion's length over `closer_look.USUAL_PX`, ``windows`` (N, K, 3) were looked at and ``said`` (N, K, 2) is
     what was said of them: logits of `MAPS`. ``described`` (N, D) are logits of `DESCRIPTORS`, of the mean of the
-    windows that are round a lesion where the image has one.
+    first half of the windows, which are round a lesion where the image has one.
     """
 
     maps: Tensor
@@ -121,19 +121,11 @@ class LesionNetwork(nn.Module):
         nn.init.constant_(cast(Tensor, self.draw.bias)[:1], -4.6)
         self.drop = nn.Dropout(0.3)
         self.judge = _small_linear(2 * channels[-1], len(LOGITS))
-        deepest = channels[-1]
-        self.local: nn.Module | None = None
-        if spec.local:
-            self.local = timm.create_model(spec.encoder, pretrained=False, in_chans=1, num_classes=0)
-            if pretrained:
-                load_imagenet_weights(self.local, spec)
-            deepest = cast(int, self.local.num_features)
         if spec.looks:
-            self.look = _small_linear(deepest, len(MAPS))
-        self.focused = 2 if spec.describes else 1
-        self.learned_windows = self.focused + (1 if spec.local else self.focused)
+            self.look = _small_linear(channels[-1], len(MAPS))
+        self.learned_windows = 4 if spec.describes else 2
         if spec.describes:
-            self.describe = _small_linear(deepest, len(DESCRIPTORS))
+            self.describe = _small_linear(channels[-1], len(DESCRIPTORS))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return maps (N, 2, h, w) and logits (N, 2)."""
@@ -169,8 +161,8 @@ class LesionNetwork(nn.Module):
         ----------
         image : (N, 1, H, W) Tensor
         focus : (N, 3) Tensor
-            A window round a lesion of each image; not a number where it has none. With a closer look, it (``focused`` times) and some
-            of the map's peaks are looked at, or peaks alone: ``learned_windows`` in all.
+            A window round a lesion of each image; not a number where it has none. With a closer look, it and as many of the map's
+            peaks are looked at, or peaks alone: ``learned_windows`` in all.
         """
         maps, logits, _ = self._first_look(_two_thirds(image) if self.twice else image)
         if not self.looks:
@@ -178,17 +170,18 @@ class LesionNetwork(nn.Module):
         peaks = peak_windows(maps, self.looks, image.shape[-1] // maps.shape[-1])
         drawn = torch.rand(peaks.shape[:2]).argsort(1)[:, : self.learned_windows, None].expand(-1, -1, 3).to(peaks.device)
         windows = peaks.gather(1, drawn)
-        windows[:, : self.focused] = torch.where(focus.isnan()[:, None], windows[:, : self.focused], focus[:, None])
+        lesions = self.learned_windows // 2
+        windows[:, :lesions] = torch.where(focus.isnan()[:, None], windows[:, :lesions], focus[:, None])
         windows, turns = jittered(windows)
-        deepest = self._seen_closer(cut(image, windows, turns))
+        deepest = self._deepest(cut(image, windows, turns))
         said = self._said(deepest, windows.shape[1])
-        first = deepest.unflatten(0, windows.shape[:2])[:, : self.focused].mean(1) if hasattr(self, "describe") else None
+        first = deepest.unflatten(0, windows.shape[:2])[:, :lesions].mean(1) if hasattr(self, "describe") else None
         described = None if first is None else self.describe(self.drop(first))
         return Learned(maps[:, : len(MAPS)], logits, maps[:, len(MAPS)], windows, said, described)
 
     def look_at(self, image: Tensor, windows: Tensor) -> Tensor:
         """Return what a closer look says of given windows (N, K, 3): (N, K, 2), logits of `MAPS`."""
-        return self._said(self._seen_closer(cut(image, windows)), windows.shape[1])
+        return self._said(self._deepest(cut(image, windows)), windows.shape[1])
 
     def film_features(self, image: Tensor) -> Tensor:
         """Return the mean of the first look's deepest features (N, C), as `said_and_seen` does, and nothing else."""
@@ -203,18 +196,10 @@ class LesionNetwork(nn.Module):
         maps = self.draw(decoded)
         return maps, self.judge(self.drop(self._pooled(features[-1], maps[:, :1]))), features[-1].mean((2, 3))
 
-    def _deepest(self, image: Tensor) -> Tensor:
-        """Return the mean of the encoder's deepest features (N, C)."""
-        deepest: Tensor = self.encoder(self._scaled(image))[-1]
+    def _deepest(self, windows: Tensor) -> Tensor:
+        """Return the mean of the deepest features of windows (N, 1, side, side): (N, C)."""
+        deepest: Tensor = self.encoder(self._scaled(windows))[-1]
         return deepest.mean((2, 3))
-
-    def _seen_closer(self, windows: Tensor) -> Tensor:
-        """Return the mean of the deepest features of windows (N, 1, side, side) for a closer look: (N, C)."""
-        return self._deepest(windows) if self.local is None else cast(Tensor, self.local(self._scaled(windows)))
-
-    def encoders(self) -> list[nn.Module]:
-        """Return the encoder and, where closer looks have one of their own, that."""
-        return [self.encoder] if self.local is None else [self.encoder, self.local]
 
     def _said(self, deepest: Tensor, count: int) -> Tensor:
         """Return what is said of windows by their deepest features (N count, C): (N, count, 2)."""
@@ -249,15 +234,14 @@ class LesionNetwork(nn.Module):
 
     def freeze(self, stages: int) -> None:
         """Stop the stem and the first stages of the encoder from learning."""
-        for module in (part for encoder in self.encoders() for part in _first_stages(encoder, stages)):
+        for module in self._frozen(stages):
             module.requires_grad_(False)
 
-
-def _first_stages(network: nn.Module, stages: int) -> list[nn.Module]:
-    encoder = cast(Any, network)
-    if hasattr(encoder, "blocks"):
-        return [encoder.conv_stem, encoder.bn1, *encoder.blocks[:stages]]
-    return [encoder.conv1, encoder.bn1, *[getattr(encoder, f"layer{k + 1}") for k in range(stages)]]
+    def _frozen(self, stages: int) -> list[nn.Module]:
+        encoder = cast(Any, self.encoder)
+        if hasattr(encoder, "blocks"):
+            return [encoder.conv_stem, encoder.bn1, *encoder.blocks[:stages]]
+        return [encoder.conv1, encoder.bn1, *[getattr(encoder, f"layer{k + 1}") for k in range(stages)]]
 
 
 def _two_thirds(image: Tensor) -> Tensor:

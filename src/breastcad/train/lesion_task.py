@@ -54,19 +54,19 @@ class LesionTask:
         return network
 
     def make_optimiser(self, network: nn.Module) -> Optimizer:
-        """Return AdamW, the encoders apart; what is frozen is in none of its groups."""
-        inside = {id(p) for encoder in cast(LesionNetwork, network).encoders() for p in encoder.parameters()}
+        """Return AdamW, the encoder apart; what is frozen is in none of its groups."""
+        inside = {id(p) for p in cast(LesionNetwork, network).encoder.parameters()}
         encoder = [p for p in network.parameters() if id(p) in inside and p.requires_grad]
         head = [p for p in network.parameters() if id(p) not in inside]
         groups: list[dict[str, Any]] = [{"params": encoder, "share": self.settings.encoder_rate_share}, {"params": head, "share": 1.0}]
         return AdamW(groups, lr=self.settings.rate, weight_decay=self.settings.weight_decay)
 
     def begin(self, network: nn.Module, epoch: int) -> bool:
-        """Put the network into training mode; its encoders' batch normalisation stays as it came where statistics are fixed."""
+        """Put the network into training mode; its encoder's batch normalisation stays as it came where statistics are fixed."""
         torch.manual_seed(int(generator(self.settings.seed, "dropout", self._number, epoch).integers(2**31)))
         network.train()
         if self.settings.fixed_statistics and self.settings.weights == "imagenet":
-            for module in (one for encoder in cast(LesionNetwork, network).encoders() for one in encoder.modules()):
+            for module in cast(LesionNetwork, network).encoder.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
         return False
