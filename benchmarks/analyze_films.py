@@ -90,6 +90,8 @@ def main() -> int:
     if given.once:
         one_run(files, given.model)
         return 0
+    if given.runs < 1:
+        parser.error("--runs must be 1 or more")
     found, peaks = [], []
     call = [sys.executable, __file__, "--once", *files, *(["--model", given.model] if given.model else [])]
     for _ in range(given.runs):

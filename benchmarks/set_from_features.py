@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -25,9 +26,8 @@ from breastcad.core.seeding import generator
 from breastcad.evaluate import weighted
 from breastcad.evaluate.intervals import cluster_bootstrap
 from breastcad.train.finished import lesion_networks, trained_folds
-from breastcad.train.lesion_run import parted
+from breastcad.train.lesion_run import make_task, parted
 from breastcad.train.lesion_settings import LesionSettings
-from breastcad.train.lesion_task import make_network
 from breastcad.train.loop import Fold
 from breastcad.train.predict import film_features
 from breastcad.train.samples import Sample, load_samples
@@ -62,12 +62,19 @@ def main(arguments: list[str]) -> None:
         parts = {
             name: [one for one in own if one.row.label in ("benign", "malignant")] for name, own in parted(samples, split, fold).items()
         }
-        for way, network in (("trained", lesion_networks(folder, settings, fold, cpu)[0]), ("as it began", make_network(settings).eval())):
+        sets = sorted({one.row.set for one in parts["train"]} & {one.row.set for one in parts["test"]})
+        if len(sets) < 2:
+            continue
+        began = make_task(samples, split, settings, fold).make_network().eval()
+        for way, network in (("trained", lesion_networks(folder, settings, fold, cpu)[0]), ("as it began", began)):
             features = {name: film_features(network, parts[name], settings, cpu) for name in ("train", "test")}
-            for pair in combinations(sorted({one.row.set for one in parts["train"]}), 2):
+            for pair in combinations(sets, 2):
                 found.setdefault((*pair, f"features, {way}"), []).extend(by_features(parts, features, pair))
-        for pair in combinations(sorted({one.row.set for one in parts["test"]}), 2):
+        for pair in combinations(sets, 2):
             found.setdefault((*pair, "probability of normal"), []).extend(by_answer(parts["test"], normal, fold, pair))
+    if not found:
+        print("set_from_features: no fold trains and tests on images with a lesion of two sets")
+        return
     print(f"{settings.model_id}, {settings.network}: {len(folds)} folds, test images with a lesion\n")
     print("| sets | told by | area under the curve | images | of the first set |\n|---|---|---|---:|---:|")
     for (first, second, way), scored in found.items():
@@ -92,7 +99,7 @@ def by_answer(test: list[Sample], normal: dict[tuple[str, str, int, int], float]
 
 def ranked(samples: list[Sample], scores: NDArray[np.float64], first: str) -> Scored:
     """Turn scores into ranks within the fold, so that folds can stand beside one another."""
-    ranks = scores.argsort().argsort() / max(1, len(scores) - 1)
+    ranks = rankdata(scores) / max(1, len(scores))  # ties alike
     return [(one.row.set == first, float(rank), one.group) for one, rank in zip(samples, ranks, strict=True)]
 
 

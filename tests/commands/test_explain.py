@@ -24,9 +24,12 @@ from breastcad.core.files import (  # noqa: E402
     write_predictions,
     write_split,
 )
-from breastcad.core.records import Collection, PredictionRow, SplitRow  # noqa: E402
+from breastcad.core.placement import Placement  # noqa: E402
+from breastcad.core.records import Collection, MarkRow, PredictionRow, SplitRow  # noqa: E402
 from breastcad.evaluate.figures import read_metrics  # noqa: E402
+from breastcad.explain.films import Film  # noqa: E402
 from breastcad.models.checkpoint import save_checkpoint  # noqa: E402
+from breastcad.models.mean_network import MeanNetwork  # noqa: E402
 from breastcad.phantom.sets import write_set  # noqa: E402
 from breastcad.read.sets import READERS  # noqa: E402
 from breastcad.train.classifier_settings import ClassifierSettings  # noqa: E402
@@ -42,9 +45,10 @@ pytestmark = pytest.mark.train
 Call = Callable[..., tuple[int, str, str]]
 POOLED = ClassifierSettings(network="resnet18", weights="none", rows=64, cols=64, modality="US", shortened=True)
 LESIONS = LesionSettings(
-    network="pyramid-resnet18", weights="none", rows=128, cols=64, modality="US", pipeline="mammogram", score_floor=0.0
+    network="pyramid-resnet18", weights="none", rows=128, cols=128, modality="US", members=2, score_floor=0.2, mark_level=0.8, max_marks=3
 )
-LINE = {"mark_slope": 0.7, "mark_intercept": 0.4}
+PARTS = ("test", "train")
+LINES = [{"abnormal": 1.5, "abnormal_shift": 0.3, "malignant": 1.0, "mark_slope": slope, "mark_intercept": 0.4} for slope in (0.7, 1.4)]
 ONE_SIZE = ClassifierSettings(network="c-table-1", weights="none", rows=50, cols=50, channels=3, modality="US")
 
 
@@ -61,7 +65,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "collection"
 
 
-def written_run(folder: Path, collection: Path, settings: ClassifierSettings | LesionSettings, *, windows: tuple[int, int] | None) -> Path:
+def written_run(folder: Path, collection: Path, settings: ClassifierSettings, *, windows: tuple[int, int] | None) -> Path:
     """Write what a training leaves behind, its network untrained: one fold that tests on half of the images."""
     read = read_of(collection)
     names = [(image.set, image.image_id) for image in read.images]
@@ -70,9 +74,8 @@ def written_run(folder: Path, collection: Path, settings: ClassifierSettings | L
     write_split(folder, split, {})
     (folder / "settings.yaml").write_text(to_text(settings))
     fold = folder / "checkpoints" / "repeat0-fold0"
-    made = make_lesion_network(settings) if isinstance(settings, LesionSettings) else make_network(settings)
-    save_checkpoint(fold / "best.safetensors", made.state_dict(), {})
-    write_json(fold / "fold.json", {"calibration": LINE})
+    save_checkpoint(fold / "best.safetensors", make_network(settings).state_dict(), {})
+    write_json(fold / "fold.json", {})
     rows = []
     if windows:
         place = f"10-20-{windows[0]}x{windows[1]}"
@@ -159,29 +162,71 @@ def test_a_network_of_one_size_looks_window_by_window_and_has_no_cam(run: Call, 
     assert run("explain", folder, collection, "--out", tmp_path / "b", "--images", 2, "--method", "grad-cam", "--device", "cpu")[0] == 0
 
 
-def test_a_lesion_network_s_own_map_has_the_run_s_marks_and_the_same_rivals(run: Call, collection: Path, tmp_path: Path) -> None:
+def lesion_run(folder: Path, collection: Path, settings: LesionSettings) -> Path:
+    """Write a run of lesion networks: two folds, each with its own line, that test on a half each; networks that see this and that."""
+    names = [(image.set, image.image_id) for image in read_of(collection).images]
+    split = [SplitRow(*name, f"g{k}", outer=outer, part=PARTS[k % 2 ^ outer]) for k, name in enumerate(names) for outer in (0, 1)]
+    write_split(folder, split, {})
+    (folder / "settings.yaml").write_text(to_text(settings))
+    for outer in (0, 1):
+        fold = folder / "checkpoints" / f"repeat0-fold{outer}"
+        for member in range(settings.members):
+            made = make_lesion_network(replace(settings, seed=10 * outer + member)).state_dict()
+            made["draw.weight"] *= 1000
+            made["draw.bias"][0] = -1.0
+            save_checkpoint((fold / f"member{member}" if member else fold) / "best.safetensors", made, {})
+        write_json(fold / "fold.json", {"calibration": LINES[outer], "classes": ["normal", "benign", "malignant"]})
+    write_predictions(folder / "predictions.csv", [])
+    return folder
+
+
+@pytest.mark.parametrize("pipeline", ["mammogram", pytest.param("ultrasound", marks=pytest.mark.slow)])
+def test_a_lesion_network_s_own_map_has_the_run_s_marks_and_the_same_rivals(
+    run: Call, collection: Path, tmp_path: Path, pipeline: str
+) -> None:
     """As what the training of the run writes of its test images: places (to a hundredth of a pixel), calibrated scores, hits."""
-    folder = written_run(tmp_path / "lesions", collection, LESIONS, windows=None)
-    code, said, _ = run("explain", folder, collection, "--out", tmp_path / "out", "--device", "cpu", "--sanity")
+    settings = replace(LESIONS, pipeline=pipeline)
+    folder = lesion_run(tmp_path / "lesions", collection, settings)
+    code, said, _ = run("explain", folder, collection, "--out", tmp_path / "out", "--device", "cpu")
     assert code == 0
-    read, cpu = read_of(collection), torch.device("cpu")
-    tested = {(row.set, row.id): row.group for row in read_split(folder) if row.part == "test"}
-    samples, _ = load_samples([read], tested, LESIONS.pipeline, LESIONS.rows, LESIONS.cols)
-    (network,) = lesion_networks(folder, LESIONS, (0, 0), cpu)
-    told = predict(network, samples, LESIONS, cpu, progress=lambda *_: None)
-    _, wanted, _ = to_rows(told, Calibration(**LINE), LESIONS, fold=(0, 0), part="test")
+    wanted = [mark for outer in (0, 1) for mark in marks_of(folder, collection, settings, outer)]
     marks = read_marks(tmp_path / "out" / "marks.csv")
     assert [(mark.image_id, mark.lesion_id) for mark in marks] == [(mark.image_id, mark.lesion_id) for mark in wanted]
     for mark, other in zip(marks, wanted, strict=True):
-        assert (mark.row, mark.col, mark.score) == (
-            pytest.approx(other.row, abs=0.02),
-            pytest.approx(other.col, abs=0.02),
-            pytest.approx(other.score, abs=2e-5),
-        )
+        assert mark.score == pytest.approx(other.score, abs=2e-5)
+        assert (mark.row, mark.col) == (pytest.approx(other.row, abs=0.02), pytest.approx(other.col, abs=0.02))
+    assert max(sum(mark.image_id == other.image_id for other in marks) for mark in marks) == 3
+    assert any(mark.lesion_id for mark in marks)
+    assert any(mark.lesion_id is None for mark in marks)
     assert {box.way for box in read_table(tmp_path / "out" / "boxes.csv", BoxRow)} == {"lesion-map", "centre", "random", "brightest"}
-    names = {figure.name for figure in read_metrics(tmp_path / "out" / "sanity.json")[1]}
-    assert {"pointing hit, lesion-map", "deletion area, lesion-map less centre", "rank correlation, head drawn anew"} <= names
     assert "Map: lesion-map of abnormal." in said
+    films = read_table(tmp_path / "out" / "images.csv", FilmRow)
+    assert len(films) == 12
+    shape = {row.image_id: (row.rows, row.cols) for row in read_of(collection).images}
+    for film in films:
+        assert 0 < film.class_probability < 1
+        whole = (film.map_row0, film.map_col0, film.map_row1, film.map_col1) == (0, 0, *shape[film.image_id])
+        assert whole or pipeline == "mammogram"
+
+
+def marks_of(folder: Path, collection: Path, settings: LesionSettings, outer: int) -> list[MarkRow]:
+    """Return the marks that a training writes of a fold's test images."""
+    tested = {(row.set, row.id): row.group for row in read_split(folder) if (row.part, row.outer) == ("test", outer)}
+    samples, _ = load_samples([read_of(collection)], tested, settings.pipeline, settings.rows, settings.cols)
+    network = MeanNetwork(lesion_networks(folder, settings, (0, outer), torch.device("cpu")))
+    told = predict(network, samples, settings, torch.device("cpu"), progress=lambda *_: None)
+    return to_rows(told, Calibration(**LINES[outer]), settings, fold=(0, outer), part="test")[1]
+
+
+def test_the_map_of_a_part_of_a_picture_is_drawn_where_that_part_is() -> None:
+    """A map of 2 x 2 whose lower right is hot, over rows 100 to 300 and columns 400 to 500 of 400 x 600: hottest at their lower right."""
+    film = Film(np.zeros((20, 10), np.float32), Placement(100, 400, 10, 10), np.ones((20, 10), bool))
+    whole = film.over_picture(np.array([[0, 0], [0, 1]], np.float32), (400, 600))
+    assert whole.shape == (400, 600)
+    assert (np.argwhere(whole > 0).min(0) >= (100, 400)).all()
+    assert (np.argwhere(whole == 1).min(0) > (240, 470)).all()
+    assert (np.argwhere(whole == 1).max(0) == (299, 499)).all()
+    assert film.over_picture(np.ones((2, 2), np.float32), (4000, 2000)).shape == (1024, 512)
 
 
 def test_an_image_that_cannot_be_read_is_left_out_and_said(run: Call, collection: Path, pooled_run: Path, tmp_path: Path) -> None:

@@ -106,6 +106,22 @@ def test_tiles_with_a_halo_that_is_too_small_leave_a_seam(tiny_windows: MakeMode
     assert np.abs(window_logits(model, film) - window_logits(model, film, memory_mib=memory_for(50 * 50))).max() > 1e-2
 
 
+def test_each_tile_fits_into_the_memory_of_the_one_before(padded: WindowModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of several sizes, the largest first; and nothing is planned for one size, which would lie idle for the others."""
+    sizes: list[int] = []
+    looked = WindowModel.window_logits
+
+    def seen(self: WindowModel, image: np.ndarray[Any, Any]) -> Any:
+        sizes.append(image.size)
+        return looked(self, image)
+
+    monkeypatch.setattr(WindowModel, "window_logits", seen)
+    window_logits(padded, film_of(300, 200), memory_mib=memory_for(90 * 90))
+    assert len(set(sizes)) > 1
+    assert sizes == sorted(sizes, reverse=True)
+    assert padded._session.get_session_options().enable_mem_pattern is False
+
+
 @given(
     film=st.tuples(SIDES, SIDES), places=st.integers(1, 9), halo=st.tuples(st.integers(0, 9), st.integers(0, 9)),
     pixels=st.integers(0, 5000),

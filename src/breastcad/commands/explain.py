@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from breastcad.train.lesion_settings import LesionSettings
 
     Sized = Callable[[str, tuple[int, int]], tuple[int, int]]
+    Boxes = tuple[float | None, int | None]
 
 
 class Method(StrEnum):
@@ -62,7 +63,8 @@ class Way:
 class FilmRow:
     """An image that was explained: a row of images.csv. Its heat map's grey levels span ``map_low`` to ``map_high``.
 
-    ``class_probability`` is what the network says of the whole image, not calibrated.
+    The heat map lies on the part of the picture from ``map_row0``, ``map_col0`` to ``map_row1``, ``map_col1``, in its pixels.
+    ``class_probability`` is what the network says of the whole image, of a classifier not calibrated.
     """
 
     set: str
@@ -75,6 +77,10 @@ class FilmRow:
     class_probability: float
     map_low: float
     map_high: float
+    map_row0: float
+    map_col0: float
+    map_row1: float
+    map_col1: float
     heat_map: str
     overlay: str
 
@@ -121,14 +127,21 @@ ByMethod = Annotated[
 ]
 Of = Annotated[
     str | None,
-    typer.Option("--of", metavar="CLASS", help="Whose map: malignant (if not given), benign, abnormal, 'malignant mass', ..."),
+    typer.Option(
+        "--of",
+        metavar="CLASS",
+        help="Whose map: malignant, benign, abnormal, 'malignant mass', ...; if not given, malignant, of a lesion network abnormal.",
+    ),
 ]
 OneFold = Annotated[int | None, typer.Option("--fold", min=0, help="Only what this outer fold tested on; all trained folds if not given.")]
 Images = Annotated[int | None, typer.Option("--images", metavar="N", min=1, help="Of each fold's test images, so many, drawn by --seed.")]
 Rows = Annotated[int | None, typer.Option("--rows", min=32, help="Rows at which images are fed; as windows were seen if not given.")]
 Cols = Annotated[int | None, typer.Option("--cols", min=32, help="Columns at which images are fed; given with --rows.")]
-Level = Annotated[float, typer.Option("--level", min=0.05, max=1.0, help="Share of its peak that a box reaches down to.")]
-Most = Annotated[int, typer.Option("--most", min=1, max=50, help="Boxes of an image, at most.")]
+Level = Annotated[
+    float | None,
+    typer.Option("--level", min=0.05, max=1.0, help="Share of its peak that a box reaches down to; .5, or a lesion run's, if not given."),
+]
+Most = Annotated[int | None, typer.Option("--most", min=1, max=50, help="Boxes of an image, at most; 5, or a lesion run's, if not given.")]
 Iou = Annotated[
     float | None,
     typer.Option("--iou", min=0.01, max=1.0, help="A box hits by this intersection over union; by its position if not given."),
@@ -147,8 +160,8 @@ def command(
     images: Images = None,
     rows: Rows = None,
     cols: Cols = None,
-    level: Level = 0.5,
-    most: Most = 5,
+    level: Level = None,
+    most: Most = None,
     iou: Iou = None,
     sanity: Sanity = False,
     colours: Colours = HeatColours.viridis,
@@ -173,38 +186,46 @@ def command(
     read = given_collections(collections)
     from breastcad.commands.train import device_of
     from breastcad.explain.study import Asked
+    from breastcad.train.lesion_settings import LesionSettings
 
     size = (rows, cols) if rows and cols else None
     settings = _settings(run, method, of, size)
     jobs = _jobs(run, read, fold, images, seed)
-    on, boxes = device_of(device), {"level": level, "most": most}
-    map_of = (method or Method.cam).value, of or "malignant"
-    way = _lesion_way(run, settings, on, boxes) if settings.task == "lesion" else _classifier_way(run, settings, *map_of, size, on, boxes)
+    on, boxes = device_of(device), (level, most)
+    if isinstance(settings, LesionSettings):
+        way = _lesion_way(run, settings, on, boxes)
+    else:
+        way = _classifier_way(run, settings, (method or Method.cam).value, of or "malignant", size, on, boxes)
     folder = output_folder(out, overwrite=overwrite)
     asked = Asked(seed, iou, sanity)
     found = _explained(way, jobs, asked, folder, colours.value)
     _write(run, folder, found, read, asked, way.method, way.of)
 
 
-def _settings(run: Path, method: Method | None, of: str | None, size: tuple[int, int] | None) -> Any:
+def _settings(
+    run: Path, method: Method | None, of: str | None, size: tuple[int, int] | None
+) -> ClassifierSettings | LesionSettings:  # fmt: skip
     """Return a run's settings, of a classifier or a lesion network; refuse what such a network is not asked."""
     from breastcad.core.errors import InputError
+    from breastcad.train.lesion_settings import LesionSettings
     from breastcad.train.trained import any_settings, run_settings
 
-    if any_settings(run).task != "lesion":
+    its = any_settings(run)
+    if not isinstance(its, LesionSettings):
+        settings = run_settings(run)
         if method == Method.lesion_map:
             raise InputError(f"'{run.name}' is no run of lesion networks, which alone draw a map of their own; choose another --method")
-        return run_settings(run)
+        return settings
     if method not in (None, Method.lesion_map) or of not in (None, "abnormal") or size:
         raise InputError(
             f"'{run.name}' is a run of lesion networks, which draw their own map, of abnormal, at their own size; "
             "leave --method, --of, --rows and --cols out"
         )
-    return any_settings(run)
+    return its
 
 
 def _classifier_way(
-    run: Path, settings: ClassifierSettings, method: str, of: str, size: tuple[int, int] | None, device: torch.device, boxes: dict[str, Any]
+    run: Path, settings: ClassifierSettings, method: str, of: str, size: tuple[int, int] | None, device: torch.device, boxes: Boxes
 ) -> Way:
     from breastcad.explain.films import Looker, fed_film
     from breastcad.explain.study import classes_of
@@ -215,7 +236,7 @@ def _classifier_way(
     def looker(fold: tuple[int, int]) -> Looker:
         networks = fold_networks(run, fold, device)
         window = None if networks[0].any_size else (settings.rows, settings.cols)
-        return Looker(networks, classes, method, window, **boxes)
+        return Looker(networks, classes, method, window, boxes[0] or 0.5, boxes[1] or 5)
 
     def fed(image: ImageRow, pixels: Any) -> Film:
         return fed_film(pixels, sized(image.set, (pixels.shape[0], pixels.shape[1])), has_breast=image.modality == "MG")
@@ -223,17 +244,22 @@ def _classifier_way(
     return Way(looker, fed, method, of)
 
 
-def _lesion_way(run: Path, settings: LesionSettings, device: torch.device, boxes: dict[str, Any]) -> Way:
+def _lesion_way(run: Path, settings: LesionSettings, device: torch.device, boxes: Boxes) -> Way:
     from breastcad.core.files import read_json
     from breastcad.evaluate.run_tables import fold_folder
     from breastcad.explain.lesion_looker import LESION_MAP, LesionLooker, prepared_film
     from breastcad.train.finished import lesion_networks
 
     def looker(fold: tuple[int, int]) -> LesionLooker:
-        line = read_json(fold_folder(run, fold) / "fold.json")["calibration"]
-        return LesionLooker(lesion_networks(run, settings, fold, device), line["mark_slope"], line["mark_intercept"], **boxes)
+        facts = read_json(fold_folder(run, fold) / "fold.json")
+        networks, level, most = (
+            lesion_networks(run, settings, fold, device),
+            boxes[0] or settings.mark_level,
+            boxes[1] or settings.max_marks,
+        )
+        return LesionLooker(networks, facts["calibration"], "normal" in facts["classes"], level, most, settings.score_floor)
 
-    def fed(image: ImageRow, pixels: Any) -> Film:
+    def fed(_image: ImageRow, pixels: Any) -> Film:
         return prepared_film(pixels, settings.pipeline, (settings.rows, settings.cols))
 
     return Way(looker, fed, LESION_MAP, "abnormal")
@@ -332,12 +358,14 @@ def _keep(
     words = f"{shown[0]} of {shown[1]}, share of its peak"
     boxes = [one.box for one in done.look.boxes]
     write_bytes(folder / "heat-maps" / f"{name}.png", heat_map_png(values, (low, high)))
-    picture = place_overlay(pixels, values, boxes, findings, of=words, colours=shown[2])
+    picture = place_overlay(pixels, film.over_picture(values, pixels.shape), boxes, findings, of=words, colours=shown[2])
     write_bytes(folder / "overlays" / f"{name}.jpg", encode(".jpg", picture))
     key = placed.set, placed.id, *placed.fold
     sizes = film.array.shape[0], film.array.shape[1]
     numbers = round(done.look.probability, 6), done.look.base + low, done.look.base + high
-    found.films.append(FilmRow(*key, placed.label, *sizes, *numbers, f"heat-maps/{name}.png", f"overlays/{name}.jpg"))
+    row0, col0, row1, col1 = (round(edge, 2) for edge in film.box())
+    files = f"heat-maps/{name}.png", f"overlays/{name}.jpg"
+    found.films.append(FilmRow(*key, placed.label, *sizes, *numbers, row0, col0, row1, col1, *files))
     found.boxes += [
         _box_row(way, key, box, mark.lesion_id) for way, own in done.boxes.items() for box, mark in zip(own, placed.marks[way], strict=True)
     ]

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from breastcad.core.geometry import Box, box_area, box_centre, point_in_box
 from breastcad.core.records import FindingRow
 
+MAP_FLOOR = 0.01
+"""A peak of a lesion map below this is no mark, whatever its calibrated score: in training, in `analyze` and in `explain`."""
+
 
 @dataclass(frozen=True, slots=True)
 class MapMark:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from breastcad.core.errors import InputError
+from breastcad.core.geometry import Box
 from breastcad.core.placement import Placement
 from breastcad.evaluate.boxes import ScoredBox, boxes_from_map, merged, non_maximum_suppression
 from breastcad.explain.maps import check_method, class_map
@@ -20,6 +21,7 @@ from breastcad.preprocess.breast import breast_mask
 STRIDE_PX = 32
 """Sides of what is fed are whole multiples of it, so that each place of a backbone's last map stands for as much of the image."""
 SMALLEST_MAP = 3
+SHOWN_PX = 1024
 MERGED_SHARE, OVERLAP = 0.25, 0.3
 _AT_ONCE = 64
 
@@ -31,6 +33,22 @@ class Film:
     array: NDArray[np.float32]
     place: Placement
     inside: NDArray[np.bool_]
+
+    def box(self) -> Box:
+        """Return the part of the picture that the array shows."""
+        rows, cols = self.array.shape
+        return self.place.to_source((0.0, 0.0, float(rows), float(cols)))
+
+    def over_picture(self, values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Return a map (h, w) over all of the array laid over its picture of a shape, at most `SHOWN_PX` a side; 0 beside the array."""
+        factor = min(1.0, SHOWN_PX / max(shape))
+        rows, cols = (max(1, round(side * factor)) for side in shape)
+        top, left, bottom, right = self.box()
+        row, col = min(rows - 1, round(top * factor)), min(cols - 1, round(left * factor))
+        height, width = max(1, round(bottom * factor) - row), max(1, round(right * factor) - col)
+        whole = np.zeros((rows, cols), np.float32)
+        whole[row : row + height, col : col + width] = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+        return whole
 
     def place_of(self, values: NDArray[Any]) -> Placement:
         """Return the placement on the source of a map (h, w) over all of the array."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from breastcad.core.placement import Placement
 from breastcad.evaluate.boxes import ScoredBox, boxes_from_map
-from breastcad.evaluate.calibration import sigmoid
+from breastcad.evaluate.calibration import apply_temperature, sigmoid
+from breastcad.evaluate.fold_scores import logit
+from breastcad.evaluate.marks import MAP_FLOOR
 from breastcad.explain.films import Film, Look
 from breastcad.preprocess.inputs import prepare
 
 LESION_MAP = "lesion-map"
-MAP_FLOOR = 0.01
 _AT_ONCE = 4
 
 
@@ -45,15 +46,17 @@ def prepared_film(pixels: NDArray[np.float32], pipeline: str, size: tuple[int, i
 class LesionLooker:
     """Lesion networks (of one fold; their logits are averaged) that are asked where a lesion is.
 
-    ``slope`` and ``intercept`` are the line of the fold's marks' logits, by which scores of several folds can stand beside one another;
-    ``level`` and ``most`` are as of `evaluate.boxes.boxes_from_map`.
+    ``calibration`` is the fold's own (as `train.predict.Calibration` names its parts), by which scores and probabilities of several folds
+    can stand beside one another; ``sees_normal``: training had normal images (else all are abnormal to it). ``level`` and ``most`` are as
+    of `evaluate.boxes.boxes_from_map`; no box has a calibrated score below ``floor``.
     """
 
     networks: Sequence[Any]
-    slope: float
-    intercept: float
+    calibration: Mapping[str, float]
+    sees_normal: bool = True
     level: float = 0.5
     most: int = 5
+    floor: float = 0.0
     method: ClassVar[str] = LESION_MAP
     heads: ClassVar[tuple[str, ...]] = ("draw", "judge", "look", "describe")
 
@@ -61,24 +64,30 @@ class LesionLooker:
         """Have nothing to refuse: every lesion network draws a map."""
 
     def look(self, film: Film) -> Look:
-        """Return the map (in [0, 1]), its boxes with calibrated scores, and the probability of an abnormality (not calibrated)."""
+        """Return the map (in [0, 1]), its boxes with calibrated scores, and the calibrated probability of an abnormality."""
         maps, logits = self._said(film.array[None])
-        logit = maps[0].astype(np.float64)
-        values = np.asarray(sigmoid(logit), np.float32)
+        values = np.asarray(sigmoid(maps[0].astype(np.float64)), np.float32)
         boxes = boxes_from_map(values, film.place_of(values), level=self.level, most=self.most, floor=MAP_FLOOR)
-        return Look(values, [self._scored(one) for one in boxes], 0.0, float(sigmoid(logits[0])))
+        scored = [self._scored(one) for one in boxes]
+        return Look(values, [one for one in scored if one.score >= self.floor], 0.0, float(self._abnormal(logits)[0]))
 
     def _scored(self, box: ScoredBox) -> ScoredBox:
-        peak = min(max(box.score, 1e-7), 1 - 1e-7)
-        return replace(box, score=float(sigmoid(self.slope * np.log(peak / (1 - peak)) + self.intercept)))
+        line = self.calibration["mark_slope"] * float(logit(np.array(box.score))) + self.calibration["mark_intercept"]
+        return replace(box, score=float(sigmoid(line)))
+
+    def _abnormal(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        if not self.sees_normal:
+            return np.ones(len(logits))
+        moved = logits.astype(np.float64) + self.calibration["abnormal_shift"]
+        return np.asarray(apply_temperature(moved, self.calibration["abnormal"]))
 
     def values(self, film: Film) -> NDArray[np.float32]:
         """Return the map of an image alone."""
         return np.asarray(sigmoid(self._said(film.array[None])[0][0]), np.float32)
 
     def probabilities(self, arrays: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the probability of an abnormality (not calibrated) of images (N, rows, cols): (N,)."""
-        return np.asarray(sigmoid(self._said(arrays)[1].astype(np.float64)))
+        """Return the calibrated probability of an abnormality of images (N, rows, cols): (N,)."""
+        return self._abnormal(self._said(arrays)[1])
 
     @torch.no_grad()
     def _said(self, arrays: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

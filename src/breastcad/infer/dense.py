@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -243,13 +243,18 @@ def _by_tiles(
     tiles = plan(windows, model.places, halo, pixels)
     down, across = (_Axis(own, *side, model.stride) for own, side in zip(tiles, zip(model.places, model.window, strict=True), strict=True))
     said = np.empty((model.facts["folds"], len(model.classes), windows.rows, windows.cols), np.float32)
-    for number, (row, col) in enumerate(((row, col) for row in tiles[0] for col in tiles[1]), start=1):
+    for number, (row, col) in enumerate(_largest_first(tiles), start=1):
         found = model.window_logits(film[down.span(row), across.span(col)])
         within = np.s_[row.first - row.begin : row.last - row.begin, col.first - col.begin : col.last - col.begin]
         said[:, :, row.first : row.last, col.first : col.last] = found[:, :, *within]
         if progress:
             progress(number, len(tiles[0]) * len(tiles[1]))
     return said
+
+
+def _largest_first(tiles: tuple[list[Tile], list[Tile]]) -> list[tuple[Tile, Tile]]:
+    """Return the tiles so that each fits into the memory of the first: onnxruntime keeps what it took, and takes more for what does not."""
+    return sorted(product(*tiles), key=lambda pair: -(pair[0].end - pair[0].begin) * (pair[1].end - pair[1].begin))
 
 
 def probabilities(logits: NDArray[np.float32], temperatures: Sequence[float]) -> NDArray[np.float32]:

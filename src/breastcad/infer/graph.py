@@ -41,7 +41,7 @@ class Graph:
     def __init__(self, path: Path, kind: str) -> None:
         content = read_model(path)
         self._path, self._stopped = path, False
-        self._session = open_session(path, content)
+        self._session = open_session(path, content, one_size=kind != "windows")
         self.facts: dict[str, Any] = metadata_of(self._session, path, kind)
         self.sha256 = hashlib.sha256(content).hexdigest()
 
@@ -71,9 +71,7 @@ class Graph:
                 reason = f"its graph gives '{name}' of {shown(given[name].shape)}, its metadata ({networks}) say {shown(wanted)}"
                 raise ReadError(self._path, f"{reason}; export the model again")
 
-    def outputs(
-        self, image: NDArray[np.float32], wanted: Mapping[str, Dims], most: int, *, give_back: bool = False
-    ) -> list[NDArray[np.float32]]:
+    def outputs(self, image: NDArray[np.float32], wanted: Mapping[str, Dims], most: int) -> list[NDArray[np.float32]]:
         """Run the graph, and look at what it gives.
 
         Parameters
@@ -83,8 +81,6 @@ class Graph:
             Names and Dims of the outputs.
         most : int
             As many numbers as an output may hold.
-        give_back : bool
-            Give the memory that the run needed back to the system: else what a large image of another size needs next comes on top.
 
         Returns
         -------
@@ -96,7 +92,7 @@ class Graph:
         InputError
             If the graph cannot be run or is stopped, or what it gives is not of the form that its metadata say.
         """
-        outputs = self._run_in_time(image, list(wanted), give_back=give_back)
+        outputs = self._run_in_time(image, list(wanted))
         for (name, dims), found in zip(wanted.items(), outputs, strict=True):
             if not fits(found.shape, dims) or not 0 < found.size <= most:
                 raise self._fault(f"gave '{name}' of {shown(found.shape)} where {shown(dims)} was said")
@@ -104,12 +100,10 @@ class Graph:
                 raise self._fault(f"gave '{name}' with values that are not finite, or not below {LARGEST_NUMBER:g}")
         return outputs
 
-    def _run_in_time(self, image: NDArray[np.float32], names: list[str], *, give_back: bool) -> list[NDArray[np.float32]]:
+    def _run_in_time(self, image: NDArray[np.float32], names: list[str]) -> list[NDArray[np.float32]]:
         """Run the graph no longer than it may; once stopped, it is not run again."""
         options = onnxruntime.RunOptions()
         options.log_severity_level, options.terminate = QUIET, self._stopped
-        if give_back:
-            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         timer = threading.Timer(LONGEST_RUN_S, setattr, (options, "terminate", True))
         timer.daemon = True  # else an interrupt that comes while it starts would keep the process until its time is over
         try:

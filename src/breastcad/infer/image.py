@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from breastcad.core.geometry import Box
 from breastcad.core.records import Decision, Finding, Picture, Possible
-from breastcad.evaluate.marks import MapMark, component_mask, marks_from_map
+from breastcad.evaluate.marks import MAP_FLOOR, MapMark, component_mask, marks_from_map
 from breastcad.infer.model import Model, Outputs
 from breastcad.infer.probability import ImageNumbers, LesionMaps, decision, image_numbers, lesion_maps, mark_probability, possible
 from breastcad.preprocess.inputs import ModelInput, box_to_source, map_to_source
@@ -21,7 +21,6 @@ HEAT_MAP_LONG_SIDE_PX = 1024
 HEAT_MAP_OF = "malignant"
 OUTLINE_LEVEL = 0.5
 FINDING_KIND = "mass"
-MAP_FLOOR = 0.01  # as in training: a peak below it is no mark, whatever its calibrated score
 Shape = tuple[int, int]
 
 

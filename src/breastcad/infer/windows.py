@@ -82,7 +82,7 @@ class WindowModel(Graph):
         shape: Dims = (1, self.facts["folds"], len(self.classes), *count)
         most = self.facts["folds"] * len(self.classes) * count[0] * count[1]
         given = np.ascontiguousarray(image[None, None], np.float32)
-        return self.outputs(given, {"window_logits": shape}, most, give_back=True)[0][0]
+        return self.outputs(given, {"window_logits": shape}, most)[0][0]
 
     def check_scale(self, scale: float | None) -> None:
         """Refuse to go without a scale where the metadata do not say how large a film is: InputError."""

@@ -92,7 +92,7 @@ def read_model(path: Path) -> bytes:
     return content
 
 
-def open_session(path: Path, content: bytes, *, optimise: bool = True) -> onnxruntime.InferenceSession:
+def open_session(path: Path, content: bytes, *, optimise: bool = True, one_size: bool = True) -> onnxruntime.InferenceSession:
     """Load a model file's content into onnxruntime, on the processor.
 
     Parameters
@@ -102,6 +102,8 @@ def open_session(path: Path, content: bytes, *, optimise: bool = True) -> onnxru
     content : bytes
     optimise : bool
         False where only the metadata are wanted: loads faster, runs slower, and computes nothing yet.
+    one_size : bool
+        False where images of many sizes come: memory that is planned for one of them is kept, and lies idle for the others.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def open_session(path: Path, content: bytes, *, optimise: bool = True) -> onnxru
         If the file is no ONNX model, or one that this onnxruntime cannot run.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = QUIET
+    options.log_severity_level, options.enable_mem_pattern = QUIET, one_size
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # Weights in another file that `read_model` did not see are looked for below a file, where nothing can be.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.resolve()))

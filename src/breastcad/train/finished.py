@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from breastcad.core.errors import InputError, ReadError
 from breastcad.core.files import read_predictions, read_split
 from breastcad.evaluate.run_tables import fold_folder
 from breastcad.models.lesion_network import LesionNetwork
-from breastcad.train import lesion_run
 from breastcad.train.classifier_settings import ClassifierSettings
 from breastcad.train.lesion_settings import LesionSettings
+from breastcad.train.lesion_task import make_network
 from breastcad.train.loop import Fold, best_network, fold_name
-from breastcad.train.run_folder import Run
 from breastcad.train.trained import Network, built, trained
 
+Loaded = TypeVar("Loaded", bound=nn.Module)
 _WINDOW = re.compile(r"-(?P<rows>[\d.]+)x(?P<cols>[\d.]+)(?:#\d+)?$")
 """Of a window's id: its size in source pixels."""
 
@@ -46,32 +50,23 @@ def fold_networks(run: Path, fold: Fold, device: torch.device) -> list[Network]:
     ReadError
         If the weights are missing, or not those of the network that the settings name.
     """
-    folder = fold_folder(run, fold)
-    settings = trained(folder).settings
-    folders = [folder, *(folder / f"member{member}" for member in range(1, settings.members))]
-    try:
-        return [best_network(lambda: built(settings), one, device) for one in folders]
-    except RuntimeError as error:  # torch's, of weights that are not those of the network
-        raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
+    settings = trained(fold_folder(run, fold)).settings
+    return _loaded(run, fold, settings.members, lambda: built(settings), device)
 
 
 def lesion_networks(run: Path, settings: LesionSettings, fold: Fold, device: torch.device) -> list[LesionNetwork]:
-    """Return the networks of a fold of a run of lesion networks, as `fold_networks` does those of classifiers.
+    """Return the networks of a fold of a run of lesion networks, as `fold_networks` does those of classifiers."""
+    bare = replace(settings, weights="none")  # others are to come
+    return _loaded(run, fold, settings.members, lambda: make_network(bare), device)
 
-    Raises
-    ------
-    ReadError
-        If the weights are missing, or not those of the network that the settings name.
-    """
+
+def _loaded(run: Path, fold: Fold, members: int, make: Callable[[], Loaded], device: torch.device) -> list[Loaded]:
     folder = fold_folder(run, fold)
+    folders = [folder, *(folder / f"member{member}" for member in range(1, members))]
     try:
-        return lesion_run.fold_networks(Run(run, settings, [], device, _quiet), fold)
-    except RuntimeError as error:
+        return [best_network(make, one, device) for one in folders]
+    except RuntimeError as error:  # torch's, of weights that are not those of the network
         raise ReadError(folder, "holds the weights of another network than its run's settings name; train the fold again") from error
-
-
-def _quiet(_text: str, _done: int, _total: int) -> None:
-    pass
 
 
 def images_of_test(run: Path, fold: Fold) -> dict[tuple[str, str], str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from breastcad.core.geometry import box_centre
 from breastcad.core.records import FindingRow, LesionRow, MarkRow, PredictionRow
 from breastcad.evaluate.calibration import HIGHEST_TEMPERATURE, apply_temperature, fit_line, fit_temperature, sigmoid
-from breastcad.evaluate.marks import hit_lesions, marks_from_map
+from breastcad.evaluate.marks import MAP_FLOOR, hit_lesions, marks_from_map
 from breastcad.evaluate.metrics import dice, roc_auc
 from breastcad.models.flipped import Flipped
 from breastcad.models.lesion_network import LesionNetwork
@@ -23,9 +23,6 @@ from breastcad.preprocess.inputs import ModelInput, box_to_input, box_to_source
 from breastcad.train.batches import plain_batches
 from breastcad.train.lesion_settings import LesionSettings
 from breastcad.train.samples import Sample
-
-# Peaks of the lesion map below this are no marks; a mark's own score is calibrated and has the settings' floor.
-MAP_FLOOR = 0.01
 
 
 @dataclass(slots=True)
