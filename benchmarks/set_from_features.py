@@ -72,10 +72,15 @@ def main(arguments: list[str]) -> None:
                 found.setdefault((*pair, f"features, {way}"), []).extend(by_features(parts, features, pair))
         for pair in combinations(sets, 2):
             found.setdefault((*pair, "probability of normal"), []).extend(by_answer(parts["test"], normal, fold, pair))
+    report(found, f"{settings.model_id}, {settings.network}: {len(folds)} folds, test images with a lesion")
+
+
+def report(found: dict[tuple[str, str, str], Scored], title: str) -> None:
+    """Print the areas, with intervals over groups."""
     if not found:
         print("set_from_features: no fold trains and tests on images with a lesion of two sets")
         return
-    print(f"{settings.model_id}, {settings.network}: {len(folds)} folds, test images with a lesion\n")
+    print(f"{title}\n")
     print("| sets | told by | area under the curve | images | of the first set |\n|---|---|---|---:|---:|")
     for (first, second, way), scored in found.items():
         truth, scores, groups = zip(*scored, strict=True)

@@ -186,16 +186,11 @@ def command(
     read = given_collections(collections)
     from breastcad.commands.train import device_of
     from breastcad.explain.study import Asked
-    from breastcad.train.lesion_settings import LesionSettings
 
     size = (rows, cols) if rows and cols else None
     settings = _settings(run, method, of, size)
     jobs = _jobs(run, read, fold, images, seed)
-    on, boxes = device_of(device), (level, most)
-    if isinstance(settings, LesionSettings):
-        way = _lesion_way(run, settings, on, boxes)
-    else:
-        way = _classifier_way(run, settings, (method or Method.cam).value, of or "malignant", size, on, boxes)
+    way = _way(run, settings, (method or Method.cam).value, of or "malignant", size, device_of(device), (level, most))
     folder = output_folder(out, overwrite=overwrite)
     asked = Asked(seed, iou, sanity)
     found = _explained(way, jobs, asked, folder, colours.value)
@@ -222,6 +217,17 @@ def _settings(
             "leave --method, --of, --rows and --cols out"
         )
     return its
+
+
+def _way(
+    run: Path, settings: ClassifierSettings | LesionSettings, method: str, of: str, size: tuple[int, int] | None, device: torch.device,
+    boxes: Boxes,
+) -> Way:  # fmt: skip
+    from breastcad.train.lesion_settings import LesionSettings
+
+    if isinstance(settings, LesionSettings):
+        return _lesion_way(run, settings, device, boxes)
+    return _classifier_way(run, settings, method, of, size, device, boxes)
 
 
 def _classifier_way(
