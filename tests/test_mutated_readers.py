@@ -70,6 +70,7 @@ def test_what_is_seen_is_told_from_what_is_not(
     assert (copy / "breastcad" / "a.py").read_text() == "FLIPPED = True\nOTHER = 1\n"
 
 
+@pytest.mark.slow
 def test_one_change_that_goes_unseen_makes_the_exit_code_1(check: ModuleType, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seen, unseen = (check.Mutation(f"A-Q{n}", "a.py", old, "") for n, old in ((1, "FLIPPED = True"), (2, "OTHER = 1")))
     tests = {"A-Q1": ["test_a.py::test_flip"], "A-Q2": ["test_a.py::test_flip"]}

@@ -97,6 +97,7 @@ def test_an_image_in_two_collections_is_refused(run: Run, busi: Path, tmp_path: 
     assert "both hold an image 'benign (1)' of a set 'busi': give each collection once" in err
 
 
+@pytest.mark.slow
 def test_the_same_scenes_are_looked_for_in_another_collection(run: Run, busi: Path, tmp_path: Path) -> None:
     other = read_collection(busi)
     for row in [*other.images, *other.findings]:

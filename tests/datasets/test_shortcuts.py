@@ -53,6 +53,7 @@ def test_where_nothing_tells_the_label_none_is_claimed() -> None:
     assert max(loss for _, loss in found.ranked) < 0.1
 
 
+@pytest.mark.slow
 def test_copies_of_a_group_never_judge_each_other() -> None:
     facts = [dict(row) for row in _facts(30, 7) for _ in range(8)]  # eight copies of each: a leak would tell everything
     labels = [bool(value) for value in np.repeat(np.random.default_rng(2).integers(0, 2, 30), 8)]

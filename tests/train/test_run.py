@@ -222,6 +222,7 @@ def test_of_a_nested_split_the_outer_folds_are_trained(
     assert not (tmp_path / "inner").exists()
 
 
+@pytest.mark.slow
 def test_folds_trained_one_by_one_are_the_same_run(
     collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
@@ -236,6 +237,7 @@ def test_folds_trained_one_by_one_are_the_same_run(
     assert (parts.folder / "predictions.csv").read_bytes() == (whole.folder / "predictions.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_repeats_are_told_apart_where_a_training_is_watched(
     collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
@@ -292,6 +294,7 @@ def test_lesions_tell_what_a_closer_look_at_their_box_says(
     assert all(one.possible is not None for one in said if not one.abstained)
 
 
+@pytest.mark.slow
 def test_members_of_a_fold_answer_together_in_figures_and_in_the_file(
     collection: Collection, split: list[SplitRow], settings: LesionSettings, tmp_path: Path
 ) -> None:
